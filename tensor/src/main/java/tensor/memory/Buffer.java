@@ -1,0 +1,152 @@
+package tensor.memory;
+
+import java.lang.ref.Cleaner;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * One block of memory with a lifetime: reference-counted, by {@link Scope} and the tape only. A new buffer has one
+ * reference; the last {@link #release} gives the block back to where it came from.
+ *
+ * <p>An unreachable buffer that was never released is a bug in the program: the {@linkplain #leaks() leak alarm} counts
+ * and reports it, and its block is given back. Run with {@code -Dtensor.track=true} to learn where such a block was
+ * allocated, and where one that is used after its release was released.
+ */
+public final class Buffer {
+    /** The memory behind a buffer, given back exactly once. It must not refer to the buffer. */
+    public interface Block {
+        /** The address of the block, or 0 when the storage is a Java array. */
+        long address();
+
+        /** Size in bytes. */
+        long bytes();
+
+        /** Gives the block back; called on the thread that released the buffer. */
+        void free();
+
+        /** Gives the block back from the cleaner's thread, after a leak. */
+        void freeAbandoned();
+    }
+
+    private static final System.Logger LOG = System.getLogger("tensor.memory");
+    private static final boolean TRACK = Boolean.getBoolean("tensor.track");
+    private static final Cleaner CLEANER = Cleaner.create();
+    private static final AtomicLong LEAKS = new AtomicLong();
+
+    /** What the cleaner may see: everything but the buffer itself. */
+    private static final class State implements Runnable {
+        final Block block;
+        final Throwable allocated = TRACK ? new Throwable("allocated here") : null;
+        boolean freed;
+
+        State(Block block) {
+            this.block = block;
+        }
+
+        @Override
+        public void run() {
+            synchronized (this) {
+                if (freed) return;
+                freed = true;
+            }
+            LEAKS.incrementAndGet();
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "leaked a block of " + block.bytes() + " bytes"
+                            + (TRACK ? "" : "; run with -Dtensor.track=true to see where it was allocated"),
+                    allocated);
+            block.freeAbandoned();
+        }
+    }
+
+    private final State state;
+    private final Cleaner.Cleanable cleanable;
+    private int references = 1;
+    private long version;
+    private Throwable released;
+    private AutoCloseable companion;
+
+    public Buffer(Block block) {
+        state = new State(block);
+        cleanable = CLEANER.register(this, state);
+    }
+
+    /** Number of blocks so far that became unreachable without being released. */
+    public static long leaks() {
+        return LEAKS.get();
+    }
+
+    /**
+     * The memory itself.
+     *
+     * @throws IllegalStateException after the last release
+     */
+    public Block block() {
+        if (references == 0)
+            throw new IllegalStateException(
+                    "this tensor's memory was released: it belonged to a scope that is closed, or to a tape that has"
+                            + " swept past it (keep it with Scope.keep, or read it earlier)",
+                    released);
+        return state.block;
+    }
+
+    /** The address of the block; throws as {@link #block} does. */
+    public long address() {
+        return block().address();
+    }
+
+    /** Size in bytes. */
+    public long bytes() {
+        return state.block.bytes();
+    }
+
+    /** Whether the block is still there. */
+    public boolean isLive() {
+        return references > 0;
+    }
+
+    /** Counts the writes: what is derived from the contents (a reordered copy, say) is valid for one version. */
+    public long version() {
+        return version;
+    }
+
+    /** To be called by a backend whenever it writes into the block. */
+    public void written() {
+        version++;
+    }
+
+    /** What a backend has derived from the contents, or {@code null}; closed with this buffer. */
+    public AutoCloseable companion() {
+        return companion;
+    }
+
+    /** Attaches what a backend has derived from the contents. */
+    public void companion(AutoCloseable derived) {
+        companion = derived;
+    }
+
+    /** One more owner. */
+    public Buffer retain() {
+        block();
+        references++;
+        return this;
+    }
+
+    /** One owner less; the last one gives the block back. */
+    public void release() {
+        block();
+        if (--references > 0) return;
+        if (TRACK) released = new Throwable("released here");
+        if (companion != null) {
+            try {
+                companion.close();
+            } catch (Exception e) {
+                throw new IllegalStateException("could not release what was derived from a buffer", e);
+            }
+        }
+        synchronized (state) {
+            state.freed = true;
+        }
+        cleanable.clean();
+        state.block.free();
+    }
+}

@@ -1,0 +1,135 @@
+package tensor.memory;
+
+import java.util.ArrayDeque;
+import java.util.Map;
+import java.util.Queue;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * Recycles blocks: the steady state of training asks the system for nothing. Requests are rounded up to a size class
+ * (eight classes to each power of two, so at most an eighth is wasted; at least 64 bytes, a multiple of 64), and a
+ * freed block waits in the list of its class. All use is by one compute stream in order, so a block freed by the host
+ * can be handed out again at once.
+ *
+ * <p>Not thread-safe, except for blocks that come back from the leak alarm.
+ */
+public final class CachingAllocator implements AutoCloseable {
+    /** Where blocks come from. Addresses are multiples of 64. */
+    public interface Source {
+        /**
+         * A block of {@code bytes}, a multiple of 64.
+         *
+         * @throws OutOfMemoryError when there is none
+         */
+        long allocate(long bytes);
+
+        /** Gives a block back. */
+        void free(long address, long bytes);
+    }
+
+    private final Source source;
+    private final Map<Long, ArrayDeque<Long>> free = new TreeMap<>();
+    private final Queue<NativeBlock> abandoned = new ConcurrentLinkedQueue<>();
+    private long live;
+    private long reserved;
+    private long peak;
+
+    public CachingAllocator(Source source) {
+        this.source = source;
+    }
+
+    private final class NativeBlock implements Buffer.Block {
+        private final long address;
+        private final long bytes;
+
+        NativeBlock(long address, long bytes) {
+            this.address = address;
+            this.bytes = bytes;
+        }
+
+        @Override
+        public long address() {
+            return address;
+        }
+
+        @Override
+        public long bytes() {
+            return bytes;
+        }
+
+        @Override
+        public void free() {
+            live -= bytes;
+            free.computeIfAbsent(bytes, b -> new ArrayDeque<>()).push(address);
+        }
+
+        @Override
+        public void freeAbandoned() {
+            abandoned.add(this);
+        }
+    }
+
+    /** A buffer of at least {@code bytes}; contents undefined. */
+    public Buffer allocate(long bytes) {
+        for (NativeBlock block; (block = abandoned.poll()) != null; ) block.free();
+        long rounded = sizeClass(bytes);
+        ArrayDeque<Long> list = free.get(rounded);
+        Long address = list == null ? null : list.poll();
+        if (address == null) {
+            address = fromSource(rounded);
+            reserved += rounded;
+        }
+        live += rounded;
+        peak = Math.max(peak, live);
+        return new Buffer(new NativeBlock(address, rounded));
+    }
+
+    private long fromSource(long bytes) {
+        try {
+            return source.allocate(bytes);
+        } catch (OutOfMemoryError first) {
+            trim();
+            try {
+                return source.allocate(bytes);
+            } catch (OutOfMemoryError second) {
+                OutOfMemoryError error = new OutOfMemoryError("asked for " + (bytes >> 20) + " MiB while "
+                        + (live >> 20) + " MiB are in use: use a smaller batch or model");
+                error.initCause(second);
+                throw error;
+            }
+        }
+    }
+
+    /** {@code bytes} rounded up to its size class. */
+    static long sizeClass(long bytes) {
+        long least = Math.max(64, bytes);
+        long step = Math.max(64, Long.highestOneBit(least) >> 3);
+        return (least + step - 1) / step * step;
+    }
+
+    /** What is held now. */
+    public MemoryUse use() {
+        return new MemoryUse(live, reserved, peak);
+    }
+
+    /** Gives cached free blocks back to the system. */
+    public void trim() {
+        free.forEach((bytes, addresses) -> {
+            for (long address : addresses) source.free(address, bytes);
+            reserved -= bytes * addresses.size();
+        });
+        free.clear();
+    }
+
+    /**
+     * Gives everything back.
+     *
+     * @throws IllegalStateException when blocks are still in use
+     */
+    @Override
+    public void close() {
+        trim();
+        if (live != 0) throw new IllegalStateException(live + " bytes are still in use by tensors");
+    }
+}
