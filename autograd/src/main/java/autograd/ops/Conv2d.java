@@ -1,0 +1,48 @@
+package autograd.ops;
+
+import autograd.Op;
+import autograd.Tape;
+import autograd.Variable;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Conv2dParams;
+
+/**
+ * 2-D convolution, by the field's name; strictly a cross-correlation (w is not flipped).
+ *
+ * <pre>y[n,p,q,k] = b[k] + Σ_{r,s,c} w[k,r,s,c] · x[n, p·stride + r − top, q·stride + s − left, c]
+ *   dx = dy convolved with w flipped
+ *   dw[k,r,s,c] = Σ_{n,p,q} dy[n,p,q,k] · x[n, p·stride + r − top, q·stride + s − left, c]
+ *   db[k] = Σ_{n,p,q} dy[n,p,q,k]</pre>
+ *
+ * Shapes: x [N,H,W,C], w [K,R,S,C/groups], b [K] or absent → y [N,P,Q,K]. Keeps: x, w.
+ */
+public record Conv2d(Conv2dParams params) implements Op {
+    /** y = x ∗ w. */
+    public static Variable conv2d(Conv2dParams params, Variable x, Variable w) {
+        return Tape.record(new Conv2d(params), x, w);
+    }
+
+    /** y = x ∗ w + b. */
+    public static Variable conv2d(Conv2dParams params, Variable x, Variable w, Variable b) {
+        return Tape.record(new Conv2d(params), x, w, b);
+    }
+
+    @Override
+    public Result apply(Tensor... in) {
+        Tensor x = in[0];
+        Tensor w = in[1];
+        Tensor b = in.length > 2 ? in[2] : null;
+        Backend backend = x.backend();
+        Tensor y = x.empty(params.outputShape(x.shape(), w.shape()));
+        backend.conv2d(params, x, w, b, y);
+        return new Result(y, (dy, needed) -> {
+            Tensor[] d = new Tensor[in.length];
+            if (needed[0]) backend.conv2dBackwardData(params, w, dy, d[0] = x.emptyLike());
+            if (b != null && needed[2]) d[2] = b.emptyLike();
+            if (needed[1]) backend.conv2dBackwardWeights(params, x, dy, d[1] = w.emptyLike(), d[2]);
+            else if (d[2] != null) d[2] = dy; // the tape sums it to [K]
+            return d;
+        });
+    }
+}
