@@ -1,0 +1,43 @@
+package nn;
+
+import autograd.Variable;
+import tensor.Shape;
+import tensor.backend.Conv2dParams;
+
+/**
+ * Convolution with a learned filter: {@code weight} [K,R,S,C/groups] and {@code bias} [K]; see
+ * {@link autograd.ops.Conv2d}. x [N,H,W,C] → [N,P,Q,K].
+ */
+public class Conv2d extends UnaryLayer {
+    private final Conv2dParams params;
+    private final Parameter weight;
+    private final Parameter bias;
+
+    /** A square kernel, the same padding on all sides, with bias. */
+    public Conv2d(Init init, int in, int out, int kernel, int stride, int pad) {
+        this(init, in, out, kernel, Conv2dParams.of(stride, pad), true);
+    }
+
+    public Conv2d(Init init, int in, int out, int kernel, Conv2dParams params, boolean withBias) {
+        if (in % params.groups() != 0)
+            throw new IllegalArgumentException(in + " channels cannot be cut into " + params.groups() + " groups");
+        this.params = params;
+        Shape shape = Shape.of(out, kernel, kernel, in / params.groups());
+        int fanIn = kernel * kernel * in / params.groups();
+        int fanOut = kernel * kernel * out / params.groups();
+        weight = parameter("weight", init.weight(shape, fanIn, fanOut), Parameter.Layout.FILTER);
+        bias = withBias ? parameter("bias", init.bias(Shape.of(out), fanIn), Parameter.Layout.PLAIN) : null;
+    }
+
+    /** The filter in use. */
+    protected Variable filter() {
+        return weight.variable();
+    }
+
+    @Override
+    public final Variable forward(Variable x) {
+        return bias == null
+                ? autograd.ops.Conv2d.conv2d(params, x, filter())
+                : autograd.ops.Conv2d.conv2d(params, x, filter(), bias.variable());
+    }
+}

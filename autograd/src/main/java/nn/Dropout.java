@@ -1,0 +1,27 @@
+package nn;
+
+import autograd.Tape;
+import autograd.Variable;
+import tensor.Rng;
+
+/**
+ * Sets each value to zero with a probability and scales the others by 1/(1 − probability), while a tape records;
+ * without a tape (sampling, evaluation) it does nothing. The masks come from the training stream, so a resumed run draws
+ * the same ones.
+ */
+public final class Dropout extends UnaryLayer {
+    private final double probability;
+    private final Rng rng;
+
+    public Dropout(double probability, Rng rng) {
+        if (!(probability >= 0 && probability < 1))
+            throw new IllegalArgumentException("dropout needs a probability in [0, 1), not " + probability);
+        this.probability = probability;
+        this.rng = rng;
+    }
+
+    @Override
+    public Variable forward(Variable x) {
+        return probability == 0 || !Tape.isRecording() ? x : autograd.ops.Dropout.dropout(x, probability, rng);
+    }
+}

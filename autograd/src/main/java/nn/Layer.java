@@ -1,0 +1,61 @@
+package nn;
+
+import autograd.Tape;
+import autograd.Variable;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import tensor.Tensor;
+import tensor.memory.Scope;
+
+/**
+ * A part of a network: parameters of its own and child layers, each under a name. The dotted path of names from the
+ * root is a parameter's name, and registration order is its order; nothing is found by reflection.
+ */
+public abstract class Layer {
+    private final Map<String, Parameter> own = new LinkedHashMap<>();
+    private final Map<String, Layer> children = new LinkedHashMap<>();
+
+    /** Registers a tensor of this layer. */
+    protected final Parameter parameter(String name, Tensor value, Parameter.Layout layout) {
+        Parameter parameter = new Parameter(value, layout);
+        if (own.put(name, parameter) != null) throw new IllegalStateException("two parameters are named " + name);
+        return parameter;
+    }
+
+    /** Registers a layer under a name, which may be a path ({@code "fn.norm"}). */
+    protected final <L extends Layer> L child(String name, L layer) {
+        if (children.put(name, layer) != null) throw new IllegalStateException("two layers are named " + name);
+        return layer;
+    }
+
+    /** All parameters below here by their dotted names, in registration order. */
+    public final Map<String, Parameter> parameters() {
+        Map<String, Parameter> all = new LinkedHashMap<>();
+        collect("", all);
+        return all;
+    }
+
+    private void collect(String path, Map<String, Parameter> all) {
+        own.forEach((name, parameter) -> all.put(path + name, parameter));
+        children.forEach((name, layer) -> layer.collect(path + name + ".", all));
+    }
+
+    /** Number of trainable values. */
+    public final long parameterCount() {
+        return parameters().values().stream().mapToLong(p -> p.value().shape().size()).sum();
+    }
+
+    /**
+     * Runs one block of a network. While sampling, what the block computes on the way is released at its end and only
+     * the result stays; while a tape records, the tape decides what is still needed.
+     */
+    protected static Variable local(String name, Supplier<Variable> body) {
+        if (Tape.isRecording()) return body.get();
+        try (Scope scope = Scope.open(name)) {
+            Variable y = body.get();
+            scope.keep(y.value());
+            return y;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package ddpm;
+
+import autograd.Variable;
+import java.util.function.IntToDoubleFunction;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+
+/**
+ * The two processes of denoising diffusion (Ho et al. 2020): q adds noise in closed form, p removes it step by step with
+ * a learned ε_θ. Images are [N,H,W,C] in [−1, 1]; timesteps run 0 … T−1 (the paper's 1 … T).
+ *
+ * <pre>q(x_t | x₀) = N(√ᾱ_t x₀, (1 − ᾱ_t) I)                               Eq. 4
+ * q(x_{t−1} | x_t, x₀) = N(μ̃_t(x_t, x₀), β̃_t I)                         Eq. 6–7
+ * x̂₀ = (x_t − √(1−ᾱ_t) ε_θ(x_t, t)) / √ᾱ_t                             Eq. 15
+ * L = mean ‖ε − ε_θ(√ᾱ_t x₀ + √(1−ᾱ_t) ε, t)‖, t uniform                Algorithm 1, Eq. 14</pre>
+ *
+ * The tables of √ᾱ and √(1−ᾱ) are computed in double and live on the device, so that a batch with a timestep of its
+ * own for every image costs one gather.
+ */
+public final class GaussianDiffusion {
+    private final NoiseSchedule schedule;
+    private final Tensor sqrtAlphaBar; // [T]
+    private final Tensor sqrtOneMinusAlphaBar; // [T]
+
+    /** The tables join the innermost scope. */
+    public GaussianDiffusion(NoiseSchedule schedule, Backend backend, DType dtype) {
+        this.schedule = schedule;
+        sqrtAlphaBar = table(backend, dtype, schedule::sqrtAlphaBar);
+        sqrtOneMinusAlphaBar = table(backend, dtype, schedule::sqrtOneMinusAlphaBar);
+    }
+
+    private Tensor table(Backend backend, DType dtype, IntToDoubleFunction f) {
+        double[] values = new double[schedule.timesteps()];
+        for (int t = 0; t < values.length; t++) values[t] = f.applyAsDouble(t);
+        return Tensor.of(backend, dtype, Shape.of(values.length), values);
+    }
+
+    public NoiseSchedule schedule() {
+        return schedule;
+    }
+
+    /** x_t of the forward process (Eq. 4): √ᾱ_t x₀ + √(1−ᾱ_t) ε. x0, eps [N,H,W,C], t [N] → [N,H,W,C]. */
+    public Tensor qSample(Tensor x0, Tensor t, Tensor eps) {
+        Tensor signal = coefficient(sqrtAlphaBar, t); // [N,1,1,1]
+        Tensor noise = coefficient(sqrtOneMinusAlphaBar, t); // [N,1,1,1]
+        return signal.mul(x0).add(noise.mul(eps));
+    }
+
+    /** x̂₀ from a noise prediction (Eq. 15), all images at timestep t. */
+    public Tensor predictStart(Tensor xt, int t, Tensor eps) {
+        return xt.sub(eps.mul(schedule.sqrtOneMinusAlphaBar(t))).mul(1 / schedule.sqrtAlphaBar(t));
+    }
+
+    /** The noise that Eq. 4 implies between x_t and x₀: (x_t − √ᾱ_t x₀) / √(1−ᾱ_t). */
+    public Tensor impliedNoise(Tensor xt, int t, Tensor x0) {
+        return xt.sub(x0.mul(schedule.sqrtAlphaBar(t))).mul(1 / schedule.sqrtOneMinusAlphaBar(t));
+    }
+
+    /**
+     * What a noise prediction says about x_t, as a consistent pair: x̂₀, optionally clipped to [−1, 1], and the noise
+     * that goes with it. Clipping matters for quality and is in the authors' code, not in their text; the noise must
+     * then follow, or samplers that use both contradict themselves.
+     */
+    public Estimate estimate(Tensor xt, int t, Tensor eps, boolean clip) {
+        Tensor start = predictStart(xt, t, eps);
+        if (!clip) return new Estimate(start, eps);
+        Tensor clipped = start.clamp(-1, 1);
+        return new Estimate(clipped, impliedNoise(xt, t, clipped));
+    }
+
+    /**
+     * A consistent reading of x_t.
+     *
+     * @param start x̂₀
+     * @param noise ε with x_t = √ᾱ_t x̂₀ + √(1−ᾱ_t) ε
+     */
+    public record Estimate(Tensor start, Tensor noise) {}
+
+    /** μ̃_t(x_t, x₀), the mean of the posterior (Eq. 7). */
+    public Tensor posteriorMean(Tensor x0, Tensor xt, int t) {
+        return x0.mul(schedule.posteriorMeanStart(t)).add(xt.mul(schedule.posteriorMeanNoisy(t)));
+    }
+
+    /** The training loss of one batch (Algorithm 1, lines 2–5). x0, eps [N,H,W,C], t [N] → rank 0. */
+    public Variable loss(Denoiser denoiser, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
+        Variable xt = Variable.constant(qSample(x0, t, eps));
+        return kind.between(Variable.constant(eps), denoiser.predictNoise(xt, Variable.constant(t)));
+    }
+
+    private static Tensor coefficient(Tensor table, Tensor t) {
+        Tensor values = t.emptyLike();
+        table.backend().gather(table, t, values);
+        return values.reshape(-1, 1, 1, 1);
+    }
+}

@@ -1,0 +1,148 @@
+package ddpm;
+
+import java.util.function.IntToDoubleFunction;
+
+/**
+ * β₁ … β_T and everything that follows from them, in double. Timesteps are {@code t = 0 … T−1}; the paper's t is ours
+ * plus one. Notation of Ho et al. 2020, §2:
+ *
+ * <pre>α_t = 1 − β_t      ᾱ_t = Π_{s≤t} α_s      ᾱ_{−1} = 1</pre>
+ *
+ * ᾱ falls from almost 1 to ᾱ_T; sampling starts from pure noise, so ᾱ_T should be almost 0 (see
+ * {@link #keepsSignal}).
+ */
+public final class NoiseSchedule {
+    /** The published families. */
+    public enum Kind {
+        /** β from 1e−4 to 0.02 in equal steps whatever T, as in the notebook (and in Ho et al., where T = 1000). */
+        LINEAR,
+        /** The same line scaled by 1000/T, so that ᾱ_T stays small for any T (Nichol and Dhariwal's code). */
+        LINEAR_SCALED,
+        /** ᾱ_t ∝ cos²((t/T + s)/(1 + s) · π/2), s = 0.008, β at most 0.9999 (Nichol and Dhariwal 2021, Eq. 17). */
+        COSINE,
+        /** √β from √1e−4 to √0.02 in equal steps. */
+        QUADRATIC,
+        /** β follows the logistic function over [−6, 6], from 1e−4 to 0.02. */
+        SIGMOID
+    }
+
+    private static final double BETA_FIRST = 1e-4;
+    private static final double BETA_LAST = 0.02;
+    /** Above this ᾱ_T, pure noise is a visibly wrong start for sampling. */
+    private static final double SIGNAL_LIMIT = 0.01;
+
+    private final double[] betas;
+    private final double[] alphaBar;
+
+    private NoiseSchedule(double[] betas) {
+        this.betas = betas;
+        alphaBar = new double[betas.length];
+        double product = 1;
+        for (int t = 0; t < betas.length; t++) {
+            if (!(betas[t] > 0 && betas[t] < 1))
+                throw new IllegalArgumentException("beta must lie in (0, 1), but beta[" + t + "] = " + betas[t]);
+            alphaBar[t] = product *= 1 - betas[t];
+        }
+    }
+
+    /**
+     * One of the published schedules.
+     *
+     * @param timesteps T, at least 2
+     */
+    public static NoiseSchedule of(Kind kind, int timesteps) {
+        if (timesteps < 2) throw new IllegalArgumentException("a schedule needs at least 2 timesteps, not " + timesteps);
+        double last = timesteps - 1;
+        return switch (kind) {
+            case LINEAR -> tabulate(timesteps, t -> lerp(BETA_FIRST, BETA_LAST, t / last));
+            case LINEAR_SCALED -> {
+                double scale = 1000.0 / timesteps;
+                yield tabulate(
+                        timesteps, t -> Math.min(0.999, lerp(scale * BETA_FIRST, scale * BETA_LAST, t / last)));
+            }
+            case COSINE -> tabulate(timesteps, t -> clip(1 - cosine(t + 1, timesteps) / cosine(t, timesteps)));
+            case QUADRATIC -> tabulate(timesteps, t -> {
+                double root = lerp(Math.sqrt(BETA_FIRST), Math.sqrt(BETA_LAST), t / last);
+                return root * root;
+            });
+            case SIGMOID -> tabulate(
+                    timesteps, t -> lerp(BETA_FIRST, BETA_LAST, 1 / (1 + Math.exp(-lerp(-6, 6, t / last)))));
+        };
+    }
+
+    /** A schedule given by its β. */
+    public static NoiseSchedule ofBetas(double... betas) {
+        return new NoiseSchedule(betas.clone());
+    }
+
+    private static NoiseSchedule tabulate(int timesteps, IntToDoubleFunction beta) {
+        double[] betas = new double[timesteps];
+        for (int t = 0; t < timesteps; t++) betas[t] = beta.applyAsDouble(t);
+        return new NoiseSchedule(betas);
+    }
+
+    private static double lerp(double from, double to, double fraction) {
+        return from + (to - from) * fraction;
+    }
+
+    private static double cosine(int t, int timesteps) {
+        double s = 0.008;
+        double c = Math.cos(((double) t / timesteps + s) / (1 + s) * Math.PI / 2);
+        return c * c;
+    }
+
+    /** The notebook's bounds on a cosine β. */
+    private static double clip(double beta) {
+        return Math.min(0.9999, Math.max(0.0001, beta));
+    }
+
+    /** T. */
+    public int timesteps() {
+        return betas.length;
+    }
+
+    /** β_t, the variance added by step t. */
+    public double beta(int t) {
+        return betas[t];
+    }
+
+    /** ᾱ_t, the share of signal variance left after step t; ᾱ_{−1} = 1. */
+    public double alphaBar(int t) {
+        return t < 0 ? 1 : alphaBar[t];
+    }
+
+    /** √ᾱ_t, the factor on x₀ in Eq. 4. */
+    public double sqrtAlphaBar(int t) {
+        return Math.sqrt(alphaBar(t));
+    }
+
+    /** √(1 − ᾱ_t), the factor on ε in Eq. 4. */
+    public double sqrtOneMinusAlphaBar(int t) {
+        return Math.sqrt(1 - alphaBar(t));
+    }
+
+    /** The factor √ᾱ_{t−1} β_t / (1 − ᾱ_t) on x₀ in the posterior mean, Eq. 7. */
+    public double posteriorMeanStart(int t) {
+        return Math.sqrt(alphaBar(t - 1)) * betas[t] / (1 - alphaBar[t]);
+    }
+
+    /** The factor √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) on x_t in the posterior mean, Eq. 7. */
+    public double posteriorMeanNoisy(int t) {
+        return Math.sqrt(1 - betas[t]) * (1 - alphaBar(t - 1)) / (1 - alphaBar[t]);
+    }
+
+    /** β̃_t = β_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t), the posterior variance, Eq. 7; 0 at t = 0. */
+    public double posteriorVariance(int t) {
+        return betas[t] * (1 - alphaBar(t - 1)) / (1 - alphaBar[t]);
+    }
+
+    /** ᾱ_t / (1 − ᾱ_t), the signal-to-noise ratio of x_t. */
+    public double signalToNoise(int t) {
+        return alphaBar[t] / (1 - alphaBar[t]);
+    }
+
+    /** Whether so much signal is left at the end that pure noise is a wrong start: ᾱ_T above 0.01. */
+    public boolean keepsSignal() {
+        return alphaBar[alphaBar.length - 1] > SIGNAL_LIMIT;
+    }
+}

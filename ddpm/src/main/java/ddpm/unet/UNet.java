@@ -1,0 +1,48 @@
+package ddpm.unet;
+
+import autograd.Variable;
+import ddpm.Denoiser;
+import nn.Init;
+import nn.Layer;
+import tensor.Rng;
+import tensor.Shape;
+
+/**
+ * ε_θ(x_t, t): a network that goes down through smaller and smaller images and back up, with the features of the way
+ * down joined in on the way up (Ronneberger et al. 2015), told the timestep in every block.
+ */
+public abstract class UNet extends Layer implements Denoiser {
+    private final UNetConfig config;
+
+    UNet(UNetConfig config) {
+        this.config = config;
+    }
+
+    /**
+     * Builds the network that a configuration describes; its parameters join the innermost scope.
+     *
+     * @param init how weights start
+     * @param dropout stream of the dropout masks
+     */
+    public static UNet build(UNetConfig config, Init init, Rng dropout) {
+        return switch (config.topology()) {
+            case NOTEBOOK -> new NotebookUNet(config, init, dropout);
+            case BLOG -> new BlogUNet(config, init, dropout);
+            case DDPM -> new DdpmUNet(config, init.with(Init.Rule.FAN_AVERAGE), dropout);
+        };
+    }
+
+    public UNetConfig config() {
+        return config;
+    }
+
+    @Override
+    public final Variable predictNoise(Variable x, Variable t) {
+        Shape shape = x.shape().expect(-1, config.height(), config.width(), config.channels());
+        t.shape().expect(shape.get(0));
+        return local("unet", () -> forward(x, t));
+    }
+
+    /** x [N,H,W,C], t [N] → [N,H,W,C]. */
+    abstract Variable forward(Variable x, Variable t);
+}
