@@ -1,7 +1,7 @@
 package ddpm.unet;
 
 import autograd.Variable;
-import ddpm.Denoiser;
+import ddpm.diffusion.Denoiser;
 import nn.Init;
 import nn.Layer;
 import tensor.Rng;

@@ -1,4 +1,4 @@
-package ddpm;
+package ddpm.diffusion;
 
 import autograd.Variable;
 

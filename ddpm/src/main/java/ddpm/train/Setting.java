@@ -1,0 +1,102 @@
+package ddpm.train;
+
+import ddpm.diffusion.AncestralSampler;
+import ddpm.diffusion.LossKind;
+import ddpm.diffusion.NoiseSchedule;
+import ddpm.unet.UNetConfig;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Everything about a run that can be set: one row is the command-line option, the key in {@code config.json}, its
+ * range and its help. Values come from the preset, then from a configuration file, then from the command line.
+ */
+public enum Setting {
+    PRESET("preset", Kind.Choice.of(Preset.class), "what the other settings start from"),
+    DATA("data", new Kind.Text(), "fashion, mnist, kmnist, cifar10, or a folder of IDX files, CIFAR-10 files or pictures"),
+    IMAGE_SIZE("image-size", new Kind.Whole(0, 4096), "side to which pictures of a folder are brought; 0: 32"),
+    FLIP("flip", new Kind.Flag(), "mirror images at random while training"),
+    STEPS("steps", new Kind.Whole(0, Long.MAX_VALUE), "optimizer updates; 0: from epochs or max-minutes"),
+    EPOCHS("epochs", new Kind.Whole(0, Long.MAX_VALUE), "passes over the data; 0: from max-minutes"),
+    MAX_MINUTES("max-minutes", new Kind.Number(0, 1e6), "time to fill with training and sampling, measured over the first steps"),
+    BATCH_SIZE("batch-size", new Kind.Whole(1, 1 << 20), "images in a step"),
+    ACCUMULATE("accumulate", new Kind.Whole(1, 1 << 20), "batches whose gradients are averaged into one update"),
+    LR("lr", new Kind.Number(0, 10), "learning rate of Adam, at its highest"),
+    WARMUP("warmup", new Kind.Whole(0, Long.MAX_VALUE), "steps over which the learning rate rises from 0"),
+    DECAY("decay", Kind.Choice.of(Decay.class), "how the learning rate falls after the warm-up"),
+    CLIP("clip", new Kind.Number(0, Double.MAX_VALUE), "largest global norm of the gradient; 0: no limit"),
+    EMA("ema", new Kind.Number(0, 0.999999), "decay of the averaged weights that sampling uses; 0: none"),
+    TOPOLOGY("topology", Kind.Choice.of(UNetConfig.Topology.class), "arrangement of the U-Net"),
+    DIM("dim", new Kind.Whole(4, 4096), "width of the U-Net's first level"),
+    DIM_MULTS("dim-mults", new Kind.Wholes(1), "width of each level, as multiples of dim"),
+    BLOCK("block", Kind.Choice.of(UNetConfig.BlockKind.class), "what the U-Net's blocks are made of"),
+    GROUPS("groups", new Kind.Whole(1, 4096), "groups of the norms in resnet blocks"),
+    SCALE_SHIFT("scale-shift", new Kind.Flag(), "time scales and shifts features instead of being added"),
+    STANDARDIZED("standardized", new Kind.Flag(), "weight-standardised filters in resnet blocks"),
+    ZERO_INIT("zero-init", new Kind.Flag(), "residual branches and the output start at zero"),
+    DROPOUT("dropout", new Kind.Number(0, 0.99), "share of features dropped in resnet blocks while training"),
+    BLOCKS_PER_LEVEL("blocks-per-level", new Kind.Whole(1, 64), "blocks on the way down (topology ddpm)"),
+    ATTENTION_LEVELS("attention-levels", new Kind.Wholes(0), "levels with attention, 0 the largest (topology ddpm)"),
+    TIMESTEPS("timesteps", new Kind.Whole(2, 1 << 24), "T, the number of noise levels"),
+    SCHEDULE("schedule", Kind.Choice.of(NoiseSchedule.Kind.class), "how the noise grows with t"),
+    LOSS("loss", Kind.Choice.of(LossKind.class), "distance between true and predicted noise"),
+    VARIANCE("variance", Kind.Choice.of(AncestralSampler.Variance.class), "noise added back in each sampling step"),
+    CLIP_X0("clip-x0", new Kind.Flag(), "limit the estimated image to [-1, 1] in each sampling step"),
+    SEED("seed", new Kind.Whole(Long.MIN_VALUE, Long.MAX_VALUE), "start of every random stream"),
+    SAMPLES("samples", new Kind.Whole(1, 1024), "images in the sample grids"),
+    SAMPLE_EVERY("sample-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between sample grids; 0: at 10, 30 and 60 %"),
+    SAVE_EVERY("save-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between checkpoints; 0: about every 2 minutes"),
+    KEEP("keep", new Kind.Whole(1, 1 << 20), "number of newest checkpoints that stay");
+
+    private final String key;
+    private final Kind kind;
+    private final String help;
+
+    Setting(String key, Kind kind, String help) {
+        this.key = key;
+        this.kind = kind;
+        this.help = help;
+    }
+
+    /** Name on the command line and in files. */
+    public String key() {
+        return key;
+    }
+
+    /** One line for the help page. */
+    public String help() {
+        return help + " (" + kind.allowed() + ")";
+    }
+
+    /** Whether the option may stand without a value, for yes. */
+    public boolean isFlag() {
+        return kind instanceof Kind.Flag;
+    }
+
+    Object fromText(String text) {
+        return named(() -> kind.fromText(text));
+    }
+
+    Object fromJson(Object json) {
+        return named(() -> kind.fromJson(json));
+    }
+
+    private Object named(java.util.function.Supplier<Object> reading) {
+        try {
+            return reading.get();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(key + " " + e.getMessage(), e);
+        }
+    }
+
+    /** The setting with this key. */
+    static Optional<Setting> of(String key) {
+        return Arrays.stream(values()).filter(s -> s.key.equals(key)).findFirst();
+    }
+
+    /** All keys, in order. */
+    static List<String> keys() {
+        return Arrays.stream(values()).map(Setting::key).toList();
+    }
+}

@@ -1,0 +1,235 @@
+package ddpm.train;
+
+import ddpm.diffusion.AncestralSampler;
+import ddpm.diffusion.LossKind;
+import ddpm.diffusion.NoiseSchedule;
+import ddpm.unet.UNetConfig;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import optim.LearningRate;
+
+/** The value of every {@link Setting} of a run; immutable. */
+public final class Settings {
+    private final Map<Setting, Object> values;
+
+    private Settings(Map<Setting, Object> values) {
+        this.values = Collections.unmodifiableMap(values);
+        if (steps() == 0 && epochs() == 0 && maxMinutes() == 0)
+            throw new IllegalArgumentException("one of steps, epochs and max-minutes must be above 0");
+    }
+
+    /**
+     * Layers of settings: the preset that the last layer naming one asks for, then every layer in turn.
+     *
+     * @param json settings from a file, by key, as JSON values
+     * @param options settings from a command line, by key, as text
+     * @throws IllegalArgumentException for an unknown key or a value out of range, naming it
+     */
+    public static Settings of(Map<String, Object> json, Map<String, String> options) {
+        Map<Setting, Object> file = new EnumMap<>(Setting.class);
+        json.forEach((key, value) -> file.put(named(key), named(key).fromJson(value)));
+        Map<Setting, Object> line = new EnumMap<>(Setting.class);
+        options.forEach((key, text) -> line.put(named(key), named(key).fromText(text)));
+        Object preset = line.getOrDefault(
+                Setting.PRESET, file.getOrDefault(Setting.PRESET, Kind.Choice.word(Preset.QUICK)));
+        Map<Setting, Object> values = constant(Preset.class, (String) preset).settings();
+        overlay(values, file);
+        overlay(values, line);
+        return new Settings(values);
+    }
+
+    /** A layer that says how long to train replaces whatever the layers below say of it. */
+    private static void overlay(Map<Setting, Object> values, Map<Setting, Object> layer) {
+        if (layer.containsKey(Setting.STEPS)
+                || layer.containsKey(Setting.EPOCHS)
+                || layer.containsKey(Setting.MAX_MINUTES)) {
+            values.put(Setting.STEPS, 0L);
+            values.put(Setting.EPOCHS, 0L);
+            values.put(Setting.MAX_MINUTES, 0.0);
+        }
+        values.putAll(layer);
+    }
+
+    private static Setting named(String key) {
+        return Setting.of(key)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "unknown setting " + key + Spelling.suggestion(key, Setting.keys())));
+    }
+
+    /** These settings with one changed. */
+    public Settings with(Setting setting, Object value) {
+        Map<Setting, Object> changed = new EnumMap<>(values);
+        changed.put(setting, setting.fromJson(value));
+        return new Settings(changed);
+    }
+
+    /** All settings by key, in order, as JSON values. */
+    public Map<String, Object> toJson() {
+        Map<String, Object> json = new LinkedHashMap<>();
+        values.forEach((setting, value) -> json.put(setting.key(), value));
+        return json;
+    }
+
+    /** The U-Net for images of this size. */
+    public UNetConfig network(int height, int width, int channels) {
+        return new UNetConfig(
+                choice(Setting.TOPOLOGY, UNetConfig.Topology.class),
+                height,
+                width,
+                channels,
+                whole(Setting.DIM),
+                wholes(Setting.DIM_MULTS),
+                choice(Setting.BLOCK, UNetConfig.BlockKind.class),
+                whole(Setting.GROUPS),
+                flag(Setting.SCALE_SHIFT),
+                flag(Setting.STANDARDIZED),
+                flag(Setting.ZERO_INIT),
+                number(Setting.DROPOUT),
+                whole(Setting.BLOCKS_PER_LEVEL),
+                wholes(Setting.ATTENTION_LEVELS));
+    }
+
+    public NoiseSchedule schedule() {
+        return NoiseSchedule.of(choice(Setting.SCHEDULE, NoiseSchedule.Kind.class), whole(Setting.TIMESTEPS));
+    }
+
+    public LossKind loss() {
+        return choice(Setting.LOSS, LossKind.class);
+    }
+
+    public AncestralSampler.Variance variance() {
+        return choice(Setting.VARIANCE, AncestralSampler.Variance.class);
+    }
+
+    public boolean clipStart() {
+        return flag(Setting.CLIP_X0);
+    }
+
+    /**
+     * The learning rate of a run of {@code steps} updates: it rises over the warm-up and then falls over the rest. The
+     * warm-up does not depend on the length of the run, which may still be unknown.
+     */
+    public LearningRate learningRate(long steps) {
+        double peak = number(Setting.LR);
+        long warmup = (Long) values.get(Setting.WARMUP);
+        long rest = Math.max(1, steps - warmup);
+        LearningRate falling =
+                switch (choice(Setting.DECAY, Decay.class)) {
+                    case CONSTANT -> LearningRate.constant(peak);
+                    case COSINE -> LearningRate.cosine(peak, rest);
+                    case LINEAR -> LearningRate.linear(peak, rest);
+                };
+        LearningRate afterWarmup = step -> falling.at(Math.max(0, step - warmup));
+        return afterWarmup.warmedUp(warmup);
+    }
+
+    public String data() {
+        return (String) values.get(Setting.DATA);
+    }
+
+    public int imageSize() {
+        return whole(Setting.IMAGE_SIZE);
+    }
+
+    public boolean flip() {
+        return flag(Setting.FLIP);
+    }
+
+    public long steps() {
+        return (Long) values.get(Setting.STEPS);
+    }
+
+    public long epochs() {
+        return (Long) values.get(Setting.EPOCHS);
+    }
+
+    public double maxMinutes() {
+        return number(Setting.MAX_MINUTES);
+    }
+
+    public int batchSize() {
+        return whole(Setting.BATCH_SIZE);
+    }
+
+    public int accumulate() {
+        return whole(Setting.ACCUMULATE);
+    }
+
+    public long warmup() {
+        return (Long) values.get(Setting.WARMUP);
+    }
+
+    public double clip() {
+        return number(Setting.CLIP);
+    }
+
+    public double ema() {
+        return number(Setting.EMA);
+    }
+
+    public int timesteps() {
+        return whole(Setting.TIMESTEPS);
+    }
+
+    public long seed() {
+        return (Long) values.get(Setting.SEED);
+    }
+
+    public int samples() {
+        return whole(Setting.SAMPLES);
+    }
+
+    public long sampleEvery() {
+        return (Long) values.get(Setting.SAMPLE_EVERY);
+    }
+
+    public long saveEvery() {
+        return (Long) values.get(Setting.SAVE_EVERY);
+    }
+
+    public int keep() {
+        return whole(Setting.KEEP);
+    }
+
+    public String preset() {
+        return (String) values.get(Setting.PRESET);
+    }
+
+    private int whole(Setting setting) {
+        return Math.toIntExact((Long) values.get(setting));
+    }
+
+    private double number(Setting setting) {
+        return (Double) values.get(setting);
+    }
+
+    private boolean flag(Setting setting) {
+        return (Boolean) values.get(setting);
+    }
+
+    private List<Integer> wholes(Setting setting) {
+        return ((List<?>) values.get(setting)).stream().map(v -> Math.toIntExact((Long) v)).toList();
+    }
+
+    private <E extends Enum<E>> E choice(Setting setting, Class<E> type) {
+        return constant(type, (String) values.get(setting));
+    }
+
+    private static <E extends Enum<E>> E constant(Class<E> type, String word) {
+        return Enum.valueOf(type, word.toUpperCase(Locale.ROOT).replace('-', '_'));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Settings settings && values.equals(settings.values);
+    }
+
+    @Override
+    public int hashCode() {
+        return values.hashCode();
+    }
+}
