@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -21,6 +22,7 @@ final class TarReader {
     private static final int BLOCK = 512;
     private static final long MAX_TOTAL = 512L << 20;
     private static final int MAX_ENTRIES = 1024;
+    private static final int MAX_PADDING_BLOCKS = 2048;
 
     private final String path;
     private final InputStream in;
@@ -55,6 +57,7 @@ final class TarReader {
             padding = 0;
             readBlock();
             if (isZero()) {
+                expectOnlyPadding();
                 return null;
             }
             expectChecksum();
@@ -115,6 +118,21 @@ final class TarReader {
             }
             left -= n;
         }
+    }
+
+    /** Reads to the end of the stream, so that the compression's own checksum is looked at too. */
+    private void expectOnlyPadding() throws IOException {
+        for (int blocks = 0; readTail(); blocks++) {
+            if (!isZero() || blocks >= MAX_PADDING_BLOCKS) {
+                throw new DatasetException(path
+                        + ": archive refused: expected at most 1 MiB of zeros after its last entry, found other data");
+            }
+        }
+    }
+
+    private boolean readTail() throws IOException {
+        Arrays.fill(block, (byte) 0);
+        return in.readNBytes(block, 0, BLOCK) > 0;
     }
 
     private boolean isZero() {
