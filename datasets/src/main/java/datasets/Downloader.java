@@ -58,6 +58,10 @@ final class Downloader {
                     verify(from, part, expected);
                     Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
                 }
+            } finally {
+                if (Files.exists(part) && Files.size(part) == 0) {
+                    Files.delete(part);
+                }
             }
         } catch (IOException e) {
             throw new DatasetException(

@@ -40,10 +40,8 @@ public final class Idx {
     public static Dataset load(Path fileOrFolder) {
         Path images = Files.isDirectory(fileOrFolder)
                 ? imagesIn(fileOrFolder)
-                        .orElseThrow(
-                                () -> new DatasetException(
-                                        fileOrFolder
-                                                + ": holds no IDX images: expected train-images-idx3-ubyte.gz or t10k-images-idx3-ubyte.gz"))
+                        .orElseThrow(() -> new DatasetException(fileOrFolder + ": holds no IDX images: expected "
+                                + IMAGE_FILES.get(0) + " or one like it"))
                 : fileOrFolder;
         Payload labels = labelsBeside(images).map(Payload::of).orElse(null);
         Path folder = images.toAbsolutePath().normalize().getParent();
@@ -83,9 +81,9 @@ public final class Idx {
     static InMemoryDataset read(String name, Payload images, Payload labels, KnownSet known) {
         Extent extent = imageHeader(images);
         String sha256 = images.survey(16 + extent.bytes());
+        extent.expectToFit(images.path());
         KnownSet set = known != null ? known : KnownSet.withImages(sha256).orElse(null);
         int[] label = labels == null ? null : labels(labels, images.path(), extent.size(), set);
-        extent.expectToFit(images.path());
         byte[] pixels = new byte[(int) extent.bytes()];
         images.reading(in -> {
             in.skipNBytes(16);

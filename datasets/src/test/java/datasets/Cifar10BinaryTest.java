@@ -155,6 +155,21 @@ class Cifar10BinaryTest {
     }
 
     @Test
+    void afterTheEndOnlyZerosMayFollow() throws IOException {
+        byte[] whole = honestTar();
+        assertEquals(
+                5,
+                Cifar10Binary.load(archive(Arrays.copyOf(whole, whole.length + 10_240)))
+                        .size());
+        byte[] longer = Arrays.copyOf(whole, whole.length + 512);
+        longer[longer.length - 1] = 1;
+        Path archive = archive(longer);
+        refuses(() -> Cifar10Binary.load(archive), "after its last entry");
+        archive(gzip(Arrays.copyOf(whole, whole.length + (2 << 20))));
+        refuses(() -> Cifar10Binary.load(archive), "after its last entry");
+    }
+
+    @Test
     void everyCutOfTheArchiveIsRefused() throws IOException {
         byte[] whole = honestTar();
         Random random = new Random(5);

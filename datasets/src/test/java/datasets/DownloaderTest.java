@@ -161,6 +161,7 @@ class DownloaderTest {
     void absentFilesAndServersAreSentences() {
         refuses(() -> fetch("absent", right), address + "absent", "HTTP status 404");
         assertFalse(Files.exists(target));
+        assertFalse(Files.exists(part));
         server.stop(0);
         refuses(() -> fetch("file.gz", right), address + "file.gz", "download to " + target + " failed");
     }

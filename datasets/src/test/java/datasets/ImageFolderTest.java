@@ -5,7 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ColorModel;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -70,6 +75,18 @@ class ImageFolderTest {
         assertEquals(1, set.channels(), "all pictures are grey");
         assertEquals((byte) 128, set.pixels(0)[0]);
         assertEquals(3, ImageFolder.load(folder, 4, 5, 3).channels());
+    }
+
+    @Test
+    void otherColourSpacesBecomeSrgb() {
+        ColorSpace linear = ColorSpace.getInstance(ColorSpace.CS_LINEAR_RGB);
+        ColorModel model = new ComponentColorModel(linear, false, false, Transparency.OPAQUE, DataBuffer.TYPE_BYTE);
+        BufferedImage image = new BufferedImage(model, model.createCompatibleWritableRaster(1, 1), false, null);
+        image.getRaster().setPixel(0, 0, new int[] {0, 128, 255});
+        byte[] rgb = Picture.of(image).rgb();
+        assertEquals(0, rgb[0] & 0xFF);
+        assertEquals(188, rgb[1] & 0xFF, 1, "255 · (1.055 · (128/255)^(1/2.4) − 0.055)");
+        assertEquals(255, rgb[2] & 0xFF);
     }
 
     @Test
