@@ -47,7 +47,14 @@ public final class Shape {
 
     /** Extent of an axis; negative axes count from the end, −1 being the last. */
     public int get(int axis) {
-        return extents[axis < 0 ? extents.length + axis : axis];
+        return extents[place(axis)];
+    }
+
+    private int place(int axis) {
+        int place = axis < 0 ? extents.length + axis : axis;
+        if (place < 0 || place >= extents.length)
+            throw new IllegalArgumentException("shape " + this + " has no axis " + axis);
+        return place;
     }
 
     /** A copy of the extents. */
@@ -58,7 +65,7 @@ public final class Shape {
     /** This shape with one extent replaced; negative axes count from the end. */
     public Shape with(int axis, int extent) {
         int[] changed = extents.clone();
-        changed[axis < 0 ? extents.length + axis : axis] = extent;
+        changed[place(axis)] = extent;
         return new Shape(changed);
     }
 

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import tensor.backend.Backend;
 import tensor.backend.BinaryOp;
 import tensor.backend.ReduceOp;
+import tensor.backend.Region;
 import tensor.backend.UnaryOp;
 import tensor.memory.Buffer;
 import tensor.memory.Scope;
@@ -137,6 +138,7 @@ public final class Tensor {
     public Tensor reshape(Shape target) {
         if (target.size() != shape.size())
             throw new IllegalArgumentException("cannot reshape " + shape + " to " + target);
+        Scope.innermost();
         return new Tensor(target, dtype, backend, buffer.retain());
     }
 
@@ -220,7 +222,7 @@ public final class Tensor {
     /** this ← source, of the same shape. */
     public Tensor set_(Tensor source) {
         source.shape.expect(shape.toArray());
-        backend.copy(tensor.backend.Region.of(source), tensor.backend.Region.of(this));
+        backend.copy(Region.of(source), Region.of(this));
         return this;
     }
 

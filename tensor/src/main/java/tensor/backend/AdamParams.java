@@ -10,7 +10,7 @@ package tensor.backend;
  * @param eps added to √v̂
  * @param weightDecay λ; 0 for none
  * @param decoupled {@code true}: w ← w − α λ w beside the update; {@code false}: λ w is added to the gradient
- * @param step number of this update, from 1, for the bias correction
+ * @param step number of this update, at least 1, for the bias correction
  * @param gradientScale factor on every gradient before use, for clipping
  */
 public record AdamParams(
@@ -21,4 +21,10 @@ public record AdamParams(
         double weightDecay,
         boolean decoupled,
         long step,
-        double gradientScale) {}
+        double gradientScale) {
+    public AdamParams {
+        if (step < 1 || !(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1))
+            throw new IllegalArgumentException("bad Adam update: step " + step + " (from 1), beta1 " + beta1
+                    + " and beta2 " + beta2 + " (in [0, 1))");
+    }
+}

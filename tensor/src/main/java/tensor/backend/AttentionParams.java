@@ -9,6 +9,10 @@ import tensor.Shape;
  * @param scale factor on the queries, usually 1/√d
  */
 public record AttentionParams(int heads, double scale) {
+    public AttentionParams {
+        if (heads < 1) throw new IllegalArgumentException("attention needs at least one head, not " + heads);
+    }
+
     /** Width d of one head, from qkv [N, L, 3·heads·d]. */
     public int headWidth(Shape qkv) {
         qkv.expect(-1, -1, -1);

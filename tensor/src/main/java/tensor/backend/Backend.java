@@ -12,7 +12,7 @@ import tensor.memory.MemoryUse;
  * <p>A method is here because a library has a better kernel for it, or a measurement says that composing it from the
  * others costs too much. There are no default implementations: {@code reference} is the definition, in plain loops, and
  * the others are held against it. Calls come from one thread at a time. Shapes are checked here, before any crossing
- * into native code; a wrong one throws {@link IllegalArgumentException}.
+ * into native code ({@link Checks}); a wrong one throws {@link IllegalArgumentException}.
  */
 public interface Backend extends AutoCloseable {
     /** Short name: {@code reference}, {@code cpu}, {@code cuda}. */
@@ -70,7 +70,10 @@ public interface Backend extends AutoCloseable {
      */
     void random(Distribution distribution, long seed, long offset, Tensor y);
 
-    /** y[i, …] ← table[index[i], …]; index [N] holds whole numbers, table [V, …], y [N, …]. */
+    /**
+     * y[i, …] ← table[index[i], …]; index [N] holds whole numbers in 0 … V−1 and anything else throws, table [V, …],
+     * y [N, …].
+     */
     void gather(Tensor table, Tensor index, Tensor y);
 
     /** dtable ← 0, then dtable[index[i], …] += dy[i, …] in the order of i. */

@@ -33,6 +33,7 @@ public record Conv2dParams(int stride, int top, int left, int bottom, int right,
      * @throws IllegalArgumentException when the channels do not match or the padded image is smaller than the filter
      */
     public Shape outputShape(Shape x, Shape w) {
+        w.expect(-1, -1, -1, -1);
         x.expect(-1, -1, -1, w.get(3) * groups);
         if (w.get(0) % groups != 0)
             throw new IllegalArgumentException(w.get(0) + " filters cannot be cut into " + groups + " groups");

@@ -22,12 +22,19 @@ public final class Philox {
 
     /** The four words of counter block {@code block}, as signed ints holding 32 bits each, into {@code words}. */
     public static void block(long seed, long block, int[] words) {
-        int c0 = (int) block;
-        int c1 = (int) (block >>> 32);
-        int c2 = 0;
-        int c3 = 0;
-        int k0 = (int) seed;
-        int k1 = (int) (seed >>> 32);
+        words[0] = (int) block;
+        words[1] = (int) (block >>> 32);
+        words[2] = 0;
+        words[3] = 0;
+        permute((int) seed, (int) (seed >>> 32), words);
+    }
+
+    /** The generator itself: replaces the 128-bit counter in {@code words} by its image under the 64-bit key. */
+    static void permute(int k0, int k1, int[] words) {
+        int c0 = words[0];
+        int c1 = words[1];
+        int c2 = words[2];
+        int c3 = words[3];
         for (int round = 0; round < 10; round++) {
             long p0 = Integer.toUnsignedLong(M0) * Integer.toUnsignedLong(c0);
             long p1 = Integer.toUnsignedLong(M1) * Integer.toUnsignedLong(c2);

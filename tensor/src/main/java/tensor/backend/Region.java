@@ -1,5 +1,7 @@
 package tensor.backend;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
 import tensor.Shape;
 import tensor.Tensor;
 
@@ -47,6 +49,11 @@ public record Region(Tensor tensor, long offset, int[] sizes, long[] strides) {
 
     /** Axes in another order: axis k of the result is axis {@code order[k]} of this. */
     public Region permute(int... order) {
+        int[] sorted = order.clone();
+        Arrays.sort(sorted);
+        if (!Arrays.equals(sorted, IntStream.range(0, sizes.length).toArray()))
+            throw new IllegalArgumentException(
+                    Arrays.toString(order) + " is not an order of the " + sizes.length + " axes");
         int[] size = new int[order.length];
         long[] stride = new long[order.length];
         for (int k = 0; k < order.length; k++) {

@@ -64,7 +64,9 @@ public final class Buffer {
     private long version;
     private Throwable released;
     private AutoCloseable companion;
+    private Scope root;
 
+    /** Takes over a block, with one reference. */
     public Buffer(Block block) {
         state = new State(block);
         cleanable = CLEANER.register(this, state);
@@ -119,9 +121,16 @@ public final class Buffer {
         return companion;
     }
 
-    /** Attaches what a backend has derived from the contents. */
+    /** Attaches what a backend has derived from the contents; what was attached before is the caller's to close. */
     public void companion(AutoCloseable derived) {
         companion = derived;
+    }
+
+    /** Notes the scope tree in which this buffer was made: its root must not close before the last release. */
+    void madeUnder(Scope root) {
+        if (this.root != null) return;
+        this.root = root;
+        root.made();
     }
 
     /** One more owner. */
@@ -136,17 +145,17 @@ public final class Buffer {
         block();
         if (--references > 0) return;
         if (TRACK) released = new Throwable("released here");
-        if (companion != null) {
-            try {
-                companion.close();
-            } catch (Exception e) {
-                throw new IllegalStateException("could not release what was derived from a buffer", e);
-            }
-        }
         synchronized (state) {
             state.freed = true;
         }
         cleanable.clean();
         state.block.free();
+        if (root != null) root.unmade();
+        if (companion == null) return;
+        try {
+            companion.close();
+        } catch (Exception e) {
+            throw new IllegalStateException("could not release what was derived from a buffer", e);
+        }
     }
 }

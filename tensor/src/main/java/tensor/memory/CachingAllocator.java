@@ -72,7 +72,7 @@ public final class CachingAllocator implements AutoCloseable {
 
     /** A buffer of at least {@code bytes}; contents undefined. */
     public Buffer allocate(long bytes) {
-        for (NativeBlock block; (block = abandoned.poll()) != null; ) block.free();
+        recycleAbandoned();
         long rounded = sizeClass(bytes);
         ArrayDeque<Long> list = free.get(rounded);
         Long address = list == null ? null : list.poll();
@@ -101,6 +101,11 @@ public final class CachingAllocator implements AutoCloseable {
         }
     }
 
+    /** Takes back what the leak alarm found since the last call, on the thread of this allocator. */
+    private void recycleAbandoned() {
+        for (NativeBlock block; (block = abandoned.poll()) != null; ) block.free();
+    }
+
     /** {@code bytes} rounded up to its size class. */
     static long sizeClass(long bytes) {
         long least = Math.max(64, bytes);
@@ -110,11 +115,13 @@ public final class CachingAllocator implements AutoCloseable {
 
     /** What is held now. */
     public MemoryUse use() {
+        recycleAbandoned();
         return new MemoryUse(live, reserved, peak);
     }
 
     /** Gives cached free blocks back to the system. */
     public void trim() {
+        recycleAbandoned();
         free.forEach((bytes, addresses) -> {
             for (long address : addresses) source.free(address, bytes);
             reserved -= bytes * addresses.size();

@@ -19,13 +19,17 @@ public final class Scope implements AutoCloseable {
 
     private final String name;
     private final Scope parent;
+    private final Scope root;
     private final List<Buffer> owned = new ArrayList<>();
     private boolean onStack = true;
     private boolean closed;
+    /** Of a root: blocks made anywhere in its tree that somebody still references. */
+    private int live;
 
     private Scope(String name, Scope parent) {
         this.name = name;
         this.parent = parent;
+        this.root = parent == null ? this : parent.root;
     }
 
     /** Opens a scope inside the innermost one of this thread. */
@@ -58,7 +62,18 @@ public final class Scope implements AutoCloseable {
     /** Takes over one reference; for {@link Tensor} and the tape. */
     public void own(Buffer buffer) {
         if (closed) throw new IllegalStateException("scope " + this + " is closed");
+        buffer.madeUnder(root);
         owned.add(buffer);
+    }
+
+    /** A block was made somewhere in the tree of this root. */
+    void made() {
+        live++;
+    }
+
+    /** A block of the tree of this root was given back. */
+    void unmade() {
+        live--;
     }
 
     /**
@@ -89,21 +104,21 @@ public final class Scope implements AutoCloseable {
         return this;
     }
 
-    /** Releases what the scope owns, last first. */
+    /**
+     * Releases what the scope owns, last first.
+     *
+     * @throws IllegalStateException for a root, when blocks made under it are still referenced
+     */
     @Override
     public void close() {
         if (closed) return;
         leave();
         closed = true;
         for (int i = owned.size() - 1; i >= 0; i--) owned.get(i).release();
-        if (parent == null) {
-            long survivors = owned.stream().filter(Buffer::isLive).count();
-            owned.clear();
-            if (survivors > 0)
-                throw new IllegalStateException(
-                        survivors + " blocks outlive the root scope \"" + name + "\": a tape or gradients are open");
-        }
         owned.clear();
+        if (parent == null && live > 0)
+            throw new IllegalStateException(live + (live == 1 ? " block outlives" : " blocks outlive")
+                    + " the root scope \"" + name + "\": close every tape and inner scope before it");
     }
 
     /** The path of names from the root. */

@@ -1,0 +1,431 @@
+package tensor.backend;
+
+import java.util.Arrays;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+
+/**
+ * What every backend asks of the arguments of a call before it computes: one method for each call of {@link Backend},
+ * with its arguments and the backend in front. Every tensor must be there, live, on this backend and of one dtype; the
+ * shapes must be those of the call's formula; an output that is not pointwise must not share memory with an input.
+ *
+ * <p>A violation is one sentence with both shapes in an {@link IllegalArgumentException}; memory that was released
+ * throws {@link IllegalStateException}. After these checks native code may trust its arguments.
+ */
+public final class Checks {
+    private Checks() {}
+
+    /** One call under inspection: every operand is measured against its backend and dtype. */
+    private record Call(String name, Backend backend, DType dtype) {
+        static Call of(String name, Backend backend, Tensor first) {
+            if (first == null) throw new IllegalArgumentException(name + ": a tensor is null");
+            return new Call(name, backend, first.dtype());
+        }
+
+        /** A sentence about this call, as an exception to throw. */
+        IllegalArgumentException wrong(String sentence) {
+            return new IllegalArgumentException(name + ": " + sentence);
+        }
+
+        /** Present, live, here, and of this call's dtype. */
+        Call operand(String role, Tensor t) {
+            if (t == null) throw wrong(role + " is null");
+            if (t.backend() != backend)
+                throw wrong(role + " lives on backend " + t.backend().name() + ", the call runs on " + backend.name()
+                        + "; one backend must hold both");
+            if (t.dtype() != dtype) throw wrong(role + " is " + t.dtype() + " where the other tensors are " + dtype);
+            t.buffer().block();
+            return this;
+        }
+
+        /** An operand with these extents; {@code letters} names the axes, −1 stands for any extent. */
+        Call operand(String role, Tensor t, String letters, int... extents) {
+            operand(role, t);
+            Shape shape = t.shape();
+            boolean same = shape.rank() == extents.length;
+            for (int i = 0; same && i < extents.length; i++) same = extents[i] == -1 || extents[i] == shape.get(i);
+            if (!same) throw wrong(role + " has shape " + shape + ", needs " + letters + wanted(extents));
+            return this;
+        }
+
+        /** An operand of exactly this shape. */
+        Call operand(String role, Tensor t, String letters, Shape wanted) {
+            operand(role, t);
+            if (!t.shape().equals(wanted))
+                throw wrong(role + " has shape " + t.shape() + ", needs " + letters + " = " + wanted);
+            return this;
+        }
+
+        /** Two operands that are both there or both absent. */
+        void together(String roles, Tensor a, Tensor b) {
+            if ((a == null) != (b == null)) throw wrong(roles + " must both be given or both be null");
+        }
+
+        /** An output that shares no memory with any input. */
+        Call apart(String role, Tensor output, Tensor... inputs) {
+            for (Tensor input : inputs)
+                if (input != null && output != null && input.buffer() == output.buffer())
+                    throw wrong(
+                            role + " " + output.shape() + " shares its memory with an input or another output of shape "
+                                    + input.shape() + "; only pointwise calls may");
+            return this;
+        }
+
+        private static String wanted(int[] extents) {
+            for (int extent : extents) if (extent == -1) return "";
+            return " = " + Arrays.toString(extents);
+        }
+    }
+
+    // ---- 1 memory ---------------------------------------------------------------------------------------------
+
+    /** Checks {@link Backend#allocate}. */
+    public static void allocate(Backend on, DType dtype, long elements) {
+        if (!on.supports(dtype)) throw new IllegalArgumentException("backend " + on.name() + " has no " + dtype);
+        if (elements < 1 || elements > Shape.MAX_SIZE)
+            throw new IllegalArgumentException("allocate: " + elements + " elements, needs 1 to " + Shape.MAX_SIZE);
+    }
+
+    /** Checks {@link Backend#upload} of {@code length} values. */
+    public static void upload(Backend on, int length, Tensor y) {
+        transfer(Call.of("upload", on, y).operand("y", y), length, y);
+    }
+
+    /** Checks {@link Backend#download} to an array of {@code length}. */
+    public static void download(Backend on, Tensor x, int length) {
+        transfer(Call.of("download", on, x).operand("x", x), length, x);
+    }
+
+    private static void transfer(Call call, int length, Tensor t) {
+        if (length != t.shape().size())
+            throw call.wrong("the array has " + length + " values, the tensor " + t.shape() + " has "
+                    + t.shape().size());
+    }
+
+    // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
+
+    /** Checks {@link Backend#fill}. */
+    public static void fill(Backend on, Tensor y) {
+        Call.of("fill", on, y).operand("y", y);
+    }
+
+    /** Checks {@link Backend#copy}. */
+    public static void copy(Backend on, Region from, Region to) {
+        Call call = Call.of("copy", on, from.tensor())
+                .operand("from", from.tensor())
+                .operand("to", to.tensor())
+                .apart("to", to.tensor(), from.tensor());
+        if (!Arrays.equals(from.sizes(), to.sizes()))
+            throw call.wrong(
+                    "from is a box of " + Arrays.toString(from.sizes()) + ", to one of " + Arrays.toString(to.sizes()));
+        for (int i = 0; i < to.sizes().length; i++)
+            if (to.strides()[i] == 0 && to.sizes()[i] > 1)
+                throw call.wrong("axis " + i + " of to is a repetition; only from may repeat");
+    }
+
+    /** Checks {@link Backend#unary}. */
+    public static void unary(Backend on, UnaryOp f, Tensor x, Tensor y) {
+        Call.of(f.name(), on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
+    }
+
+    /** Checks {@link Backend#binary}. */
+    public static void binary(Backend on, BinaryOp f, Tensor a, Tensor b, Tensor y) {
+        Call call = Call.of(f.name(), on, a).operand("a", a).operand("b", b).operand("y", y);
+        if (!a.shape().broadcastsTo(y.shape()) || !b.shape().broadcastsTo(y.shape()))
+            throw call.wrong("cannot broadcast a " + a.shape() + " and b " + b.shape() + " to y " + y.shape());
+    }
+
+    /** Checks {@link Backend#reduce}. */
+    public static void reduce(Backend on, ReduceOp f, Tensor x, Tensor y) {
+        Call call =
+                Call.of("reduce " + f, on, x).operand("x", x).operand("y", y).apart("y", y, x);
+        if (x.shape().rank() != y.shape().rank() || !y.shape().broadcastsTo(x.shape()))
+            throw call.wrong("y has shape " + y.shape() + ", needs that of x " + x.shape()
+                    + " with extent 1 on the axes that vanish");
+    }
+
+    /** Checks {@link Backend#random}. */
+    public static void random(Backend on, long offset, Tensor y) {
+        Call call = Call.of("random", on, y).operand("y", y);
+        if (offset < 0 || offset % 4 != 0)
+            throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
+    }
+
+    /** Checks {@link Backend#gather}; the values of the index are checked with {@link #row}. */
+    public static void gather(Backend on, Tensor table, Tensor index, Tensor y) {
+        rows(Call.of("gather", on, table), "table", table, index, "y", y).apart("y", y, table, index);
+    }
+
+    /** Checks {@link Backend#scatterAdd}; the values of the index are checked with {@link #row}. */
+    public static void scatterAdd(Backend on, Tensor index, Tensor dy, Tensor dtable) {
+        rows(Call.of("scatterAdd", on, index), "dtable", dtable, index, "dy", dy)
+                .apart("dtable", dtable, index, dy);
+    }
+
+    /** table [V, …], index [N], picked [N, …]. */
+    private static Call rows(Call call, String tableRole, Tensor table, Tensor index, String role, Tensor picked) {
+        call.operand(tableRole, table).operand("index", index, "[N]", -1);
+        if (table.shape().rank() < 1) throw call.wrong(tableRole + " is a scalar, needs [V, …]");
+        return call.operand(
+                role, picked, "[N, …]", table.shape().with(0, index.shape().get(0)));
+    }
+
+    /** The row that {@code index[i] = value} names in a table of {@code rows}. */
+    public static int row(String call, int i, double value, int rows) {
+        int row = (int) value;
+        if (row != value || row < 0 || row >= rows)
+            throw new IllegalArgumentException(call + ": index[" + i + "] = " + value + ", needs a whole number in 0.."
+                    + (rows - 1) + ", for the table has " + rows + " rows");
+        return row;
+    }
+
+    // ---- 3 linear algebra -------------------------------------------------------------------------------------
+
+    /** Checks {@link Backend#matmul}. */
+    public static void matmul(Backend on, boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
+        Call call = Call.of("matmul", on, a).operand("a", a).operand("b", b);
+        Shape as = a.shape();
+        Shape bs = b.shape();
+        if (as.rank() < 2 || bs.rank() < 2)
+            throw call.wrong("factors a " + as + " and b " + bs + " need at least two axes each");
+        int m = as.get(ta ? -1 : -2);
+        int inner = as.get(ta ? -2 : -1);
+        int n = bs.get(tb ? -2 : -1);
+        if (inner != bs.get(tb ? -1 : -2))
+            throw call.wrong("a " + as + (ta ? " transposed" : "") + " and b " + bs + (tb ? " transposed" : "")
+                    + " have different inner extents " + inner + " and " + bs.get(tb ? -1 : -2));
+        Shape wanted = (as.rank() > 2 ? as : bs).with(-2, m).with(-1, n);
+        if (as.rank() > 2 && bs.rank() > 2 && !wanted.equals(bs.with(-2, m).with(-1, n)))
+            throw call.wrong("a " + as + " and b " + bs + " have different batches");
+        if (bias != null) call.operand("bias", bias, "[N]", n);
+        call.operand("y", y, "[.., M, N]", wanted).apart("y", y, a, b, bias);
+    }
+
+    /** Checks {@link Backend#conv2d}. */
+    public static void conv2d(Backend on, Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Call call = Call.of("conv2d", on, x).operand("x", x).operand("w", w);
+        if (bias != null) call.operand("bias", bias, "[K]", filters(call, w));
+        call.operand("y", y, "[N,P,Q,K]", p.outputShape(x.shape(), w.shape())).apart("y", y, x, w, bias);
+    }
+
+    /** Checks {@link Backend#conv2dBackwardData}. */
+    public static void conv2dBackwardData(Backend on, Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        Call call = Call.of("conv2dBackwardData", on, w).operand("w", w).operand("dx", dx);
+        call.operand("dy", dy, "[N,P,Q,K]", p.outputShape(dx.shape(), w.shape()))
+                .apart("dx", dx, w, dy);
+    }
+
+    /** Checks {@link Backend#conv2dBackwardWeights}. */
+    public static void conv2dBackwardWeights(Backend on, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Call call = Call.of("conv2dBackwardWeights", on, x).operand("x", x).operand("dw", dw);
+        if (dbias != null) call.operand("dbias", dbias, "[K]", filters(call, dw));
+        call.operand("dy", dy, "[N,P,Q,K]", p.outputShape(x.shape(), dw.shape()))
+                .apart("dw", dw, x, dy)
+                .apart("dbias", dbias, x, dy, dw);
+    }
+
+    private static int filters(Call call, Tensor w) {
+        call.operand("w", w, "[K,R,S,C/groups]", -1, -1, -1, -1);
+        return w.shape().get(0);
+    }
+
+    // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
+
+    /** Checks {@link Backend#groupNorm}. */
+    public static void groupNorm(
+            Backend on,
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor y,
+            Tensor mean,
+            Tensor rstd) {
+        norm(Call.of("groupNorm", on, x), p, x, gamma, beta, scale, shift, mean, rstd)
+                .operand("y", y, "the shape of x", x.shape())
+                .apart("y", y, x, gamma, beta, scale, shift)
+                .apart("mean", mean, x, gamma, beta, scale, shift, y)
+                .apart("rstd", rstd, x, gamma, beta, scale, shift, y, mean);
+    }
+
+    /** Checks {@link Backend#groupNormBackward}. */
+    public static void groupNormBackward(
+            Backend on,
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor mean,
+            Tensor rstd,
+            Tensor dy,
+            Tensor dx,
+            Tensor dgamma,
+            Tensor dbeta,
+            Tensor dscale,
+            Tensor dshift) {
+        Call call = norm(Call.of("groupNormBackward", on, x), p, x, gamma, beta, scale, shift, mean, rstd)
+                .operand("dy", dy, "the shape of x", x.shape())
+                .operand("dx", dx, "the shape of x", x.shape());
+        channels(call, x, "dgamma", dgamma, "dbeta", dbeta);
+        conditioning(call, x, "dscale", dscale, "dshift", dshift);
+        call.together("gamma and dgamma", gamma, dgamma);
+        call.together("scale and dscale", scale, dscale);
+        Tensor[] inputs = {x, gamma, beta, scale, shift, mean, rstd, dy};
+        call.apart("dx", dx, inputs).apart("dgamma", dgamma, inputs).apart("dbeta", dbeta, inputs);
+        call.apart("dscale", dscale, inputs).apart("dshift", dshift, inputs);
+        call.apart("dgamma", dgamma, dx).apart("dbeta", dbeta, dx, dgamma).apart("dscale", dscale, dx, dgamma, dbeta);
+        call.apart("dshift", dshift, dx, dgamma, dbeta, dscale);
+    }
+
+    private static Call norm(
+            Call call,
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor mean,
+            Tensor rstd) {
+        call.operand("x", x);
+        if (x.shape().rank() < 2) throw call.wrong("x has shape " + x.shape() + ", needs [N, …, C]");
+        if (x.shape().get(-1) % p.groups() != 0)
+            throw call.wrong("the " + x.shape().get(-1) + " channels of x " + x.shape() + " cannot be cut into "
+                    + p.groups() + " groups");
+        channels(call, x, "gamma", gamma, "beta", beta);
+        conditioning(call, x, "scale", scale, "shift", shift);
+        int n = x.shape().get(0);
+        return call.operand("mean", mean, "[N, groups]", n, p.groups())
+                .operand("rstd", rstd, "[N, groups]", n, p.groups());
+    }
+
+    private static void channels(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {
+        call.together(roleA + " and " + roleB, a, b);
+        if (a == null) return;
+        int c = x.shape().get(-1);
+        call.operand(roleA, a, "[C]", c).operand(roleB, b, "[C]", c);
+    }
+
+    private static void conditioning(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {
+        call.together(roleA + " and " + roleB, a, b);
+        if (a == null) return;
+        int n = x.shape().get(0);
+        int c = x.shape().get(-1);
+        call.operand(roleA, a, "[N,C]", n, c).operand(roleB, b, "[N,C]", n, c);
+    }
+
+    /** Checks {@link Backend#softmax}. */
+    public static void softmax(Backend on, int axis, Tensor x, Tensor y) {
+        Call call = Call.of("softmax", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
+        axis(call, axis, x).apart("y", y, x);
+    }
+
+    /** Checks {@link Backend#softmaxBackward}. */
+    public static void softmaxBackward(Backend on, int axis, Tensor y, Tensor dy, Tensor dx) {
+        Call call = Call.of("softmaxBackward", on, y)
+                .operand("y", y)
+                .operand("dy", dy, "the shape of y", y.shape())
+                .operand("dx", dx, "the shape of y", y.shape());
+        axis(call, axis, y).apart("dx", dx, y, dy);
+    }
+
+    private static Call axis(Call call, int axis, Tensor x) {
+        if (axis < 0 || axis >= x.shape().rank())
+            throw call.wrong("axis " + axis + " of x " + x.shape() + ", needs 0.."
+                    + (x.shape().rank() - 1));
+        return call;
+    }
+
+    /** Checks {@link Backend#attention}. */
+    public static void attention(Backend on, AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
+        heads(Call.of("attention", on, qkv), p, qkv, "y", y, logSum)
+                .apart("y", y, qkv)
+                .apart("logSum", logSum, qkv, y);
+    }
+
+    /** Checks {@link Backend#attentionBackward}. */
+    public static void attentionBackward(
+            Backend on, AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
+        heads(Call.of("attentionBackward", on, qkv), p, qkv, "y", y, logSum)
+                .operand("dy", dy, "the shape of y", y.shape())
+                .operand("dqkv", dqkv, "the shape of qkv", qkv.shape())
+                .apart("dqkv", dqkv, qkv, y, logSum, dy);
+    }
+
+    private static Call heads(Call call, AttentionParams p, Tensor qkv, String role, Tensor y, Tensor logSum) {
+        call.operand("qkv", qkv);
+        int n = qkv.shape().expect(-1, -1, -1).get(0);
+        int length = qkv.shape().get(1);
+        int width = p.headWidth(qkv.shape());
+        call.operand(role, y, "[N, L, heads·d]", n, length, p.heads() * width);
+        return call.operand("logSum", logSum, "[N, heads, L]", n, p.heads(), length);
+    }
+
+    /** Checks {@link Backend#linearAttention}. */
+    public static void linearAttention(
+            Backend on, AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
+        linearHeads(Call.of("linearAttention", on, qkv), p, qkv, "y", y, context, logSum)
+                .apart("y", y, qkv)
+                .apart("context", context, qkv, y)
+                .apart("logSum", logSum, qkv, y, context);
+    }
+
+    /** Checks {@link Backend#linearAttentionBackward}. */
+    public static void linearAttentionBackward(
+            Backend on, AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
+        linearHeads(Call.of("linearAttentionBackward", on, qkv), p, qkv, "dy", dy, context, logSum)
+                .operand("dqkv", dqkv, "the shape of qkv", qkv.shape())
+                .apart("dqkv", dqkv, qkv, context, logSum, dy);
+    }
+
+    private static Call linearHeads(
+            Call call, AttentionParams p, Tensor qkv, String role, Tensor y, Tensor context, Tensor logSum) {
+        call.operand("qkv", qkv);
+        int n = qkv.shape().expect(-1, -1, -1).get(0);
+        int width = p.headWidth(qkv.shape());
+        call.operand(role, y, "[N, L, heads·d]", n, qkv.shape().get(1), p.heads() * width);
+        call.operand("context", context, "[N, heads, d, d]", n, p.heads(), width, width);
+        return call.operand("logSum", logSum, "[N, heads·d]", n, p.heads() * width);
+    }
+
+    // ---- 5 updates --------------------------------------------------------------------------------------------
+
+    /** Checks {@link Backend#adam}. */
+    public static void adam(Backend on, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
+        if (w.length != dw.length || w.length != m.length || w.length != v.length)
+            throw new IllegalArgumentException("adam: " + w.length + " parameters, " + dw.length + " gradients, "
+                    + m.length + " and " + v.length + " moments; needs one of each for every parameter");
+        for (int i = 0; i < w.length; i++) {
+            Call.of("adam", on, w[0])
+                    .operand("w[" + i + "]", w[i])
+                    .operand("dw[" + i + "]", dw[i], "the shape of w", w[i].shape())
+                    .operand("m[" + i + "]", m[i], "the shape of w", w[i].shape())
+                    .operand("v[" + i + "]", v[i], "the shape of w", w[i].shape())
+                    .apart("w[" + i + "]", w[i], dw[i], m[i], v[i])
+                    .apart("m[" + i + "]", m[i], dw[i], v[i])
+                    .apart("v[" + i + "]", v[i], dw[i]);
+        }
+    }
+
+    /** Checks {@link Backend#exponentialAverage}. */
+    public static void exponentialAverage(Backend on, double decay, Tensor[] average, Tensor[] w) {
+        if (average.length != w.length || !(decay >= 0 && decay <= 1))
+            throw new IllegalArgumentException("exponentialAverage: decay " + decay + ", " + average.length
+                    + " averages of " + w.length + " tensors; needs a decay in 0..1 and one average for each tensor");
+        for (int i = 0; i < w.length; i++)
+            Call.of("exponentialAverage", on, w[0])
+                    .operand("w[" + i + "]", w[i])
+                    .operand("average[" + i + "]", average[i], "the shape of w", w[i].shape())
+                    .apart("average[" + i + "]", average[i], w[i]);
+    }
+
+    /** Checks {@link Backend#sumOfSquares}. */
+    public static void sumOfSquares(Backend on, Tensor[] x) {
+        for (int i = 0; i < x.length; i++) Call.of("sumOfSquares", on, x[0]).operand("x[" + i + "]", x[i]);
+    }
+}
