@@ -2,6 +2,7 @@ package nn;
 
 import autograd.Tape;
 import autograd.Variable;
+import java.util.function.Supplier;
 import tensor.Rng;
 
 /**
@@ -11,9 +12,9 @@ import tensor.Rng;
  */
 public final class Dropout extends UnaryLayer {
     private final double probability;
-    private final Rng rng;
+    private final Supplier<Rng> rng;
 
-    public Dropout(double probability, Rng rng) {
+    public Dropout(double probability, Supplier<Rng> rng) {
         if (!(probability >= 0 && probability < 1))
             throw new IllegalArgumentException("dropout needs a probability in [0, 1), not " + probability);
         this.probability = probability;
@@ -22,6 +23,6 @@ public final class Dropout extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return probability == 0 || !Tape.isRecording() ? x : autograd.ops.Dropout.dropout(x, probability, rng);
+        return probability == 0 || !Tape.isRecording() ? x : autograd.ops.Dropout.dropout(x, probability, rng.get());
     }
 }

@@ -105,6 +105,20 @@ public final class Shape {
         return true;
     }
 
+    /** The shape of the same size with these extents, of which one may be −1 and is worked out. */
+    public Shape resolve(int... target) {
+        int[] resolved = target.clone();
+        int open = -1;
+        int known = 1;
+        for (int i = 0; i < resolved.length; i++)
+            if (resolved[i] == -1 && open < 0) open = i;
+            else known *= resolved[i];
+        if (open >= 0 && known > 0) resolved[open] = size / known;
+        Shape shape = new Shape(resolved);
+        if (shape.size != size) throw new IllegalArgumentException("cannot reshape " + this + " to " + text(target));
+        return shape;
+    }
+
     /** Row-major element strides: {@code strides[rank−1] = 1}. */
     public long[] strides() {
         long[] strides = new long[extents.length];

@@ -124,14 +124,7 @@ public final class Tensor {
 
     /** The same memory with another shape of the same size; one extent may be −1 and is worked out. */
     public Tensor reshape(int... extents) {
-        int[] target = extents.clone();
-        int known = 1;
-        int open = -1;
-        for (int i = 0; i < target.length; i++)
-            if (target[i] == -1 && open < 0) open = i;
-            else known *= target[i];
-        if (open >= 0 && known != 0) target[open] = shape.size() / known;
-        return reshape(Shape.of(target));
+        return reshape(shape.resolve(extents));
     }
 
     /** The same memory with another shape of the same size. */

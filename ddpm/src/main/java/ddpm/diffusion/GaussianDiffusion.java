@@ -83,10 +83,13 @@ public final class GaussianDiffusion {
         return x0.mul(schedule.posteriorMeanStart(t)).add(xt.mul(schedule.posteriorMeanNoisy(t)));
     }
 
-    /** The training loss of one batch (Algorithm 1, lines 2–5). x0, eps [N,H,W,C], t [N] → rank 0. */
-    public Variable loss(Denoiser denoiser, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
+    /**
+     * The training loss of each image (Algorithm 1, lines 2–5), the mean over its elements; their mean over the batch
+     * is what is minimised. x0, eps [N,H,W,C], t [N] → [N].
+     */
+    public Variable losses(Denoiser denoiser, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
         Variable xt = Variable.constant(qSample(x0, t, eps));
-        return kind.between(Variable.constant(eps), denoiser.predictNoise(xt, Variable.constant(t)));
+        return kind.perImage(Variable.constant(eps), denoiser.predictNoise(xt, Variable.constant(t)));
     }
 
     private static Tensor coefficient(Tensor table, Tensor t) {

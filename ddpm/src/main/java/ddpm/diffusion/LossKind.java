@@ -1,11 +1,15 @@
 package ddpm.diffusion;
 
-import autograd.Variable;
-import autograd.ops.HuberLoss;
-import autograd.ops.L1Loss;
-import autograd.ops.MeanSquaredError;
+import static autograd.ops.Mean.mean;
+import static autograd.ops.Pointwise.abs;
+import static autograd.ops.Pointwise.huber;
+import static autograd.ops.Pointwise.square;
+import static autograd.ops.Reshape.reshape;
+import static autograd.ops.Sub.sub;
 
-/** How far the predicted noise is from the true one; the mean over all elements. */
+import autograd.Variable;
+
+/** How far the predicted noise is from the true one. */
 public enum LossKind {
     /** |ε − ε_θ|. */
     L1,
@@ -14,12 +18,15 @@ public enum LossKind {
     /** Smooth L1 with beta 1: half the square inside [−1, 1], linear outside; what the notebook trains with. */
     HUBER;
 
-    /** The loss between two tensors of one shape, rank 0. */
-    public Variable between(Variable truth, Variable prediction) {
-        return switch (this) {
-            case L1 -> L1Loss.l1Loss(truth, prediction);
-            case L2 -> MeanSquaredError.meanSquaredError(truth, prediction);
-            case HUBER -> HuberLoss.huberLoss(truth, prediction);
-        };
+    /** The mean over the elements of each image: [N, …], [N, …] → [N]. */
+    public Variable perImage(Variable truth, Variable prediction) {
+        Variable difference = sub(truth, prediction);
+        Variable loss =
+                switch (this) {
+                    case L1 -> abs(difference);
+                    case L2 -> square(difference);
+                    case HUBER -> huber(difference);
+                };
+        return mean(reshape(loss, truth.shape().get(0), -1), 1);
     }
 }

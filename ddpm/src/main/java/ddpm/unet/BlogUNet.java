@@ -14,6 +14,7 @@ import nn.Init;
 import nn.Layer;
 import nn.Sequential;
 import nn.UnaryLayer;
+import java.util.function.Supplier;
 import tensor.Rng;
 
 /**
@@ -51,7 +52,7 @@ final class BlogUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    BlogUNet(UNetConfig config, Init init, Rng dropout) {
+    BlogUNet(UNetConfig config, Init init, Supplier<Rng> dropout) {
         super(config);
         int timeWidth = 4 * config.dim();
         int levels = config.levels();

@@ -18,6 +18,7 @@ import nn.GroupNorm;
 import nn.Init;
 import nn.Layer;
 import nn.Linear;
+import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -49,7 +50,7 @@ final class DdpmUNet extends UNet {
         private final Dropout dropout;
         private final int out;
 
-        ResidualBlock(UNetConfig config, Init init, int in, int out, Rng random) {
+        ResidualBlock(UNetConfig config, Init init, int in, int out, Supplier<Rng> random) {
             this.out = out;
             NormParams norm = new NormParams(config.groups(), EPS, true);
             norm1 = child("norm1", new GroupNorm(init, norm, in));
@@ -105,7 +106,7 @@ final class DdpmUNet extends UNet {
         final List<SelfAttention> attentions = new ArrayList<>();
         Conv2d resample;
 
-        void block(UNetConfig config, Init init, int in, int out, boolean attention, Rng dropout) {
+        void block(UNetConfig config, Init init, int in, int out, boolean attention, Supplier<Rng> dropout) {
             int j = blocks.size();
             blocks.add(child("resnets." + j, new ResidualBlock(config, init, in, out, dropout)));
             if (attention) attentions.add(child("attentions." + j, new SelfAttention(config, init, out)));
@@ -127,7 +128,7 @@ final class DdpmUNet extends UNet {
     private final GroupNorm headNorm;
     private final Conv2d head;
 
-    DdpmUNet(UNetConfig config, Init init, Rng dropout) {
+    DdpmUNet(UNetConfig config, Init init, Supplier<Rng> dropout) {
         super(config);
         stem = child("conv_in", new Conv2d(init, config.channels(), config.dim(), 3, 1, 1));
         time = child("time_embedding", new TimeEmbedding(init, config.dim(), "linear_1", "linear_2", false));

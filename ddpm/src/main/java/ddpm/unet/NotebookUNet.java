@@ -12,6 +12,7 @@ import nn.ConvTranspose2d;
 import nn.Init;
 import nn.Layer;
 import nn.UnaryLayer;
+import java.util.function.Supplier;
 import tensor.Rng;
 
 /**
@@ -34,7 +35,7 @@ final class NotebookUNet extends UNet {
         final AttentionBlock attention;
         final UnaryLayer resample;
 
-        Level(UNetConfig config, Init init, int in, int out, int time, Rng dropout, UnaryLayer resample) {
+        Level(UNetConfig config, Init init, int in, int out, int time, Supplier<Rng> dropout, UnaryLayer resample) {
             block1 = child("0", Block.of(config, init, in, out, time, dropout));
             block2 = child("1", Block.of(config, init, out, out, time, dropout));
             attention = child("2", new AttentionBlock(init, out, true));
@@ -56,7 +57,7 @@ final class NotebookUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    NotebookUNet(UNetConfig config, Init init, Rng dropout) {
+    NotebookUNet(UNetConfig config, Init init, Supplier<Rng> dropout) {
         super(config);
         int timeWidth = 4 * config.dim();
         int levels = config.levels();

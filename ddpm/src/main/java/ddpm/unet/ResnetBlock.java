@@ -12,6 +12,7 @@ import nn.GroupNorm;
 import nn.Init;
 import nn.Linear;
 import nn.StandardizedConv2d;
+import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.backend.NormParams;
 
@@ -37,7 +38,7 @@ final class ResnetBlock extends Block {
     private final boolean scaleShift;
     private final int out;
 
-    ResnetBlock(UNetConfig config, Init init, int in, int out, int timeWidth, Rng random) {
+    ResnetBlock(UNetConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> random) {
         this.out = out;
         scaleShift = config.scaleShift();
         NormParams norm = new NormParams(config.groups(), EPS, true);

@@ -4,6 +4,7 @@ import autograd.Variable;
 import ddpm.diffusion.Denoiser;
 import nn.Init;
 import nn.Layer;
+import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.Shape;
 
@@ -24,7 +25,7 @@ public abstract class UNet extends Layer implements Denoiser {
      * @param init how weights start
      * @param dropout stream of the dropout masks
      */
-    public static UNet build(UNetConfig config, Init init, Rng dropout) {
+    public static UNet build(UNetConfig config, Init init, Supplier<Rng> dropout) {
         return switch (config.topology()) {
             case NOTEBOOK -> new NotebookUNet(config, init, dropout);
             case BLOG -> new BlogUNet(config, init, dropout);

@@ -1,0 +1,24 @@
+package autograd.ops;
+
+import autograd.Op;
+import autograd.Pullback;
+import autograd.Tape;
+import autograd.Variable;
+import tensor.Tensor;
+
+/**
+ * {@code y = a + b}; da = dy, db = dy, broadcast: axes are aligned at the end and an extent of 1 stretches. Keeps: nothing.
+ */
+public record Add() implements Op {
+    public static Variable add(Variable a, Variable b) {
+        return Tape.record(new Add(), a, b);
+    }
+
+    @Override
+    public Result apply(Tensor... in) {
+        Tensor a = in[0];
+        Tensor b = in[1];
+        Tensor y = a.add(b);
+        return new Result(y, Pullback.perInput(dy -> dy, dy -> dy));
+    }
+}

@@ -1,0 +1,94 @@
+package ddpm;
+
+import datasets.DatasetException;
+import ddpm.io.CheckpointException;
+import ddpm.io.JsonException;
+import ddpm.train.Interrupts;
+import ddpm.train.NonFiniteException;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+
+/**
+ * What the command-line programs have in common: every failure is one sentence on standard error and an exit code
+ * ({@link Failure}); the stack trace is for {@code -v}.
+ */
+abstract class Program implements Callable<Integer> {
+    @Option(
+            names = "--backend",
+            paramLabel = "NAME",
+            defaultValue = "auto",
+            description = "who computes: auto, cpu, reference (default: ${DEFAULT-VALUE})")
+    String backend;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "threads that compute; 0: the cores that are free (default: ${DEFAULT-VALUE})")
+    int threads;
+
+    @Option(names = {"-q", "--quiet"}, description = "print results and errors only")
+    boolean quiet;
+
+    @Option(names = {"-v", "--verbose"}, description = "print the stack trace of a failure")
+    boolean verbose;
+
+    /** Runs a program and, unless it succeeded, ends the process with its exit code. */
+    static void main(Program program, String[] args) {
+        int code = run(new CommandLine(program), program, args, System.err);
+        if (code != 0) System.exit(code);
+    }
+
+    /** Runs a program; its exit code. */
+    static int run(CommandLine line, Program program, String[] args, PrintStream err) {
+        line.setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((e, a) -> {
+                    err.println("error: " + e.getMessage() + ". Try --help.");
+                    CommandLine.UnmatchedArgumentException.printSuggestions(e, new java.io.PrintWriter(err, true));
+                    return Failure.USAGE;
+                })
+                .setExecutionExceptionHandler((e, l, result) -> {
+                    Failure failure = explain(e);
+                    err.println("error: " + failure.getMessage());
+                    if (program.verbose) e.printStackTrace(err);
+                    return failure.exitCode();
+                });
+        return line.execute(args);
+    }
+
+    /** The sentence and exit code for an exception. */
+    private static Failure explain(Throwable e) {
+        if (e instanceof Failure failure) return failure;
+        if (e instanceof Interrupts.Stop) return new Failure(Interrupts.EXIT_CODE, "stopped", e);
+        if (e instanceof DatasetException) return new Failure(Failure.DATA, e.getMessage(), e);
+        if (e instanceof CheckpointException || e instanceof JsonException)
+            return new Failure(Failure.IO, e.getMessage(), e);
+        if (e instanceof NonFiniteException) return new Failure(Failure.NUMERIC, e.getMessage(), e);
+        if (e instanceof UncheckedIOException wrapped) return explain(wrapped.getCause());
+        if (e instanceof IOException) return new Failure(Failure.IO, "file trouble: " + e.getMessage(), e);
+        if (e instanceof IllegalArgumentException) return new Failure(Failure.USAGE, e.getMessage(), e);
+        return new Failure(1, "this is a defect of the program, please report it with the trace of -v: " + e, e);
+    }
+
+    /** Opens the backend that was asked for and says which it is. */
+    final Backend openBackend() {
+        try {
+            Backends.Choice choice = Backends.open(backend, threads);
+            say(choice.explanation());
+            return choice.backend();
+        } catch (IllegalStateException e) {
+            throw new Failure(Failure.BACKEND, e.getMessage(), e);
+        }
+    }
+
+    /** Prints a line unless quiet. */
+    final void say(String line) {
+        if (!quiet) System.out.println(line);
+    }
+}

@@ -1,0 +1,128 @@
+package ddpm.train;
+
+import java.util.Arrays;
+import optim.LearningRate;
+
+/**
+ * Runs a {@link Training} to its end: how many steps, when to save, when to draw samples, when to stop. What it has to
+ * tell goes to {@link Output}.
+ *
+ * <p>The length of a run is the smallest of {@code steps}, {@code epochs}, and what fits into {@code max-minutes}: the
+ * time of the first steps is measured, the time for drawing samples is set aside, and the number of steps that remains
+ * is written into {@code config.json}, so that a resumed run has the same learning rates.
+ */
+public final class Trainer {
+    /** What the trainer reports to. */
+    public interface Output {
+        /** The number of steps is known now. */
+        void planned(long steps, double secondsPerStep);
+
+        /** After every update. */
+        void step(StepReport report, long steps);
+
+        /** Draws a grid of samples and files it under the step. */
+        void samples(long step);
+
+        /** Saves everything; returns when it is safely on disk. */
+        void checkpoint(long step);
+    }
+
+    /** First steps that do not count: caches fill, code is compiled. */
+    private static final int WARM = 4;
+    /** Steps that are measured to plan the run. */
+    private static final int MEASURED = 12;
+    /** Seconds between checkpoints when the settings leave it open. */
+    private static final double SAVE_SECONDS = 120;
+    /** Parts of the run after which samples are drawn when the settings leave it open. */
+    private static final double[] SAMPLE_AT = {0.1, 0.3, 0.6};
+
+    private final Training training;
+    private final Settings settings;
+    private final Output output;
+    private final Interrupts interrupts;
+    private long lastSaved = -1;
+    private double savedAt = seconds();
+
+    public Trainer(Training training, Output output, Interrupts interrupts) {
+        this.training = training;
+        this.settings = training.settings();
+        this.output = output;
+        this.interrupts = interrupts;
+    }
+
+    /**
+     * Trains to the end, or until a stop is asked for; either way the last state is saved.
+     *
+     * @param planned number of steps when it is known already (a resumed run), else 0
+     * @param samplingSeconds how long one sample grid takes, for planning
+     * @return number of steps the run has in all; it is complete when {@code training.step()} has reached it
+     */
+    public long run(long planned, double samplingSeconds) {
+        long steps = planned > 0 ? planned : bound();
+        boolean open = planned == 0 && settings.maxMinutes() > 0;
+        if (!open) output.planned(steps, Double.NaN);
+        double[] times = new double[MEASURED];
+        long begin = training.step();
+        double start = seconds();
+        while (training.step() < steps && !interrupts.requested()) {
+            LearningRate rate = settings.learningRate(steps);
+            double before = seconds();
+            StepReport report = training.step(rate);
+            int measured = (int) (training.step() - begin) - 1 - WARM;
+            if (open && measured >= 0) times[measured] = seconds() - before;
+            if (open && (measured == MEASURED - 1 || training.step() == steps)) {
+                double perStep = median(Arrays.copyOf(times, Math.max(1, measured + 1)));
+                double left = settings.maxMinutes() * 60 - (seconds() - start) - samplingSeconds * grids();
+                steps = Math.min(steps, training.step() + Math.max(0, (long) (left / perStep)));
+                open = false;
+                output.planned(steps, perStep);
+            }
+            output.step(report, steps);
+            if (training.step() < steps) {
+                if (!open && samplesAreDue(steps)) output.samples(training.step());
+                if (saveIsDue()) save();
+            }
+        }
+        if (lastSaved != training.step()) save();
+        return steps;
+    }
+
+    /** The number of steps that the settings allow, not looking at time. */
+    private long bound() {
+        if (settings.steps() > 0) return settings.steps();
+        if (settings.epochs() > 0) return Math.multiplyExact(settings.epochs(), training.stepsPerEpoch());
+        return Long.MAX_VALUE;
+    }
+
+    private int grids() {
+        return SAMPLE_AT.length + 1;
+    }
+
+    private boolean samplesAreDue(long steps) {
+        if (settings.sampleEvery() > 0) return training.step() % settings.sampleEvery() == 0;
+        for (double part : SAMPLE_AT) if (training.step() == Math.round(part * steps)) return true;
+        return false;
+    }
+
+    private boolean saveIsDue() {
+        return settings.saveEvery() > 0
+                ? training.step() % settings.saveEvery() == 0
+                : seconds() - savedAt > SAVE_SECONDS;
+    }
+
+    private void save() {
+        output.checkpoint(training.step());
+        lastSaved = training.step();
+        savedAt = seconds();
+    }
+
+    private static double median(double[] times) {
+        double[] sorted = times.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
+    }
+
+    private static double seconds() {
+        return System.nanoTime() * 1e-9;
+    }
+}

@@ -1,0 +1,209 @@
+package ddpm.train;
+
+import static autograd.ops.Mean.mean;
+import static autograd.ops.Scale.scale;
+
+import autograd.Tape;
+import autograd.Variable;
+import datasets.Batch;
+import datasets.DataLoader;
+import datasets.Dataset;
+import ddpm.diffusion.GaussianDiffusion;
+import ddpm.unet.UNet;
+import java.util.Arrays;
+import java.util.Map;
+import nn.Init;
+import nn.Parameter;
+import optim.Adam;
+import optim.Ema;
+import optim.LearningRate;
+import optim.Updates;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Distribution;
+import tensor.memory.Scope;
+
+/**
+ * Everything that changes while a model is trained, and the one step that changes it (Algorithm 1):
+ *
+ * <pre>x₀ ~ data,  t ~ uniform(0 … T−1),  ε ~ N(0, I);      w ← w − Adam(∇ ‖ε − ε_θ(√ᾱ_t x₀ + √(1−ᾱ_t) ε, t)‖)</pre>
+ *
+ * The whole state is: weights, their average, Adam's moments, the position in the random stream, and the position in
+ * the data. {@link Checkpoint} saves exactly that, so a resumed run goes on bit for bit.
+ */
+public final class Training implements AutoCloseable {
+    /** Streams derived from the seed: initial weights, and everything drawn while training. */
+    private static final long INIT_STREAM = 0x696e6974L;
+
+    private static final DType DTYPE = DType.F32;
+
+    private final Settings settings;
+    private final Backend backend;
+    private final UNet unet;
+    private final Map<String, Parameter> parameters;
+    private final GaussianDiffusion diffusion;
+    private final Adam adam;
+    private final Ema ema;
+    private final DataLoader loader;
+    private final Shape image;
+    private Rng rng;
+    private long step;
+
+    /** A fresh run; its tensors join the innermost scope. */
+    public Training(Settings settings, Dataset data, Backend backend) {
+        this.settings = settings;
+        this.backend = backend;
+        rng = new Rng(settings.seed());
+        Init init = Init.pytorch(backend, DTYPE, new Rng(settings.seed() ^ INIT_STREAM));
+        unet = UNet.build(settings.network(data.height(), data.width(), data.channels()), init, () -> rng);
+        parameters = unet.parameters();
+        diffusion = new GaussianDiffusion(settings.schedule(), backend, DTYPE);
+        adam = Adam.adam(parameters);
+        ema = settings.ema() == 0 ? null : new Ema(parameters, settings.ema());
+        image = Shape.of(1, data.height(), data.width(), data.channels());
+        loader = DataLoader.over(data, settings.batchSize(), settings.seed())
+                .randomFlips(settings.flip())
+                .open();
+    }
+
+    /**
+     * One update.
+     *
+     * @throws NonFiniteException when loss or gradients are not finite; nothing has been updated then
+     */
+    public StepReport step(LearningRate learningRate) {
+        Tally tally = new Tally(settings.timesteps());
+        long epoch = loader.state().epoch();
+        try (Scope scope = Scope.open("step")) {
+            Updates updates = gradients(tally);
+            for (int i = 1; i < settings.accumulate(); i++)
+                try (Scope more = Scope.open("accumulate")) {
+                    updates.add(gradients(tally));
+                }
+            double norm = updates.norm();
+            requireFinite(tally.loss(), norm, updates);
+            double rate = learningRate.at(step);
+            adam.step(updates, rate, Updates.clipFactor(norm, settings.clip()));
+            if (ema != null) ema.update(step);
+            step++;
+            return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
+        }
+    }
+
+    /** The gradients of one batch, divided by the number of batches in an update. */
+    private Updates gradients(Tally tally) {
+        try (Tape tape = Tape.start()) {
+            Batch batch = loader.next();
+            int n = batch.count();
+            Tensor x0 = Tensor.empty(backend, DTYPE, image.with(0, n));
+            backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
+            Tensor t = rng.draw(Distribution.integers(settings.timesteps()), backend, DTYPE, Shape.of(n));
+            Tensor eps = rng.normalLike(x0);
+            Variable losses = diffusion.losses(unet, settings.loss(), x0, t, eps); // [N]
+            tally.add(t.toFloats(), losses.value().toFloats());
+            return Updates.of(parameters, tape.backward(scale(mean(losses), 1.0 / settings.accumulate())));
+        }
+    }
+
+    private void requireFinite(double loss, double norm, Updates updates) {
+        if (Double.isFinite(loss) && Double.isFinite(norm)) return;
+        String culprit = null;
+        for (Map.Entry<String, Parameter> p : parameters.entrySet())
+            if (culprit == null && !Double.isFinite(backend.sumOfSquares(new Tensor[] {p.getValue().value()})))
+                culprit = "weight " + p.getKey();
+        if (culprit == null && !Double.isFinite(loss)) culprit = "loss";
+        if (culprit == null) culprit = "gradient of " + updates.firstNonFinite();
+        throw new NonFiniteException("step " + (step + 1) + ": the " + culprit
+                + " is not finite, so the update was not applied; try a smaller --lr, or --clip 1");
+    }
+
+    /** Mean losses, over all images and by quarter of t. */
+    private static final class Tally {
+        private final int timesteps;
+        private final double[] sum = new double[4];
+        private final int[] count = new int[4];
+        private int images;
+
+        Tally(int timesteps) {
+            this.timesteps = timesteps;
+        }
+
+        void add(float[] t, float[] losses) {
+            images += t.length;
+            for (int n = 0; n < t.length; n++) {
+                int quarter = (int) (4L * (long) t[n] / timesteps);
+                sum[quarter] += losses[n];
+                count[quarter]++;
+            }
+        }
+
+        double loss() {
+            return (sum[0] + sum[1] + sum[2] + sum[3]) / images;
+        }
+
+        double[] quarters() {
+            double[] mean = new double[4];
+            for (int q = 0; q < 4; q++) mean[q] = count[q] == 0 ? Double.NaN : sum[q] / count[q];
+            return mean;
+        }
+    }
+
+    public Settings settings() {
+        return settings;
+    }
+
+    public UNet unet() {
+        return unet;
+    }
+
+    public GaussianDiffusion diffusion() {
+        return diffusion;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    /** The averaged weights, or {@code null} when the run keeps none. */
+    public Ema ema() {
+        return ema;
+    }
+
+    Adam adam() {
+        return adam;
+    }
+
+    DataLoader loader() {
+        return loader;
+    }
+
+    Rng rng() {
+        return rng;
+    }
+
+    /** Number of updates done. */
+    public long step() {
+        return step;
+    }
+
+    /** Updates in one pass over the data. */
+    public long stepsPerEpoch() {
+        return Math.max(1, (loader.batchesPerEpoch() + settings.accumulate() - 1) / settings.accumulate());
+    }
+
+    /** Moves to where a checkpoint was taken; the tensors have been refilled. */
+    void restore(long step, Rng rng, DataLoader.State position) {
+        this.step = step;
+        this.rng = rng;
+        loader.restore(position);
+        adam.restore(step);
+    }
+
+    @Override
+    public void close() {
+        loader.close();
+    }
+}

@@ -1,0 +1,180 @@
+package ddpm.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import autograd.Variable;
+import ddpm.diffusion.NoiseSchedule.Kind;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Distribution;
+import tensor.backend.reference.ReferenceBackend;
+import tensor.memory.Scope;
+
+/** Diffusion needs no network: for Gaussian data the best predictor is a formula, and everything can be checked. */
+class GaussianDiffusionTest {
+    private final Backend backend = new ReferenceBackend();
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open("test");
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+        assertEquals(0, backend.memory().live());
+    }
+
+    private GaussianDiffusion linear(int timesteps) {
+        return new GaussianDiffusion(NoiseSchedule.of(Kind.LINEAR, timesteps), backend, DType.F64);
+    }
+
+    private Tensor normal(long seed, int... shape) {
+        return new Rng(seed).draw(Distribution.NORMAL, backend, DType.F64, Shape.of(shape));
+    }
+
+    /** ε*(x_t) = √(1−ᾱ_t) x_t / (ᾱ_t s² + 1 − ᾱ_t), the best predictor when x₀ ~ N(0, s²). */
+    private static Denoiser gaussian(NoiseSchedule schedule, double s) {
+        return (x, t) -> {
+            int step = (int) t.value().toDoubles()[0];
+            double signal = schedule.alphaBar(step);
+            double factor = Math.sqrt(1 - signal) / (signal * s * s + 1 - signal);
+            return Variable.constant(x.value().mul(factor));
+        };
+    }
+
+    @Test
+    void qSampleMixesSignalAndNoiseOfEachImagesOwnTimestep() {
+        GaussianDiffusion d = linear(200);
+        Tensor x0 = normal(1, 3, 2, 2, 1);
+        Tensor eps = normal(2, 3, 2, 2, 1);
+        Tensor t = Tensor.of(backend, DType.F64, Shape.of(3), 0, 100, 199);
+        double[] xt = d.qSample(x0, t, eps).toDoubles();
+        int[] steps = {0, 100, 199};
+        for (int i = 0; i < 12; i++) {
+            double alphaBar = d.schedule().alphaBar(steps[i / 4]);
+            double expected = Math.sqrt(alphaBar) * x0.toDoubles()[i] + Math.sqrt(1 - alphaBar) * eps.toDoubles()[i];
+            assertEquals(expected, xt[i], 1e-14);
+        }
+    }
+
+    @Test
+    void theTrueNoiseGivesBackTheImage() {
+        GaussianDiffusion d = linear(300);
+        Tensor x0 = normal(1, 2, 3, 3, 1);
+        Tensor eps = normal(2, 2, 3, 3, 1);
+        for (int t : new int[] {0, 150, 299}) {
+            Tensor xt = d.qSample(x0, Tensor.of(backend, DType.F64, Shape.of(2), t, t), eps);
+            assertArrayEquals(x0.toDoubles(), d.predictStart(xt, t, eps).toDoubles(), 1e-10);
+            assertArrayEquals(eps.toDoubles(), d.impliedNoise(xt, t, x0).toDoubles(), 1e-10);
+        }
+    }
+
+    @Test
+    void clippingKeepsImageAndNoiseConsistent() {
+        GaussianDiffusion d = linear(200);
+        Tensor xt = normal(3, 2, 4, 4, 1).mul(3);
+        Tensor eps = normal(4, 2, 4, 4, 1);
+        GaussianDiffusion.Estimate e = d.estimate(xt, 120, eps, true);
+        double alphaBar = d.schedule().alphaBar(120);
+        double[] start = e.start().toDoubles();
+        double[] noise = e.noise().toDoubles();
+        boolean clipped = false;
+        for (int i = 0; i < start.length; i++) {
+            assertTrue(Math.abs(start[i]) <= 1);
+            clipped |= Math.abs(start[i]) == 1;
+            assertEquals(xt.toDoubles()[i], Math.sqrt(alphaBar) * start[i] + Math.sqrt(1 - alphaBar) * noise[i], 1e-12);
+        }
+        assertTrue(clipped, "the case must clip something");
+    }
+
+    /** Without clipping, the posterior mean at x̂₀ is Eq. 11: (x_t − β_t/√(1−ᾱ_t) ε) / √α_t. */
+    @Test
+    void meanFromTheEstimateIsEquation11() {
+        GaussianDiffusion d = linear(200);
+        Tensor xt = normal(5, 1, 3, 3, 2);
+        Tensor eps = normal(6, 1, 3, 3, 2);
+        for (int t : new int[] {0, 1, 77, 199}) {
+            double beta = d.schedule().beta(t);
+            double factor = beta / Math.sqrt(1 - d.schedule().alphaBar(t));
+            double[] expected = xt.sub(eps.mul(factor)).mul(1 / Math.sqrt(1 - beta)).toDoubles();
+            Tensor start = d.estimate(xt, t, eps, false).start();
+            assertArrayEquals(expected, d.posteriorMean(start, xt, t).toDoubles(), 1e-10);
+        }
+    }
+
+    /** Variances after all 1000 steps, from the scalar recursion, worked out apart from this code. */
+    @ParameterizedTest
+    @CsvSource({
+        "FIXED_LARGE, 1, 0.99990", "FIXED_LARGE, 0.5, 0.25075", "FIXED_LARGE, 2, 3.9906", "FIXED_LARGE, 0.1, 0.010154",
+        "FIXED_SMALL, 1, 0.9911", "FIXED_SMALL, 0.5, 0.2461", "FIXED_SMALL, 2, 3.9748", "FIXED_SMALL, 0.1, 0.009276"
+    })
+    void samplerReturnsTheVarianceOfGaussianData(AncestralSampler.Variance variance, double s, double expected) {
+        GaussianDiffusion d = linear(1000);
+        Tensor noise = normal(7, 1, 50, 50, 4); // 10,000 values
+        AncestralSampler sampler = new AncestralSampler(d, variance, false, new Rng(8));
+        double[] x = sampler.sample(gaussian(d.schedule(), s), noise, Sampler.Observer.NONE).toDoubles();
+        double sum = 0;
+        for (double v : x) sum += v * v;
+        assertEquals(1, sum / x.length / expected, 0.05); // 3.5 standard errors of a variance from 10,000 values
+    }
+
+    @Test
+    void observerSeesEveryStepAndTheLastStateIsTheResult() {
+        GaussianDiffusion d = linear(20);
+        List<Integer> steps = new ArrayList<>();
+        double[][] last = new double[1][];
+        AncestralSampler sampler =
+                new AncestralSampler(d, AncestralSampler.Variance.FIXED_SMALL, true, new Rng(9));
+        Tensor x = sampler.sample(gaussian(d.schedule(), 1), normal(10, 2, 2, 2, 1), (t, state, start) -> {
+            steps.add(t);
+            last[0] = state.toDoubles();
+        });
+        assertEquals(20, steps.size());
+        assertEquals(19, steps.get(0));
+        assertEquals(0, steps.get(19));
+        assertArrayEquals(last[0], x.toDoubles(), 0);
+    }
+
+    @Test
+    void sameSeedSameImages() {
+        GaussianDiffusion d = linear(30);
+        double[][] runs = new double[2][];
+        for (int i = 0; i < 2; i++) {
+            AncestralSampler sampler =
+                    new AncestralSampler(d, AncestralSampler.Variance.FIXED_LARGE, true, new Rng(11));
+            runs[i] = sampler.sample(gaussian(d.schedule(), 1), normal(12, 1, 4, 4, 1), Sampler.Observer.NONE)
+                    .toDoubles();
+        }
+        assertArrayEquals(runs[0], runs[1], 0);
+    }
+
+    /** A predictor of zero scores E|z| = √(2/π), E z² = 1, and 0.4247 under smooth L1. */
+    @ParameterizedTest
+    @CsvSource({"L1, 0.79788", "L2, 1", "HUBER, 0.42470"})
+    void lossOfPredictingNothingIsAMomentOfTheNormal(LossKind kind, double expected) {
+        GaussianDiffusion d = linear(100);
+        Tensor x0 = normal(13, 10, 50, 50, 4);
+        Tensor eps = normal(14, 10, 50, 50, 4);
+        Tensor t = new Rng(15).draw(Distribution.integers(100), backend, DType.F64, Shape.of(10));
+        Denoiser nothing = (x, time) -> Variable.constant(x.value().fullLike(0));
+        double[] losses = d.losses(nothing, kind, x0, t, eps).value().toDoubles();
+        assertEquals(10, losses.length);
+        double mean = 0;
+        for (double loss : losses) mean += loss / 10;
+        assertEquals(expected, mean, 0.015);
+    }
+}

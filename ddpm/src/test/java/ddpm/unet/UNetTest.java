@@ -1,0 +1,211 @@
+package ddpm.unet;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import autograd.Gradients;
+import autograd.Tape;
+import autograd.Variable;
+import autograd.ops.Mul;
+import autograd.ops.Sum;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import nn.Init;
+import nn.Parameter;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Distribution;
+import tensor.backend.reference.ReferenceBackend;
+import tensor.memory.Scope;
+
+class UNetTest {
+    private final Backend backend = new ReferenceBackend();
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open("test");
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+        assertEquals(0, backend.memory().live());
+    }
+
+    private UNet build(UNetConfig config, DType dtype) {
+        Rng dropout = new Rng(2);
+        return UNet.build(config, Init.pytorch(backend, dtype, new Rng(1)), () -> dropout);
+    }
+
+    private Tensor normal(long seed, DType dtype, int... shape) {
+        return new Rng(seed).draw(Distribution.NORMAL, backend, dtype, Shape.of(shape));
+    }
+
+    /** Sizes of the published networks, counted on their own definitions. */
+    @Test
+    void parameterCountsAreThePublishedOnes() {
+        assertEquals(2_996_315, build(UNetConfig.notebook(28, 28, 1), DType.F32).parameterCount());
+        assertEquals(2_998_137, build(UNetConfig.notebook(28, 28, 3), DType.F32).parameterCount());
+        assertEquals(2_020_257, build(UNetConfig.blog(28, 28, 1), DType.F32).parameterCount());
+        UNet cifar = build(UNetConfig.ddpmCifar10(32, 32, 3), DType.F32);
+        assertEquals(35_746_307, cifar.parameterCount());
+        assertEquals(328, cifar.parameters().size());
+    }
+
+    /** Names, order and shapes are the state_dict of the notebook's class. */
+    @Test
+    void notebookParametersAreTheNotebooksStateDict() throws IOException {
+        List<String> ours = build(UNetConfig.notebook(28, 28, 1), DType.F32).parameters().entrySet().stream()
+                .map(p -> p.getKey() + " "
+                        + Arrays.stream(p.getValue().exchangeShape().toArray())
+                                .mapToObj(Integer::toString)
+                                .collect(Collectors.joining(",")))
+                .toList();
+        try (BufferedReader reader = new BufferedReader(new InputStreamReader(
+                UNetTest.class.getResourceAsStream("notebook-state-dict.txt"), StandardCharsets.UTF_8))) {
+            assertEquals(reader.lines().sorted().toList(), ours.stream().sorted().toList());
+        }
+    }
+
+    static Stream<UNetConfig> smallOnes() {
+        UNetConfig notebook = UNetConfig.notebook(8, 12, 1);
+        UNetConfig blog = UNetConfig.blog(12, 8, 3);
+        UNetConfig ddpm = UNetConfig.ddpmCifar10(4, 8, 2);
+        return Stream.of(
+                small(notebook, List.of(1, 2, 4), UNetConfig.BlockKind.CONVNEXT, 4, false),
+                small(notebook, List.of(1, 3), UNetConfig.BlockKind.RESNET, 2, true),
+                small(blog, List.of(1, 2, 2), UNetConfig.BlockKind.RESNET, 4, false),
+                small(blog, List.of(1, 2), UNetConfig.BlockKind.CONVNEXT, 4, false),
+                small(ddpm, List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, false));
+    }
+
+    private static UNetConfig small(
+            UNetConfig c, List<Integer> mults, UNetConfig.BlockKind block, int groups, boolean scaleShift) {
+        return new UNetConfig(
+                c.topology(), c.height(), c.width(), c.channels(), 8, mults, block, groups,
+                scaleShift || c.scaleShift(), c.standardized(), false, 0, 1, c.attentionLevels());
+    }
+
+    @ParameterizedTest
+    @MethodSource("smallOnes")
+    void predictsNoiseInTheShapeOfTheImagesAndLooksAtTheTimestep(UNetConfig config) {
+        UNet unet = build(config, DType.F32);
+        Tensor x = normal(3, DType.F32, 2, config.height(), config.width(), config.channels());
+        float[] early = predict(unet, x, 3, 3);
+        assertEquals(x.shape().size(), early.length);
+        float[] late = predict(unet, x, 3, 150);
+        int half = early.length / 2;
+        assertArrayEquals(Arrays.copyOf(early, half), Arrays.copyOf(late, half), "image 0 does not see t of image 1");
+        assertTrue(distance(early, late) > 1e-4, "t must matter");
+    }
+
+    private float[] predict(UNet unet, Tensor x, float... t) {
+        Tensor time = Tensor.of(backend, Shape.of(t.length), t);
+        return unet.predictNoise(Variable.constant(x), Variable.constant(time)).value().toFloats();
+    }
+
+    private static double distance(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+        return Math.sqrt(sum / a.length);
+    }
+
+    /** The whole network at once: dL along a random direction in all weights, by tape and by central differences. */
+    @ParameterizedTest
+    @MethodSource("smallOnes")
+    void gradientOfTheWholeNetworkIsTheDifferenceQuotient(UNetConfig config) {
+        UNet unet = build(config, DType.F64);
+        Tensor x = normal(3, DType.F64, 2, config.height(), config.width(), config.channels());
+        Tensor u = normal(4, DType.F64, 2, config.height(), config.width(), config.channels());
+        Map<String, Parameter> parameters = unet.parameters();
+        double byTape = 0;
+        double[][] directions = new double[parameters.size()][];
+        try (Tape tape = Tape.start()) {
+            Variable loss = loss(unet, x, u);
+            Gradients gradients = tape.backward(loss);
+            int i = 0;
+            for (Map.Entry<String, Parameter> p : parameters.entrySet()) {
+                Tensor gradient = gradients.of(p.getValue().variable());
+                assertTrue(gradient != null, () -> p.getKey() + " has no gradient");
+                Tensor v = normal(100 + i, DType.F64, p.getValue().value().shape().toArray());
+                directions[i++] = v.toDoubles();
+                byTape += v.mul(gradient).sum().item();
+            }
+        }
+        double h = 1e-5;
+        double up = shifted(unet, directions, h, x, u);
+        double down = shifted(unet, directions, -h, x, u);
+        double byDifferences = (up - down) / (2 * h);
+        assertEquals(byDifferences, byTape, 1e-6 * (1 + Math.abs(byDifferences)));
+    }
+
+    private static Variable loss(UNet unet, Tensor x, Tensor u) {
+        Tensor t = Tensor.of(x.backend(), x.dtype(), Shape.of(2), 5, 140);
+        Variable y = unet.predictNoise(Variable.constant(x), Variable.constant(t));
+        return Sum.sum(Mul.mul(y, Variable.constant(u)));
+    }
+
+    private double shifted(UNet unet, double[][] directions, double h, Tensor x, Tensor u) {
+        move(unet, directions, h);
+        try (Scope inner = Scope.open("shifted")) {
+            return loss(unet, x, u).item();
+        } finally {
+            move(unet, directions, -h);
+        }
+    }
+
+    private void move(UNet unet, double[][] directions, double h) {
+        int i = 0;
+        try (Scope inner = Scope.open("move")) {
+            for (Parameter p : unet.parameters().values()) {
+                Tensor v = Tensor.of(backend, DType.F64, p.value().shape(), directions[i++]);
+                p.value().add_(v.mul(h));
+            }
+        }
+    }
+
+    @Test
+    void zeroInitialisedNetworkPredictsTheBiasOfItsLastConvolution() {
+        UNetConfig c = small(UNetConfig.ddpmCifar10(4, 8, 2), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, false);
+        UNetConfig zero = new UNetConfig(
+                c.topology(), c.height(), c.width(), c.channels(), c.dim(), c.dimMults(), c.block(), c.groups(),
+                false, false, true, 0.1, 1, c.attentionLevels());
+        float[] y = predict(build(zero, DType.F32), normal(3, DType.F32, 1, 4, 8, 2), 7);
+        assertArrayEquals(new float[y.length], y);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"27, 28, height 27", "28, 30, width 30", "2, 28, height 2"})
+    void sizesThatCannotBeHalvedAreRefusedWithTheNearestThatCan(int height, int width, String named) {
+        IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> UNetConfig.notebook(height, width, 1));
+        assertTrue(e.getMessage().contains(named), e.getMessage());
+        assertTrue(e.getMessage().contains("divisible by 4: use "), e.getMessage());
+    }
+
+    @Test
+    void wrongImagesAreRefusedBeforeTheFirstLayer() {
+        UNet unet = build(small(UNetConfig.blog(8, 8, 1), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, true), DType.F32);
+        assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 1, 8, 12, 1), 0));
+        assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 2, 8, 8, 1), 0));
+    }
+}
