@@ -40,8 +40,8 @@ class ShapeTest {
         assertEquals(5, shape.get(-1));
         assertEquals(2, shape.get(-3));
         assertEquals(Shape.of(2, 3, 7), shape.with(-1, 7));
-        String message = assertThrows(IllegalArgumentException.class, () -> shape.get(3))
-                .getMessage();
+        String message =
+                assertThrows(IllegalArgumentException.class, () -> shape.get(3)).getMessage();
         assertEquals("shape [2, 3, 5] has no axis 3", message);
     }
 
@@ -64,11 +64,12 @@ class ShapeTest {
 
     @Test
     void shapesThatDoNotFitAreBothNamed() {
-        String message = assertThrows(IllegalArgumentException.class, () -> Shape.of(2, 3)
-                        .broadcast(Shape.of(4)))
+        String message = assertThrows(
+                        IllegalArgumentException.class, () -> Shape.of(2, 3).broadcast(Shape.of(4)))
                 .getMessage();
         assertEquals("cannot broadcast [2, 3] with [4]", message);
-        message = assertThrows(IllegalArgumentException.class, () -> Shape.of(2, 3).expect(-1, 4))
+        message = assertThrows(
+                        IllegalArgumentException.class, () -> Shape.of(2, 3).expect(-1, 4))
                 .getMessage();
         assertEquals("expected shape [*, 4], found [2, 3]", message);
         assertEquals(Shape.of(2, 3), Shape.of(2, 3).expect(-1, 3));

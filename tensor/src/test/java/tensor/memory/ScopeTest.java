@@ -114,8 +114,7 @@ class ScopeTest {
         try (Scope step = Scope.open("step")) {
             survivor = make().buffer().retain();
         }
-        String message =
-                assertThrows(IllegalStateException.class, root::close).getMessage();
+        String message = assertThrows(IllegalStateException.class, root::close).getMessage();
         assertTrue(message.startsWith("1 block outlives the root scope \"root\""), message);
         survivor.release();
     }
