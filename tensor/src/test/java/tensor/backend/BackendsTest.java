@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import tensor.backend.reference.ReferenceBackend;
 
 class BackendsTest {
     @Test
@@ -19,6 +21,33 @@ class BackendsTest {
                         choice.explanation().contains("not " + faster + ": ") || System.getProperty("backend") != null,
                         choice.explanation());
         }
+    }
+
+    /** A fast backend that cannot be opened, before one that can. */
+    private static final List<Backends.Candidate> BROKEN_FIRST = List.of(
+            new Backends.Candidate("fast", threads -> {
+                throw new IllegalStateException("its library is not here: install it");
+            }),
+            new Backends.Candidate("slow", threads -> new ReferenceBackend()));
+
+    @Test
+    void autoTellsWhyItRefused() {
+        String property = System.clearProperty(Backends.PROPERTY);
+        try {
+            Backends.Choice choice = Backends.open(BROKEN_FIRST, "auto", 0);
+            assertTrue(
+                    choice.explanation().endsWith("; not fast: its library is not here: install it"),
+                    choice.explanation());
+        } finally {
+            if (property != null) System.setProperty(Backends.PROPERTY, property);
+        }
+    }
+
+    @Test
+    void aBackendAskedForByNameNeverFallsBack() {
+        String message = assertThrows(IllegalStateException.class, () -> Backends.open(BROKEN_FIRST, "fast", 0))
+                .getMessage();
+        assertEquals("backend fast cannot be opened: its library is not here: install it", message);
     }
 
     @Test
