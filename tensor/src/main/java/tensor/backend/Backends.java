@@ -44,7 +44,8 @@ public final class Backends {
      * Opens a backend.
      *
      * @param name {@code auto} or one of {@link #names}
-     * @param threads how many threads may compute; 0 for all cores that are free
+     * @param threads how many threads may compute; 0 for all cores that are free. The reference computes on the common
+     *     fork-join pool, whatever this says
      * @throws IllegalArgumentException for an unknown name, with the nearest known one
      * @throws IllegalStateException when the named backend cannot be opened here, with the reason
      */
