@@ -17,12 +17,12 @@ public final class Backends {
     public record Choice(Backend backend, String explanation) {}
 
     /** A way to open a backend; throws with one clear sentence when it cannot. */
-    private interface Opener {
+    interface Opener {
         Backend open(int threads);
     }
 
     /** One known backend. */
-    private record Candidate(String name, Opener opener) {}
+    record Candidate(String name, Opener opener) {}
 
     /** From fast to slow; the last one always opens. */
     private static final List<Candidate> CANDIDATES =
@@ -44,17 +44,23 @@ public final class Backends {
      * Opens a backend.
      *
      * @param name {@code auto} or one of {@link #names}
-     * @param threads how many threads may compute; 0 for all cores that are free
+     * @param threads how many threads may compute; 0 for all cores that are free. The reference computes on the common
+     *     fork-join pool, whatever this says
      * @throws IllegalArgumentException for an unknown name, with the nearest known one
      * @throws IllegalStateException when the named backend cannot be opened here, with the reason
      */
     public static Choice open(String name, int threads) {
+        return open(CANDIDATES, name, threads);
+    }
+
+    /** {@link #open(String, int)} among these candidates. */
+    static Choice open(List<Candidate> candidates, String name, int threads) {
         if (threads < 0) throw new IllegalArgumentException("threads = " + threads + ", needs 0 (all) or more");
         boolean auto = name.equals("auto");
         String decided = auto ? System.getProperty(PROPERTY, "auto") : name;
         String by = auto && !decided.equals("auto") ? " (by -D" + PROPERTY + ")" : "";
         List<String> refusals = new ArrayList<>();
-        for (Candidate candidate : decided.equals("auto") ? CANDIDATES : List.of(named(decided))) {
+        for (Candidate candidate : decided.equals("auto") ? candidates : List.of(named(candidates, decided))) {
             try {
                 Backend backend = candidate.opener.open(threads);
                 String refused = refusals.isEmpty() ? "" : "; not " + String.join("; not ", refusals);
@@ -69,14 +75,15 @@ public final class Backends {
         throw new IllegalStateException("no backend opens: " + String.join("; ", refusals));
     }
 
-    private static Candidate named(String name) {
-        Candidate nearest = CANDIDATES.get(0);
-        for (Candidate candidate : CANDIDATES) {
+    private static Candidate named(List<Candidate> candidates, String name) {
+        Candidate nearest = candidates.get(0);
+        for (Candidate candidate : candidates) {
             if (candidate.name.equals(name)) return candidate;
             if (distance(name, candidate.name) < distance(name, nearest.name)) nearest = candidate;
         }
         throw new IllegalArgumentException("no backend is called \"" + name + "\"; did you mean \"" + nearest.name
-                + "\"? Known: auto, " + String.join(", ", names()));
+                + "\"? Known: auto, "
+                + String.join(", ", candidates.stream().map(Candidate::name).toList()));
     }
 
     /** Levenshtein distance: the fewest insertions, deletions and substitutions that turn one word into the other. */

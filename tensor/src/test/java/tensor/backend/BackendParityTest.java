@@ -1,0 +1,147 @@
+package tensor.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.DynamicContainer.dynamicContainer;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ForkJoinPool;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.DynamicNode;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import tensor.DType;
+import tensor.Tensor;
+import tensor.backend.reference.ReferenceBackend;
+import tensor.memory.Scope;
+
+/**
+ * Every backend that {@link Backends} knows computes what the reference computes: relative L2 error of every output of
+ * every {@link ParityCase}, within the bound of the case. A backend that cannot be opened here is skipped by name, with
+ * its reason.
+ */
+class BackendParityTest {
+    private static final Backend REFERENCE = new ReferenceBackend();
+    private static final Map<String, Backend> OPENED = new HashMap<>();
+    private static final Map<String, String> REFUSED = new HashMap<>();
+
+    static List<ParityCase> cases() {
+        return ParityCases.all();
+    }
+
+    @TestFactory
+    List<DynamicNode> everyBackendAgreesWithTheReference() {
+        List<DynamicNode> backends = new ArrayList<>();
+        for (String name : Backends.names())
+            if (!name.equals(REFERENCE.name()))
+                backends.add(dynamicContainer(
+                        name, cases().stream().map(c -> dynamicTest(name + ": " + c, () -> agrees(name, c)))));
+        return backends;
+    }
+
+    private static void agrees(String name, ParityCase c) {
+        Backend backend = opened(name);
+        try (Scope scope = Scope.open("parity")) {
+            Tensor[] expected = c.run(REFERENCE, DType.F32);
+            Tensor[] actual = c.run(backend, DType.F32);
+            assertEquals(expected.length, actual.length);
+            for (int i = 0; i < expected.length; i++) {
+                double error = relativeError(expected[i].toDoubles(), actual[i].toDoubles());
+                int output = i;
+                assertTrue(
+                        error <= c.bound(),
+                        () -> c + ", output " + output + ": relative error " + error + " > " + c.bound());
+            }
+        }
+        assertEquals(0, backend.memory().live(), "closing the scope returns every byte");
+    }
+
+    /** ‖actual − expected‖ / ‖expected‖; NaN anywhere makes it NaN, which no bound admits. */
+    private static double relativeError(double[] expected, double[] actual) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+            norm += expected[i] * expected[i];
+        }
+        return difference == 0 ? 0 : Math.sqrt(difference / norm);
+    }
+
+    @Test
+    void aWrongOrMissingNumberIsFound() {
+        double[] expected = new double[100_000];
+        for (int i = 0; i < expected.length; i++) expected[i] = Math.sin(i);
+        double bound = new ParityCase("", 10_000, null).bound();
+        double[] actual = expected.clone();
+        assertTrue(relativeError(expected, actual) <= bound);
+        actual[77_777] += 0.05;
+        assertFalse(relativeError(expected, actual) <= bound);
+        actual[77_777] = Double.NaN;
+        assertFalse(relativeError(expected, actual) <= bound);
+        assertFalse(relativeError(new double[1], new double[] {1e-9}) <= bound);
+    }
+
+    private static Backend opened(String name) {
+        if (!OPENED.containsKey(name) && !REFUSED.containsKey(name))
+            try {
+                OPENED.put(name, Backends.open(name).backend());
+            } catch (IllegalStateException e) {
+                REFUSED.put(name, e.getMessage());
+            }
+        if (REFUSED.containsKey(name)) abort("skipped: " + REFUSED.get(name));
+        return OPENED.get(name);
+    }
+
+    @AfterAll
+    static void close() {
+        OPENED.values().forEach(Backend::close);
+        REFERENCE.close();
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void theReferenceGivesTheSameBitsOnOneThread(ParityCase c) {
+        ForkJoinPool alone = new ForkJoinPool(1);
+        try (Scope scope = Scope.open("threads")) {
+            List<double[]> many = values(c, DType.F64);
+            List<double[]> one = alone.submit(() -> {
+                        try (Scope own = Scope.open("one thread")) {
+                            return values(c, DType.F64);
+                        }
+                    })
+                    .join();
+            for (int i = 0; i < many.size(); i++) assertArrayEquals(many.get(i), one.get(i));
+        } finally {
+            alone.shutdown();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void theReferenceRoundsOnlyWhatItStores(ParityCase c) {
+        try (Scope scope = Scope.open("rounding")) {
+            List<double[]> wide = values(c, DType.F64);
+            List<double[]> narrow = values(c, DType.F32);
+            for (int i = 0; i < wide.size(); i++) {
+                double error = relativeError(wide.get(i), narrow.get(i));
+                // a few units of 2^-24 for chained calls, whatever the number of terms
+                assertTrue(error <= 0x1p-21, () -> c + ": relative error " + error);
+            }
+        }
+    }
+
+    private static List<double[]> values(ParityCase c, DType dtype) {
+        List<double[]> all = new ArrayList<>();
+        for (Tensor y : c.run(REFERENCE, dtype)) all.add(y.toDoubles());
+        return all;
+    }
+}

@@ -1,0 +1,84 @@
+package tensor.backend;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import tensor.backend.reference.ReferenceBackend;
+
+class BackendsTest {
+    @Test
+    void autoTakesTheFirstThatOpensAndSaysWhichAndWhy() {
+        Backends.Choice choice = Backends.open("auto", 1);
+        try (Backend backend = choice.backend()) {
+            assertTrue(Backends.names().contains(backend.name()));
+            assertTrue(choice.explanation().startsWith("backend " + backend.name()), choice.explanation());
+            assertTrue(choice.explanation().contains(backend.description()), choice.explanation());
+            for (String faster : Backends.names().subList(0, Backends.names().indexOf(backend.name())))
+                assertTrue(
+                        choice.explanation().contains("not " + faster + ": ") || System.getProperty("backend") != null,
+                        choice.explanation());
+        }
+    }
+
+    /** A fast backend that cannot be opened, before one that can. */
+    private static final List<Backends.Candidate> BROKEN_FIRST = List.of(
+            new Backends.Candidate("fast", threads -> {
+                throw new IllegalStateException("its library is not here: install it");
+            }),
+            new Backends.Candidate("slow", threads -> new ReferenceBackend()));
+
+    @Test
+    void autoTellsWhyItRefused() {
+        String property = System.clearProperty(Backends.PROPERTY);
+        try {
+            Backends.Choice choice = Backends.open(BROKEN_FIRST, "auto", 0);
+            assertTrue(
+                    choice.explanation().endsWith("; not fast: its library is not here: install it"),
+                    choice.explanation());
+        } finally {
+            if (property != null) System.setProperty(Backends.PROPERTY, property);
+        }
+    }
+
+    @Test
+    void aBackendAskedForByNameNeverFallsBack() {
+        String message = assertThrows(IllegalStateException.class, () -> Backends.open(BROKEN_FIRST, "fast", 0))
+                .getMessage();
+        assertEquals("backend fast cannot be opened: its library is not here: install it", message);
+    }
+
+    @Test
+    void theReferenceAlwaysOpens() {
+        try (Backend backend = Backends.open("reference").backend()) {
+            assertEquals("reference", backend.name());
+        }
+    }
+
+    @Test
+    void thePropertyDecidesForAutoAndForNothingElse() {
+        String before = System.getProperty(Backends.PROPERTY);
+        System.setProperty(Backends.PROPERTY, "reference");
+        try (Backend backend = Backends.open("auto").backend()) {
+            assertEquals("reference", backend.name());
+            System.setProperty(Backends.PROPERTY, "refrence");
+            assertThrows(IllegalArgumentException.class, () -> Backends.open("auto"));
+            Backends.open("reference").backend().close();
+        } finally {
+            if (before == null) System.clearProperty(Backends.PROPERTY);
+            else System.setProperty(Backends.PROPERTY, before);
+        }
+    }
+
+    @Test
+    void anUnknownNameIsAnsweredWithTheNearestKnownOne() {
+        String message = assertThrows(IllegalArgumentException.class, () -> Backends.open("referense"))
+                .getMessage();
+        assertTrue(
+                message.startsWith("no backend is called \"referense\"; did you mean \"reference\"? Known: auto, "),
+                message);
+        assertThrows(IllegalArgumentException.class, () -> Backends.open("auto", -1));
+    }
+}

@@ -1,0 +1,237 @@
+package tensor.backend;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import tensor.Shape;
+import tensor.Tensor;
+
+/**
+ * The calls that make up layers, on awkward sizes: every transposition and batching of a product, odd heights under
+ * stride 2, unequal padding, groups, every variant of group norm, sequences of one position.
+ */
+final class LayerParityCases {
+    private final List<ParityCase> cases = new ArrayList<>();
+
+    private LayerParityCases() {}
+
+    static List<ParityCase> all() {
+        LayerParityCases all = new LayerParityCases();
+        all.products();
+        all.convolutions();
+        all.norms();
+        all.attentions();
+        return all.cases;
+    }
+
+    private void add(String name, int terms, ParityCase.Call call) {
+        cases.add(new ParityCase(name, terms, call));
+    }
+
+    private static Tensor[] outputs(Tensor... y) {
+        return y;
+    }
+
+    // ---- linear algebra ---------------------------------------------------------------------------------------
+
+    private void products() {
+        int[][] sizes = {{1, 1, 1}, {13, 7, 33}, {1, 28, 91}, {91, 1, 3}, {64, 128, 28}}; // M, N, K
+        for (int[] size : sizes)
+            for (int layout = 0; layout < 4; layout++)
+                for (String batches :
+                        new String[] {"[] []", "[5] [5]", "[5] []", "[] [5]", "[2, 3] [2, 3]", "[2, 3] []"}) {
+                    boolean ta = layout % 2 == 1;
+                    boolean tb = layout / 2 == 1;
+                    boolean bias = (layout + size[0]) % 2 == 0;
+                    int[] m = {size[0], size[1], size[2]};
+                    int[] batchA = extents(batches.substring(0, batches.indexOf(']') + 1));
+                    int[] batchB = extents(batches.substring(batches.indexOf(']') + 2));
+                    String name =
+                            "matmul " + batches + " " + Arrays.toString(m) + (ta ? " ta" : "") + (tb ? " tb" : "");
+                    add(name + (bias ? " bias" : ""), m[2], (b, in) -> {
+                        Tensor x = in.normal(join(batchA, ta ? m[2] : m[0], ta ? m[0] : m[2]));
+                        Tensor w = in.normal(join(batchB, tb ? m[1] : m[2], tb ? m[2] : m[1]));
+                        Tensor y = in.room(join(batchA.length > 0 ? batchA : batchB, m[0], m[1]));
+                        b.matmul(ta, tb, x, w, bias ? in.normal(m[1]) : null, y);
+                        return outputs(y);
+                    });
+                }
+    }
+
+    private static int[] extents(String list) {
+        String inside = list.substring(1, list.length() - 1);
+        return inside.isEmpty()
+                ? new int[0]
+                : Arrays.stream(inside.split(", ")).mapToInt(Integer::parseInt).toArray();
+    }
+
+    private static int[] join(int[] batch, int rows, int columns) {
+        int[] all = Arrays.copyOf(batch, batch.length + 2);
+        all[batch.length] = rows;
+        all[batch.length + 1] = columns;
+        return all;
+    }
+
+    private void convolutions() {
+        conv("3x3, one channel", 1, 13, 7, 1, 3, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, RGB", 2, 13, 7, 3, 28, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, 28 to 33", 1, 13, 7, 28, 33, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, 33 to 28 on 8x8", 3, 8, 8, 33, 28, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, 64 to 64", 2, 14, 14, 64, 64, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3 to one channel", 2, 13, 7, 28, 1, 3, 3, Conv2dParams.of(1, 1));
+        conv("1x1", 2, 13, 7, 28, 33, 1, 1, Conv2dParams.of(1, 0));
+        conv("1x1, stride 2", 2, 13, 7, 28, 3, 1, 1, Conv2dParams.of(2, 0));
+        conv("1x1, padded", 1, 5, 5, 3, 3, 1, 1, Conv2dParams.of(1, 1));
+        conv("4x4, stride 2, odd height", 2, 13, 8, 28, 28, 4, 4, Conv2dParams.of(2, 1));
+        conv("3x3, stride 2, both odd", 1, 13, 7, 3, 33, 3, 3, Conv2dParams.of(2, 1));
+        conv("7x7, first layer", 2, 13, 7, 1, 18, 7, 7, Conv2dParams.of(1, 3));
+        conv("5x3", 1, 13, 7, 3, 5, 5, 3, new Conv2dParams(1, 2, 1, 2, 1, 1));
+        conv("unequal padding", 2, 13, 7, 3, 28, 3, 3, new Conv2dParams(2, 0, 0, 1, 1, 1));
+        conv("more unequal padding", 1, 13, 7, 28, 3, 2, 4, new Conv2dParams(1, 3, 0, 1, 2, 1));
+        conv("whole image", 2, 13, 7, 3, 5, 13, 7, Conv2dParams.of(1, 0));
+        conv("one pixel", 1, 1, 1, 33, 28, 3, 3, Conv2dParams.of(1, 1));
+        conv("depthwise 7x7", 2, 13, 7, 28, 28, 7, 7, Conv2dParams.depthwise(3, 28));
+        conv("depthwise 3x3, 33", 1, 13, 7, 33, 33, 3, 3, Conv2dParams.depthwise(1, 33));
+        conv("depthwise, two filters each", 1, 13, 7, 3, 6, 3, 3, Conv2dParams.depthwise(1, 3));
+        conv("three groups, stride 2", 2, 13, 7, 6, 9, 3, 3, new Conv2dParams(2, 1, 1, 1, 1, 3));
+        conv("two groups, 1x1", 1, 13, 7, 28, 4, 1, 1, new Conv2dParams(1, 0, 0, 0, 0, 2));
+        add("transposed 4x4", 28 * 4, (b, in) -> {
+            Conv2dParams p = Conv2dParams.of(2, 1);
+            Tensor dy = in.normal(2, 7, 5, 28);
+            Tensor w = in.normal(28, 4, 4, 33);
+            Tensor dx = in.room(p.transposedShape(dy.shape(), w.shape()));
+            b.conv2dBackwardData(p, w, dy, dx);
+            return outputs(dx);
+        });
+        add("a filter changed between two calls", 27, (b, in) -> {
+            Conv2dParams p = Conv2dParams.of(1, 1);
+            Tensor x = in.normal(1, 13, 7, 3);
+            Tensor w = in.normal(28, 3, 3, 3);
+            Tensor first = in.room(1, 13, 7, 28);
+            Tensor second = in.room(1, 13, 7, 28);
+            Tensor dx = in.room(1, 13, 7, 3);
+            b.conv2d(p, x, w, null, first);
+            b.conv2dBackwardData(p, w, first, dx);
+            b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, -0.5), w);
+            b.conv2d(p, x, w, null, second);
+            b.conv2dBackwardData(p, w, first, dx);
+            return outputs(first, second, dx);
+        });
+    }
+
+    private void conv(String name, int n, int h, int w, int c, int k, int r, int s, Conv2dParams p) {
+        Shape image = Shape.of(n, h, w, c);
+        Shape filter = Shape.of(k, r, s, c / p.groups());
+        Shape result = p.outputShape(image, filter);
+        for (boolean bias : new boolean[] {true, false}) {
+            String label = name + (bias ? " with bias " : " ") + image + " " + filter;
+            add("conv2d " + label, r * s * c / p.groups(), (b, in) -> {
+                Tensor y = in.room(result);
+                Tensor x = in.normal(image.toArray());
+                b.conv2d(p, x, in.normal(filter.toArray()), bias ? in.normal(k) : null, y);
+                return outputs(y);
+            });
+            add("conv2dBackwardWeights " + label, n * result.get(1) * result.get(2), (b, in) -> {
+                Tensor dw = in.room(filter);
+                Tensor dbias = bias ? in.room(k) : null;
+                Tensor x = in.normal(image.toArray());
+                b.conv2dBackwardWeights(p, x, in.normal(result.toArray()), dw, dbias);
+                return bias ? outputs(dw, dbias) : outputs(dw);
+            });
+        }
+        add("conv2dBackwardData " + name + " " + image + " " + filter, r * s * k / p.groups(), (b, in) -> {
+            Tensor dx = in.room(image);
+            b.conv2dBackwardData(p, in.normal(filter.toArray()), in.normal(result.toArray()), dx);
+            return outputs(dx);
+        });
+    }
+
+    // ---- normalisation, softmax, attention --------------------------------------------------------------------
+
+    private void norms() {
+        int[][] shapes = {{1, 13, 7, 33}, {2, 5, 28}, {3, 28}, {2, 8, 8, 3}};
+        int[][] groups = {{1, 3, 11, 33}, {1, 4, 28}, {1, 4}, {1, 3}};
+        for (int i = 0; i < shapes.length; i++)
+            for (int g : groups[i])
+                for (int variant = 0; variant < 8; variant++)
+                    norm(shapes[i], g, (variant & 1) == 1, (variant & 2) == 2, (variant & 4) == 4);
+        norm(new int[] {2, 28, 28, 64}, 8, true, true, true);
+    }
+
+    private void norm(int[] shape, int groups, boolean affine, boolean conditioned, boolean silu) {
+        NormParams p = new NormParams(groups, 1e-5, silu);
+        int n = shape[0];
+        int c = shape[shape.length - 1];
+        int length = Shape.of(shape).size() / (n * c);
+        String name = "groupNorm " + Arrays.toString(shape) + " groups " + groups + (affine ? " affine" : "")
+                + (conditioned ? " scale-shift" : "") + (silu ? " silu" : "");
+        add(name, length * c / groups * (affine ? n : 1), (b, in) -> {
+            Tensor x = in.normal(shape);
+            b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
+            Tensor gamma = affine ? in.normal(c) : null;
+            Tensor beta = affine ? in.normal(c) : null;
+            Tensor scale = conditioned ? in.normal(n, c) : null;
+            Tensor shift = conditioned ? in.normal(n, c) : null;
+            Tensor y = in.room(shape);
+            Tensor mean = in.room(n, groups);
+            Tensor rstd = in.room(n, groups);
+            b.groupNorm(p, x, gamma, beta, scale, shift, y, mean, rstd);
+            Tensor dx = in.room(shape);
+            Tensor dgamma = affine ? in.room(c) : null;
+            Tensor dbeta = affine ? in.room(c) : null;
+            Tensor dscale = conditioned ? in.room(n, c) : null;
+            Tensor dshift = conditioned ? in.room(n, c) : null;
+            Tensor dy = in.normal(shape);
+            b.groupNormBackward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+            List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
+            if (affine) all.addAll(List.of(dgamma, dbeta));
+            if (conditioned) all.addAll(List.of(dscale, dshift));
+            return all.toArray(Tensor[]::new);
+        });
+    }
+
+    private void attentions() {
+        for (int[] shape : new int[][] {{4, 33}, {2, 13, 7, 3}, {2, 4, 91, 91}, {1, 1}, {5}})
+            for (int along = 0; along < shape.length; along++) {
+                int axis = along;
+                for (int width : new int[] {1, 50})
+                    add(
+                            "softmax " + Arrays.toString(shape) + " axis " + axis + " width " + width,
+                            shape[axis],
+                            (b, in) -> {
+                                Tensor y = in.room(shape);
+                                Tensor dx = in.room(shape);
+                                b.softmax(axis, in.between(-width, width, shape), y);
+                                b.softmaxBackward(axis, y, in.normal(shape), dx);
+                                return outputs(y, dx);
+                            });
+            }
+        int[][] sizes = {{1, 1, 1, 5}, {2, 49, 4, 32}, {1, 91, 1, 8}, {2, 13, 3, 5}, {1, 16, 4, 28}}; // N, L, heads, d
+        for (int[] size : sizes) {
+            int n = size[0];
+            int length = size[1];
+            int heads = size[2];
+            int d = size[3];
+            AttentionParams p = new AttentionParams(heads, 1 / Math.sqrt(d));
+            add("attention " + Arrays.toString(size), length * d, (b, in) -> {
+                Tensor qkv = in.normal(n, length, 3 * heads * d);
+                Tensor y = in.room(n, length, heads * d);
+                Tensor logSum = in.room(n, heads, length);
+                Tensor dqkv = in.room(qkv.shape());
+                b.attention(p, qkv, y, logSum);
+                b.attentionBackward(p, qkv, y, logSum, in.normal(n, length, heads * d), dqkv);
+                return outputs(y, logSum, dqkv);
+            });
+            add("linearAttention " + Arrays.toString(size), length * d, (b, in) -> {
+                Tensor qkv = in.normal(n, length, 3 * heads * d);
+                Tensor y = in.room(n, length, heads * d);
+                Tensor context = in.room(n, heads, d, d);
+                Tensor logSum = in.room(n, heads * d);
+                Tensor dqkv = in.room(qkv.shape());
+                b.linearAttention(p, qkv, y, context, logSum);
+                b.linearAttentionBackward(p, qkv, context, logSum, in.normal(n, length, heads * d), dqkv);
+                return outputs(y, context, logSum, dqkv);
+            });
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package tensor.backend;
+
+import java.util.Random;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+
+/**
+ * One backend call on fixed inputs, to be run on several backends and compared.
+ *
+ * @param name what a failure is called
+ * @param terms how many products or sums make one output element; the allowed error grows with its root
+ * @param call makes the inputs, runs the call, returns its outputs
+ */
+record ParityCase(String name, int terms, Call call) {
+    /** The call on one backend. */
+    interface Call {
+        Tensor[] run(Backend backend, Inputs inputs);
+    }
+
+    /** Runs the call on its inputs, the same for every backend. */
+    Tensor[] run(Backend backend, DType dtype) {
+        return call.run(backend, new Inputs(backend, dtype));
+    }
+
+    /**
+     * Largest relative L2 error for F32: rounding adds up like a random walk, so about √terms units of 2⁻²⁴, with a
+     * factor for the order of summation and a floor for exp, erf and the like.
+     */
+    double bound() {
+        return 0x1p-24 * (16 + 4 * Math.sqrt(terms));
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+
+    /** Deterministic inputs; every value is a float, so that each backend and dtype sees the same numbers. */
+    static final class Inputs {
+        private final Backend backend;
+        private final DType dtype;
+        private final Random random = new Random(20);
+
+        Inputs(Backend backend, DType dtype) {
+            this.backend = backend;
+            this.dtype = dtype;
+        }
+
+        /** Roughly normal, mean 0, standard deviation 1. */
+        Tensor normal(int... extents) {
+            Shape shape = Shape.of(extents);
+            double[] values = new double[shape.size()];
+            for (int i = 0; i < values.length; i++) values[i] = (float) random.nextGaussian();
+            return Tensor.of(backend, dtype, shape, values);
+        }
+
+        /** Uniform between two positive limits. */
+        Tensor between(double low, double high, int... extents) {
+            Shape shape = Shape.of(extents);
+            double[] values = new double[shape.size()];
+            for (int i = 0; i < values.length; i++) values[i] = (float) (low + (high - low) * random.nextDouble());
+            return Tensor.of(backend, dtype, shape, values);
+        }
+
+        /** These values. */
+        Tensor of(Shape shape, double... values) {
+            return Tensor.of(backend, dtype, shape, values);
+        }
+
+        /** Room for an output. */
+        Tensor room(int... extents) {
+            return room(Shape.of(extents));
+        }
+
+        /** Room for an output. */
+        Tensor room(Shape shape) {
+            return Tensor.empty(backend, dtype, shape);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+package tensor.backend;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import tensor.Shape;
+import tensor.Tensor;
+
+/**
+ * Every {@link Backend} call on awkward sizes: one image, 13 x 7 pixels, channel counts 1, 3, 28, 33, every pattern of
+ * broadcasting, every set of axes. The calls of whole layers are in {@link LayerParityCases}.
+ */
+final class ParityCases {
+    private final List<ParityCase> cases = new ArrayList<>();
+
+    private ParityCases() {}
+
+    static List<ParityCase> all() {
+        ParityCases all = new ParityCases();
+        all.pointwise();
+        all.broadcasting();
+        all.reductions();
+        all.movement();
+        all.chance();
+        all.updates();
+        all.cases.addAll(LayerParityCases.all());
+        return all.cases;
+    }
+
+    private void add(String name, int terms, ParityCase.Call call) {
+        cases.add(new ParityCase(name, terms, call));
+    }
+
+    private static Tensor[] outputs(Tensor... y) {
+        return y;
+    }
+
+    // ---- pointwise --------------------------------------------------------------------------------------------
+
+    private void pointwise() {
+        for (UnaryOp f : UnaryOp.values())
+            for (int size : new int[] {1, 1003}) {
+                boolean positive = f == UnaryOp.SQRT || f == UnaryOp.RSQRT || f == UnaryOp.LOG;
+                // away from the pole of 1/x and the root of log
+                boolean apart = positive || f == UnaryOp.RECIPROCAL;
+                add(f + " of " + size, 1, (b, in) -> {
+                    Tensor x = apart ? in.between(1.25, 4, size) : in.between(-4, 4, size);
+                    Tensor y = in.room(size);
+                    b.unary(f, x, y);
+                    b.unary(f, x, x);
+                    return outputs(y, x);
+                });
+            }
+        for (BinaryOp f : BinaryOp.values())
+            add(f + " of [3, 5, 7]", 1, (b, in) -> {
+                Tensor a = in.between(-3, 3, 3, 5, 7);
+                Tensor c = f == BinaryOp.DIV ? in.between(0.5, 2, 3, 5, 7) : in.normal(3, 5, 7);
+                Tensor y = in.room(3, 5, 7);
+                b.binary(f, a, c, y);
+                return outputs(y);
+            });
+        add("MUL in place of either factor", 1, (b, in) -> {
+            Tensor x = in.normal(2, 13, 7, 3);
+            Tensor z = in.normal(2, 13, 7, 3);
+            b.binary(BinaryOp.MUL, x, in.normal(3), x);
+            b.binary(BinaryOp.SUB, in.normal(1, 1, 7, 1), z, z);
+            b.binary(BinaryOp.ADD, x, x, x);
+            return outputs(x, z);
+        });
+        add("fill", 1, (b, in) -> {
+            Tensor y = in.room(13, 7);
+            b.fill(y, 0.1);
+            return outputs(y);
+        });
+    }
+
+    private void broadcasting() {
+        int[][][] pairs = {
+            {{2, 13, 7, 28}, {}},
+            {{2, 13, 7, 28}, {1}},
+            {{2, 13, 7, 28}, {28}},
+            {{2, 13, 7, 28}, {2, 1, 1, 28}},
+            {{2, 13, 7, 28}, {2, 1, 1, 1}},
+            {{2, 13, 7, 28}, {1, 13, 7, 1}},
+            {{2, 13, 7, 33}, {2, 13, 7, 1}},
+            {{2, 13, 1, 7, 1, 3}, {2, 13, 1, 7, 1, 3}},
+            {{2, 13, 2, 7, 2, 3}, {2, 13, 1, 7, 1, 3}},
+            {{5, 1}, {1, 7}},
+            {{2, 1, 7, 1}, {13, 1, 3}},
+            {{1}, {}},
+            {{}, {}},
+        };
+        for (int[][] pair : pairs)
+            for (BinaryOp f : new BinaryOp[] {BinaryOp.ADD, BinaryOp.SUB, BinaryOp.DIV, BinaryOp.GREATER_EQUAL})
+                add(f + " of " + Arrays.toString(pair[0]) + " and " + Arrays.toString(pair[1]), 1, (b, in) -> {
+                    Tensor x = in.between(0.5, 2, pair[0]);
+                    Tensor z = in.between(0.5, 2, pair[1]);
+                    Tensor y = in.room(x.shape().broadcast(z.shape()));
+                    Tensor turned = in.room(y.shape());
+                    b.binary(f, x, z, y);
+                    b.binary(f, z, x, turned);
+                    return outputs(y, turned);
+                });
+    }
+
+    private void reductions() {
+        for (int[] extents : new int[][] {{3, 5, 4, 7}, {2, 13, 7, 33}})
+            for (int axes = 0; axes < 16; axes++) {
+                int[] kept = extents.clone();
+                int terms = 1;
+                for (int axis = 0; axis < 4; axis++)
+                    if ((axes >> axis & 1) == 1) {
+                        terms *= kept[axis];
+                        kept[axis] = 1;
+                    }
+                for (ReduceOp f : ReduceOp.values())
+                    add(f + " " + Arrays.toString(extents) + " to " + Arrays.toString(kept), terms, (b, in) -> {
+                        Tensor y = in.room(kept);
+                        b.reduce(f, in.normal(extents), y);
+                        return outputs(y);
+                    });
+            }
+        for (ReduceOp f : ReduceOp.values())
+            add(f + " of 100,003 numbers", 100_003, (b, in) -> {
+                Tensor y = in.room(1);
+                b.reduce(f, in.normal(100_003), y);
+                return outputs(y);
+            });
+        add("SUM of a scalar", 1, (b, in) -> {
+            Tensor y = in.room();
+            b.reduce(ReduceOp.SUM, in.normal(), y);
+            return outputs(y);
+        });
+        add("sumOfSquares", 2000, (b, in) -> {
+            double sum = b.sumOfSquares(new Tensor[] {in.normal(1), in.normal(33), in.normal(13, 7, 28)});
+            return outputs(in.of(Shape.SCALAR, sum));
+        });
+    }
+
+    // ---- movement, chance -------------------------------------------------------------------------------------
+
+    private void movement() {
+        add("copy: concat and slice of channels", 1, (b, in) -> {
+            Tensor y = in.room(2, 13, 7, 31);
+            b.copy(Region.of(in.normal(2, 13, 7, 28)), Region.of(y).slice(3, 0, 28));
+            b.copy(Region.of(in.normal(2, 13, 7, 3)), Region.of(y).slice(3, 28, 3));
+            Tensor middle = in.room(2, 5, 3, 6);
+            b.copy(Region.of(y).slice(1, 4, 5).slice(2, 2, 3).slice(3, 25, 6), Region.of(middle));
+            return outputs(y, middle);
+        });
+        add("copy: pad", 1, (b, in) -> {
+            Tensor y = in.of(Shape.of(1, 15, 10, 3), new double[450]);
+            b.copy(
+                    Region.of(in.normal(1, 13, 7, 3)),
+                    Region.of(y).slice(1, 1, 13).slice(2, 3, 7));
+            return outputs(y);
+        });
+        int[][] orders = {{0, 3, 1, 2}, {3, 2, 1, 0}, {0, 2, 1, 3}, {1, 0, 2, 3}, {0, 1, 3, 2}};
+        for (int[] order : orders)
+            add("copy: permute " + Arrays.toString(order), 1, (b, in) -> {
+                Region turned = Region.of(in.normal(2, 13, 7, 28)).permute(order);
+                Tensor y = in.room(turned.sizes());
+                b.copy(turned, Region.of(y));
+                return outputs(y);
+            });
+        add("copy: nearest upsampling by repeats", 1, (b, in) -> {
+            Region x = Region.of(in.normal(2, 13, 7, 3), Shape.of(2, 13, 1, 7, 1, 3));
+            Tensor y = in.room(2, 26, 14, 3);
+            b.copy(x.repeat(2, 2).repeat(4, 2), Region.of(y, Shape.of(2, 13, 2, 7, 2, 3)));
+            return outputs(y);
+        });
+        add("copy: space to depth", 1, (b, in) -> {
+            Region x = Region.of(in.normal(2, 6, 14, 3), Shape.of(2, 3, 2, 7, 2, 3));
+            Tensor y = in.room(2, 3, 7, 12);
+            b.copy(x.permute(0, 1, 3, 2, 4, 5), Region.of(y, Shape.of(2, 3, 7, 2, 2, 3)));
+            return outputs(y);
+        });
+        add("copy: a scalar, and a scalar to a row", 1, (b, in) -> {
+            Tensor x = in.normal();
+            Tensor y = in.room();
+            Tensor row = in.room(33);
+            b.copy(Region.of(x), Region.of(y));
+            b.copy(Region.of(x, Shape.of(1)).repeat(0, 33), Region.of(row));
+            return outputs(y, row);
+        });
+        for (int[] row : new int[][] {{}, {1}, {3, 11}, {128}})
+            add("gather and scatterAdd of rows " + Arrays.toString(row), 3, (b, in) -> {
+                int[] tables = new int[row.length + 1];
+                System.arraycopy(row, 0, tables, 1, row.length);
+                int[] picks = tables.clone();
+                tables[0] = 10;
+                picks[0] = 7;
+                Tensor index = in.of(Shape.of(7), 9, 0, 3, 3, 9, 5, 3);
+                Tensor y = in.room(picks);
+                Tensor dtable = in.room(tables);
+                b.gather(in.normal(tables), index, y);
+                b.scatterAdd(index, in.normal(picks), dtable);
+                return outputs(y, dtable);
+            });
+    }
+
+    private void chance() {
+        Distribution[] all = {
+            Distribution.UNIFORM, Distribution.NORMAL, Distribution.integers(1000), Distribution.keep(0.9)
+        };
+        for (Distribution d : all)
+            for (long offset : new long[] {0, 12, 1L << 34})
+                for (int size : new int[] {1, 6, 1003})
+                    add("random " + d.kind() + " " + size + " from " + offset, 1, (b, in) -> {
+                        Tensor y = in.room(size);
+                        b.random(d, 0x123456789ABCDEFL, offset, y);
+                        return outputs(y);
+                    });
+    }
+
+    // ---- updates ----------------------------------------------------------------------------------------------
+
+    private void updates() {
+        double[][] variants = {{0, 0, 1, 1}, {0.01, 0, 1, 0.5}, {0.01, 1, 1, 1}, {0.1, 1, 1000, 0.25}};
+        for (double[] v : variants)
+            add("adam decay " + v[0] + (v[1] == 1 ? " decoupled" : "") + " step " + (long) v[2], 1, (b, in) -> {
+                Tensor[] w = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+                Tensor[] dw = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+                Tensor[] m = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+                Tensor[] second = {in.between(0.1, 2, 1), in.between(0.1, 2, 33), in.between(0.1, 2, 13, 7, 28)};
+                AdamParams p = new AdamParams(1e-2, 0.9, 0.999, 1e-8, v[0], v[1] == 1, (long) v[2], v[3]);
+                b.adam(p, w, dw, m, second);
+                return outputs(w[0], w[1], w[2], m[0], m[1], m[2], second[0], second[1], second[2]);
+            });
+        add("adam of nothing", 1, (b, in) -> {
+            Tensor[] none = {};
+            b.adam(new AdamParams(1e-2, 0.9, 0.999, 1e-8, 0, false, 1, 1), none, none, none, none);
+            b.exponentialAverage(0.5, none, none);
+            return outputs(in.of(Shape.SCALAR, b.sumOfSquares(none)));
+        });
+        add("exponentialAverage", 1, (b, in) -> {
+            Tensor[] average = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+            Tensor[] w = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+            b.exponentialAverage(0.995, average, w);
+            return average;
+        });
+    }
+}
