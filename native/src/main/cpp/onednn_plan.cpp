@@ -50,7 +50,7 @@ static Room& scratchpad_room() {
 Plan::Plan(dnnl::primitive primitive, Arguments arguments, const Desc& scratchpad)
     : primitive_(std::move(primitive)), scratch_bytes_(scratchpad.get_size()) {
     auto add = [&](int index, const Desc& desc) {
-        memories_.emplace_back(desc, engine(), DNNL_MEMORY_NONE);
+        memories_.push_back(dnnl::memory(desc, engine(), DNNL_MEMORY_NONE));
         arguments_.push_back({index, memories_.back().get()});
     };
     for (const auto& [index, desc] : arguments)
