@@ -1,4 +1,4 @@
-#include "columns.h"
+#include "passes.h"
 #include "convolution.h"
 #include "matmul.h"
 
@@ -126,6 +126,11 @@ void convolution_backward_data(const Geometry& g, const float* w, const float* d
 void convolution_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw, float* dbias) {
     if (g.pointwise()) {  // dw = dyᵀ · x
         matmul({1, g.k, g.c, g.n * g.p * g.q, true, false, false, false}, dy, x, nullptr, dw);
+        if (dbias) column_sums(dy, int64_t(g.n) * g.p * g.q, g.k, dbias);
+        return;
+    }
+    if (g.depthwise()) {
+        depthwise_backward_weights(g, x, dy, dw);
         if (dbias) column_sums(dy, int64_t(g.n) * g.p * g.q, g.k, dbias);
         return;
     }

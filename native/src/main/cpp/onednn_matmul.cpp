@@ -1,4 +1,4 @@
-#include "columns.h"
+#include "passes.h"
 #include "matmul.h"
 #include "onednn_plan.h"
 
