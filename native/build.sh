@@ -22,8 +22,9 @@ out=target/classes/nativelib/linux-x86_64/libddpm.so
 java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
 common=(-std=c++17 -O3 -fPIC -fopenmp -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -fvisibility=hidden
         -Isrc/main/cpp -Itarget/native-include "-I$onednn/include" "-I$java_home/include" "-I$java_home/include/linux")
-avx2=(-mavx2 -mfma -DISA=avx2)
-avx512=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -DISA=avx512)
+avx2=(-mavx2 -mfma -fsingle-precision-constant -DISA=avx2)
+avx512=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+        -fsingle-precision-constant -DISA=avx512)
 mkdir -p "$objects" "$(dirname "$out")"
 
 newest_header=$(find src/main/cpp target/native-include -name '*.h' -newer build.sh -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
