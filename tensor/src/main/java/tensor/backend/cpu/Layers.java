@@ -21,8 +21,7 @@ final class Layers {
         int batch = ys.size() / (m * n);
         boolean aShared = batch > 1 && a.shape().rank() == 2;
         boolean bShared = batch > 1 && b.shape().rank() == 2;
-        OneDnn.matmul(
-                batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
+        OneDnn.matmul(batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
     }
 
     static void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
@@ -55,10 +54,21 @@ final class Layers {
         Shape ws = w.shape();
         Shape ys = y.shape();
         return new int[] {
-            xs.get(0), xs.get(1), xs.get(2), xs.get(3),
-            ws.get(0), ws.get(1), ws.get(2),
-            ys.get(1), ys.get(2),
-            p.stride(), p.top(), p.left(), p.bottom(), p.right(), p.groups()
+            xs.get(0),
+            xs.get(1),
+            xs.get(2),
+            xs.get(3),
+            ws.get(0),
+            ws.get(1),
+            ws.get(2),
+            ys.get(1),
+            ys.get(2),
+            p.stride(),
+            p.top(),
+            p.left(),
+            p.bottom(),
+            p.right(),
+            p.groups()
         };
     }
 
