@@ -1,5 +1,6 @@
 package nativelib;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -59,6 +60,21 @@ class NativeLibraryTest {
         other.join();
         assertEquals(1, Cpu.threads());
         assertThrows(IllegalArgumentException.class, () -> NativeLibrary.threads(0));
+    }
+
+    @Test
+    void theExampleOfTheChapter() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        NativeLibrary.threads(FreeCores.count());
+        long x = Kernels.allocate(64);
+        long y = Kernels.allocate(64);
+        Kernels.upload(new float[] {1, 2, 3, 4}, x);
+        OneDnn.matmul(1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
+        float[] product = new float[4];
+        Kernels.download(y, product);
+        assertArrayEquals(new float[] {5, 11, 11, 25}, product);
+        Kernels.free(x);
+        Kernels.free(y);
     }
 
     @Test
