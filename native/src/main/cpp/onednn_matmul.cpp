@@ -50,7 +50,7 @@ void matmul(Product p, const float* a, const float* b, const float* bias, float*
         p.batch = 1;
     }
     if (p.batch == 1 && (!bias || p.n <= kNarrow)) return one_product(p, a, b, bias, y);
-    static Plans<Plan> plans;
+    static auto& plans = *new Plans<Plan>;
     Key key{p.batch, p.m, p.n, p.inner, p.ta, p.tb, p.a_shared, p.b_shared, bias != nullptr};
     Plan& plan = plans.get(key, [&] { return matmul_plan(p, bias); });
     plan.run({a, b, y, bias});
