@@ -1,5 +1,6 @@
 // dw[c,r,s] = Σ_{n,p,q} dy[n,p,q,c] · x[n, p·stride + r − top, q·stride + s − left, c], a vector of channels at a time:
 // a row of x, padded with zeros, meets the rows of dy it belongs to; one row of the filter stays in registers.
+#include <immintrin.h>
 #include <omp.h>
 #include <string.h>
 
@@ -12,22 +13,24 @@ namespace {
 
 #ifdef __AVX512F__
 constexpr int kLanes = 16;
+typedef __m512 Vec;
+typedef __mmask16 Mask;
+inline Mask first(int lanes) { return static_cast<Mask>((1u << lanes) - 1); }
+inline Vec load(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
 #else
 constexpr int kLanes = 8;
+typedef __m256 Vec;
+typedef __m256i Mask;
+inline Mask first(int lanes) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load(const float* from, Mask mask) { return _mm256_maskload_ps(from, mask); }
 #endif
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 
 // to [count] ← `lanes` channels of each of `count` pixels; the lanes beyond are 0.
 inline void gather(const float* from, int64_t channels, int lanes, int64_t count, Vec* to) {
-    if (lanes == kLanes) {
-        for (int64_t i = 0; i < count; i++) memcpy(to + i, from + i * channels, sizeof(Vec));
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        float lane[kLanes] = {};
-        for (int l = 0; l < lanes; l++) lane[l] = from[i * channels + l];
-        memcpy(to + i, lane, sizeof(Vec));
-    }
+    Mask mask = first(lanes);
+    for (int64_t i = 0; i < count; i++) to[i] = load(from + i * channels, mask);
 }
 
 // sum[s] += Σ_q dy[q] · x[q·stride + s] for COUNT neighbouring s.

@@ -110,7 +110,7 @@ Product pixels(const Geometry& g) {  // a 1x1 convolution as y = x · wᵀ
 void convolution(const Geometry& g, const float* x, const float* w, const float* bias, float* y, PackedFilters& packed,
                  int64_t version) {
     if (g.pointwise()) return matmul(pixels(g), x, w, bias, y);
-    static Plans<ConvolutionPlan> plans;
+    static auto& plans = *new Plans<ConvolutionPlan>;
     auto& plan = plans.get(key(g, bias), [&] { return forward_plan(g, bias); });
     plan.convolution->run({x, plan.filter(packed, w, version), y, bias});
 }
@@ -118,7 +118,7 @@ void convolution(const Geometry& g, const float* x, const float* w, const float*
 void convolution_backward_data(const Geometry& g, const float* w, const float* dy, float* dx, PackedFilters& packed,
                                int64_t version) {
     if (g.pointwise()) return matmul({1, g.n * g.p * g.q, g.c, g.k, false, false, false, false}, dy, w, nullptr, dx);
-    static Plans<ConvolutionPlan> plans;
+    static auto& plans = *new Plans<ConvolutionPlan>;
     auto& plan = plans.get(g.key(), [&] { return backward_data_plan(g); });
     plan.convolution->run({plan.filter(packed, w, version), dy, dx});
 }
@@ -134,7 +134,7 @@ void convolution_backward_weights(const Geometry& g, const float* x, const float
         if (dbias) column_sums(dy, int64_t(g.n) * g.p * g.q, g.k, dbias);
         return;
     }
-    static Plans<ConvolutionPlan> plans;
+    static auto& plans = *new Plans<ConvolutionPlan>;
     auto& plan = plans.get(key(g, dbias), [&] { return backward_weights_plan(g, dbias); });
     void* target = plan.reorder ? scratch().at_least(plan.packed.get_size()) : dw;
     plan.convolution->run({x, dy, target, dbias});

@@ -6,18 +6,20 @@
 
 namespace ddpm {
 
+// Nothing static is ever destroyed: the virtual machine may exit while a thread still computes.
+
 const dnnl::engine& engine() {
-    static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+    static auto& cpu = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
     return cpu;
 }
 
 static dnnl::stream& stream() {
-    static dnnl::stream only(engine());
+    static auto& only = *new dnnl::stream(engine());
     return only;
 }
 
 std::mutex& onednn_mutex() {
-    static std::mutex mutex;
+    static auto& mutex = *new std::mutex;
     return mutex;
 }
 
@@ -38,12 +40,12 @@ void* Room::at_least(size_t bytes) {
 }
 
 Room& scratch() {
-    static Room room;
+    static auto& room = *new Room;
     return room;
 }
 
 static Room& scratchpad_room() {
-    static Room room;
+    static auto& room = *new Room;
     return room;
 }
 

@@ -23,7 +23,7 @@ Key key(const Stack& s) { return {s.outer, s.length, s.inner}; }
 }  // namespace
 
 void softmax(const Stack& s, const float* x, float* y) {
-    static Plans<Plan> plans;
+    static auto& plans = *new Plans<Plan>;
     plans
         .get(key(s),
              [&] {
@@ -36,7 +36,7 @@ void softmax(const Stack& s, const float* x, float* y) {
 
 void softmax_backward(const Stack& s, const float* y, const float* dy, float* dx) {
     if (s.inner > 1) return softmax_backward_strided(s, y, dy, dx);
-    static Plans<Plan> plans;
+    static auto& plans = *new Plans<Plan>;
     plans
         .get(key(s),
              [&] {

@@ -44,6 +44,11 @@ void softmax_backward_strided(const Stack& s, const float* y, const float* dy, f
     run(s, y, dy, dx);
 }
 
+void repeat_row(const float* row, int64_t rows, int64_t columns, float* y) {
+#pragma omp parallel for schedule(static) if (rows * columns > 1 << 14)
+    for (int64_t i = 0; i < rows; i++) std::copy(row, row + columns, y + i * columns);
+}
+
 void transpose(const float* x, int64_t rows, int64_t columns, float* y) {
     constexpr int64_t tile = 16;  // a 64-byte line of floats
 #pragma omp parallel for schedule(static) if (rows * columns > 1 << 16)

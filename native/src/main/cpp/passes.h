@@ -10,6 +10,9 @@ namespace ddpm {
 // y [columns] = Σ over the rows.
 void column_sums(const float* x, int64_t rows, int64_t columns, float* y);
 
+// y [rows, columns] = row, again and again.
+void repeat_row(const float* row, int64_t rows, int64_t columns, float* y);
+
 // y [columns, rows] = xᵀ.
 void transpose(const float* x, int64_t rows, int64_t columns, float* y);
 
