@@ -25,6 +25,10 @@ float* floats(jlong address) {
     return reinterpret_cast<float*>(address);
 }
 
+bool names_row(float value, int rows) {
+    return value >= 0 && value < rows && value == std::floor(value);
+}
+
 // A Java int[] or long[] of at most kMaxAxes elements.
 struct Extents {
     int32_t at[kMaxAxes];
@@ -169,7 +173,7 @@ JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jlong tabl
                                                      jint n, jlong y) {
     for (jint i = 0; i < n; i++) {
         float row = floats(index)[i];
-        if (!(row >= 0 && row < rows)) return i;
+        if (!names_row(row, rows)) return i;
         std::memcpy(floats(y) + int64_t(i) * width, floats(table) + int64_t(row) * width, width * sizeof(float));
     }
     return -1;
@@ -178,7 +182,7 @@ JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jlong tabl
 JNIEXPORT jint JNICALL Java_nativelib_Kernels_scatterAdd(JNIEnv*, jclass, jlong index, jint n, jlong dy, jlong dtable,
                                                          jint rows, jint width) {
     for (jint i = 0; i < n; i++)
-        if (!(floats(index)[i] >= 0 && floats(index)[i] < rows)) return i;
+        if (!names_row(floats(index)[i], rows)) return i;
     CALL(fill, floats(dtable), int64_t(rows) * width, 0.0f);
     for (jint i = 0; i < n; i++) {
         float* to = floats(dtable) + int64_t(floats(index)[i]) * width;

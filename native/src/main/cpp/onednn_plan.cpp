@@ -6,7 +6,7 @@
 
 namespace ddpm {
 
-// Nothing static is ever destroyed: the virtual machine may exit while a thread still computes.
+// Nothing static of the process is ever destroyed: the virtual machine may exit while a thread still computes.
 
 const dnnl::engine& engine() {
     static auto& cpu = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
@@ -40,7 +40,7 @@ void* Room::at_least(size_t bytes) {
 }
 
 Room& scratch() {
-    static auto& room = *new Room;
+    static thread_local Room room;
     return room;
 }
 

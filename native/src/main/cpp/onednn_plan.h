@@ -51,7 +51,7 @@ private:
     size_t bytes_ = 0;
 };
 
-// Memory for what does not outlive a call.
+// Memory of the calling thread for what does not outlive a call.
 Room& scratch();
 
 class Plan {

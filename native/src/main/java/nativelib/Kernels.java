@@ -58,10 +58,10 @@ public final class Kernels {
     /** y[i] ← draw {@code offset + i}; kind by its place in {@code Distribution.Kind}; offset a multiple of 4. */
     public static native void random(int kind, double parameter, long seed, long offset, long y, long n);
 
-    /** y[i] ← table[index[i]], rows of {@code width}; the first place with an index outside 0 … rows−1, or −1. */
+    /** y[i] ← table[index[i]], rows of {@code width}; the first place with an index that is not one of 0 … rows−1, or −1. */
     public static native int gather(long table, int rows, int width, long index, int n, long y);
 
-    /** dtable ← 0, then dtable[index[i]] += dy[i]; the first place with an index outside 0 … rows−1, or −1. */
+    /** dtable ← 0, then dtable[index[i]] += dy[i]; the first place with an index that is not one of 0 … rows−1, or −1. */
     public static native int scatterAdd(long index, int n, long dy, long dtable, int rows, int width);
 
     // ---- normalisation, attention ----------------------------------------------------------------------------
