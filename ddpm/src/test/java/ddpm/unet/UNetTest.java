@@ -151,7 +151,7 @@ class UNetTest {
                 byTape += v.mul(gradient).sum().item();
             }
         }
-        double h = 1e-5;
+        double h = 2e-6;
         double up = shifted(unet, directions, h, x, u);
         double down = shifted(unet, directions, -h, x, u);
         double byDifferences = (up - down) / (2 * h);
