@@ -2,6 +2,7 @@ package tensor.backend;
 
 import java.util.ArrayList;
 import java.util.List;
+import tensor.backend.cpu.CpuBackend;
 import tensor.backend.reference.ReferenceBackend;
 
 /**
@@ -25,8 +26,8 @@ public final class Backends {
     record Candidate(String name, Opener opener) {}
 
     /** From fast to slow; the last one always opens. */
-    private static final List<Candidate> CANDIDATES =
-            List.of(new Candidate("reference", threads -> new ReferenceBackend()));
+    private static final List<Candidate> CANDIDATES = List.of(
+            new Candidate("cpu", CpuBackend::open), new Candidate("reference", threads -> new ReferenceBackend()));
 
     private Backends() {}
 

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds libddpm.so from src/main/cpp against the oneDNN headers and libraries in target/onednn.
+# A source is compiled again when it, a header or this script is newer than its object. kernels_*.cpp become two objects,
+# one for AVX2 and one for AVX-512; the library chooses when it is loaded. Without a compiler, or on another platform,
+# the build goes on without the library: the backend "cpu" then says that it is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if [[ "$(uname -sm)" != "Linux x86_64" ]]; then
+  echo "libddpm: not built, it exists for Linux x86_64 only and this is $(uname -sm)"
+  exit 0
+fi
+compiler=${CXX:-g++}
+if ! command -v "$compiler" >/dev/null; then
+  echo "libddpm: not built, there is no $compiler; install it and build again to compute on the backend \"cpu\""
+  exit 0
+fi
+
+onednn=target/onednn/org/bytedeco/dnnl/linux-x86_64
+objects=target/native-objects
+out=target/classes/nativelib/linux-x86_64/libddpm.so
+java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
+common=(-std=c++17 -O3 -fPIC -fopenmp -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -fvisibility=hidden
+        -Isrc/main/cpp -Itarget/native-include "-I$onednn/include" "-I$java_home/include" "-I$java_home/include/linux")
+avx2=(-mavx2 -mfma -fsingle-precision-constant -DISA=avx2)
+avx512=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+        -fsingle-precision-constant -DISA=avx512)
+mkdir -p "$objects" "$(dirname "$out")"
+
+newest_header=$(find src/main/cpp target/native-include -name '*.h' -newer build.sh -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
+newest_header=${newest_header:-build.sh}
+
+wanted=()   # the objects of this build
+commands=() # one line each: how to make an object that is out of date
+object() {  # object NAME SOURCE FLAGS...
+  local o=$objects/$1.o source=$2
+  shift 2
+  wanted+=("$o")
+  if [[ ! -e $o || $source -nt $o || $newest_header -nt $o || build.sh -nt $o ]]; then
+    commands+=("$(printf '%q ' "$compiler" "${common[@]}" "$@" -c "$source" -o "$o.new") && mv $o.new $o")
+  fi
+}
+for source in src/main/cpp/*.cpp; do
+  [[ -e $source ]] || { echo "libddpm: src/main/cpp holds no sources"; exit 1; }
+  name=$(basename "$source" .cpp)
+  if [[ $name == kernels_* ]]; then
+    object "$name.avx2" "$source" "${avx2[@]}"
+    object "$name.avx512" "$source" "${avx512[@]}"
+  else
+    object "$name" "$source"
+  fi
+done
+
+if ((${#commands[@]})); then
+  printf '%s\0' "${commands[@]}" | xargs -0 -P 2 -I{} bash -c '{}'
+fi
+for o in "${wanted[@]}"; do # code that is compiled twice must define nothing twice: the linker would keep either one
+  if [[ $o == *.avx* ]] && nm -C "$o" | grep ' [Wu] '; then
+    echo "libddpm: $o defines the inline functions above; the AVX2 half of the library could end up with AVX-512 code"
+    exit 1
+  fi
+done
+for o in "$objects"/*.o; do # the object of a source that is gone
+  [[ " ${wanted[*]} " == *" $o "* ]] || rm "$o"
+done
+
+stale=0
+[[ -e $out ]] || stale=1
+for o in "${wanted[@]}"; do [[ $o -nt $out ]] && stale=1; done
+if ((stale)); then
+  # libgomp and libdnnl by name from the same folder: one OpenMP runtime in the process, the one oneDNN brings along
+  "$compiler" -shared -o "$out.new" "${wanted[@]}" -L"$onednn" -l:libdnnl.so.3 -l:libgomp.so.1 \
+    -Wl,-rpath,'$ORIGIN' -Wl,--no-undefined -Wl,-z,noexecstack
+  mv "$out.new" "$out"
+  echo "libddpm: built with $("$compiler" -dumpfullversion) from ${#wanted[@]} objects, ${#commands[@]} of them compiled"
+fi

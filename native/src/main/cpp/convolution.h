@@ -1,0 +1,41 @@
+// The three passes of a convolution, f32: x [N,H,W,C], w [K,R,S,C/groups], y [N,P,Q,K], all row-major.
+#pragma once
+#include <vector>
+
+#include "onednn_plan.h"
+
+namespace ddpm {
+
+// The order is that of nativelib.OneDnn's geometry.
+struct Geometry {
+    int n, h, w, c, k, r, s, p, q, stride, top, left, bottom, right, groups;
+
+    bool pointwise() const {  // a product of matrices
+        return r == 1 && s == 1 && stride == 1 && !top && !left && !bottom && !right && groups == 1;
+    }
+    bool depthwise() const { return groups == c && k == c && groups > 1; }
+    Key key() const { return {n, h, w, c, k, r, s, p, q, stride, top, left, bottom, right, groups}; }
+};
+
+// Copies of one filter in the layouts that the passes want, each valid for one version of the filter's contents.
+class PackedFilters {
+public:
+    // w in the layout `packed`; the reorder is run when this version has not been seen.
+    const void* get(const Desc& packed, Plan& reorder, const void* w, int64_t version);
+
+private:
+    struct Copy {
+        Desc layout;
+        int64_t version;
+        Room room;
+    };
+    std::vector<Copy> copies_;
+};
+
+void convolution(const Geometry& g, const float* x, const float* w, const float* bias, float* y, PackedFilters& packed,
+                 int64_t version);
+void convolution_backward_data(const Geometry& g, const float* w, const float* dy, float* dx, PackedFilters& packed,
+                               int64_t version);
+void convolution_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw, float* dbias);
+
+}  // namespace ddpm

@@ -1,0 +1,36 @@
+// JNI side of nativelib.Cpu.
+#include <dnnl.h>
+#include <omp.h>
+
+#include "isa.h"
+#include "jni_exceptions.h"
+#include "nativelib_Cpu.h"
+#include "workers.h"
+
+using namespace ddpm;
+
+extern "C" {
+
+JNIEXPORT jstring JNICALL Java_nativelib_Cpu_isa(JNIEnv* env, jclass) {
+    static const char* names[] = {"none", "avx2", "avx512"};
+    return env->NewStringUTF(names[static_cast<int>(isa())]);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Cpu_threads__I(JNIEnv* env, jclass, jint count) {
+    guarded(env, [&] { start_workers(count); });
+}
+
+JNIEXPORT jint JNICALL Java_nativelib_Cpu_threads__(JNIEnv*, jclass) {
+    return omp_get_max_threads();
+}
+
+JNIEXPORT jstring JNICALL Java_nativelib_Cpu_oneDnn(JNIEnv* env, jclass) {
+    return guarded(env, [&] {
+        const dnnl_version_t* v = dnnl_version();
+        std::string text = "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
+                           std::to_string(v->patch);
+        return env->NewStringUTF(text.c_str());
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,305 @@
+// JNI side of nativelib.Kernels: unpacks arguments and picks the instruction set.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "isa.h"
+#include "jni_exceptions.h"
+#include "kernels.h"
+#include "nativelib_Kernels.h"
+#include "onednn_plan.h"
+#include "passes.h"
+
+using namespace ddpm;
+
+#define CALL(kernel, ...) (isa() == Isa::avx512 ? avx512::kernel(__VA_ARGS__) : avx2::kernel(__VA_ARGS__))
+
+namespace {
+
+constexpr size_t kHuge = size_t(2) << 20;  // bytes of a huge page
+
+float* floats(jlong address) {
+    return reinterpret_cast<float*>(address);
+}
+
+// A Java int[] or long[] of at most kMaxAxes elements.
+struct Extents {
+    int32_t at[kMaxAxes];
+    int axes;
+
+    Extents(JNIEnv* env, jintArray array) : axes(env->GetArrayLength(array)) {
+        if (axes > kMaxAxes) throw std::invalid_argument("more than 8 axes");
+        env->GetIntArrayRegion(array, 0, axes, at);
+    }
+};
+
+struct Strides {
+    int64_t at[kMaxAxes];
+
+    Strides(JNIEnv* env, jlongArray array) {
+        jlong values[kMaxAxes];
+        int axes = std::min<int>(kMaxAxes, env->GetArrayLength(array));
+        env->GetLongArrayRegion(array, 0, axes, values);
+        for (int k = 0; k < axes; k++) at[k] = values[k];
+    }
+};
+
+// A Java long[] held for the length of a call; nothing in between may call back into Java.
+class Longs {
+public:
+    Longs(JNIEnv* env, jlongArray array)
+        : env_(env), array_(array), count_(env->GetArrayLength(array)),
+          data_(static_cast<jlong*>(env->GetPrimitiveArrayCritical(array, nullptr))) {
+        if (!data_) throw std::bad_alloc();
+    }
+    ~Longs() { env_->ReleasePrimitiveArrayCritical(array_, data_, JNI_ABORT); }
+    Longs(const Longs&) = delete;
+
+    float* const* pointers() const { return reinterpret_cast<float* const*>(data_); }
+    const int64_t* numbers() const { return reinterpret_cast<const int64_t*>(data_); }
+    int count() const { return count_; }
+
+private:
+    JNIEnv* env_;
+    jlongArray array_;
+    int count_;
+    jlong* data_;
+};
+
+float* workspace(int64_t count) {
+    return static_cast<float*>(scratch().at_least(count * sizeof(float)));
+}
+
+}  // namespace
+
+extern "C" {
+
+JNIEXPORT jlong JNICALL Java_nativelib_Kernels_allocate(JNIEnv* env, jclass, jlong bytes) {
+    return guarded(env, [&]() -> jlong {
+        size_t size = bytes;
+        void* block = nullptr;
+        if (posix_memalign(&block, size >= 2 * kHuge ? kHuge : 64, size)) throw std::bad_alloc();
+        if (size >= 2 * kHuge) madvise(block, size, MADV_HUGEPAGE);  // fewer page faults while a run warms up
+        return reinterpret_cast<jlong>(block);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_free(JNIEnv*, jclass, jlong address) {
+    std::free(reinterpret_cast<void*>(address));
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_upload(JNIEnv* env, jclass, jfloatArray source, jlong y) {
+    env->GetFloatArrayRegion(source, 0, env->GetArrayLength(source), floats(y));
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_uploadDoubles(JNIEnv* env, jclass, jdoubleArray source, jlong y) {
+    jsize n = env->GetArrayLength(source);
+    double* values = static_cast<double*>(env->GetPrimitiveArrayCritical(source, nullptr));
+    if (!values) return;
+    for (jsize i = 0; i < n; i++) floats(y)[i] = static_cast<float>(values[i]);
+    env->ReleasePrimitiveArrayCritical(source, values, JNI_ABORT);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_download(JNIEnv* env, jclass, jlong x, jfloatArray target) {
+    env->SetFloatArrayRegion(target, 0, env->GetArrayLength(target), floats(x));
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_downloadDoubles(JNIEnv* env, jclass, jlong x, jdoubleArray target) {
+    jsize n = env->GetArrayLength(target);
+    double* values = static_cast<double*>(env->GetPrimitiveArrayCritical(target, nullptr));
+    if (!values) return;
+    for (jsize i = 0; i < n; i++) values[i] = floats(x)[i];
+    env->ReleasePrimitiveArrayCritical(target, values, 0);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_fill(JNIEnv*, jclass, jlong y, jlong n, jfloat value) {
+    CALL(fill, floats(y), n, value);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_copy(JNIEnv* env, jclass, jlong from, jlongArray from_strides, jlong to,
+                                                   jlongArray to_strides, jintArray sizes) {
+    guarded(env, [&] {
+        Extents size(env, sizes);
+        Strides f(env, from_strides), t(env, to_strides);
+        CALL(copy, floats(from), f.at, floats(to), t.at, size.at, size.axes);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_unary(JNIEnv*, jclass, jint f, jlong x, jlong y, jlong n) {
+    CALL(unary, f, floats(x), floats(y), n);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_binary(JNIEnv* env, jclass, jint f, jlong a, jlongArray a_strides, jlong b,
+                                                     jlongArray b_strides, jlong y, jintArray shape) {
+    guarded(env, [&] {
+        Extents size(env, shape);
+        Strides sa(env, a_strides), sb(env, b_strides);
+        CALL(binary, f, floats(a), sa.at, floats(b), sb.at, floats(y), size.at, size.axes);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jint f, jlong x, jintArray x_shape, jlong y,
+                                                     jintArray y_shape) {
+    guarded(env, [&] {
+        Extents from(env, x_shape), to(env, y_shape);
+        int64_t size = 1, rows = 1;
+        int k = 0;
+        for (int i = 0; i < from.axes; i++) size *= from.at[i];
+        for (; k < from.axes && (to.at[k] == 1 || from.at[k] == 1); k++) rows *= from.at[k];
+        bool leading = f == 0 && k < from.axes;  // only axes in front vanish: sums of columns
+        for (int i = k; i < from.axes; i++) leading &= to.at[i] == from.at[i];
+        if (leading && rows > 1) {
+            column_sums(floats(x), rows, size / rows, floats(y));
+        } else {
+            double* partial = static_cast<double*>(scratch().at_least(reduce_partials(size) * sizeof(double)));
+            CALL(reduce, f == 1, floats(x), from.at, floats(y), to.at, from.axes, partial);
+        }
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_random(JNIEnv*, jclass, jint kind, jdouble parameter, jlong seed,
+                                                     jlong offset, jlong y, jlong n) {
+    ddpm::random(kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), floats(y), n);
+}
+
+JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jlong table, jint rows, jint width, jlong index,
+                                                     jint n, jlong y) {
+    for (jint i = 0; i < n; i++) {
+        float row = floats(index)[i];
+        if (!(row >= 0 && row < rows)) return i;
+        std::memcpy(floats(y) + int64_t(i) * width, floats(table) + int64_t(row) * width, width * sizeof(float));
+    }
+    return -1;
+}
+
+JNIEXPORT jint JNICALL Java_nativelib_Kernels_scatterAdd(JNIEnv*, jclass, jlong index, jint n, jlong dy, jlong dtable,
+                                                         jint rows, jint width) {
+    for (jint i = 0; i < n; i++)
+        if (!(floats(index)[i] >= 0 && floats(index)[i] < rows)) return i;
+    CALL(fill, floats(dtable), int64_t(rows) * width, 0.0f);
+    for (jint i = 0; i < n; i++) {
+        float* to = floats(dtable) + int64_t(floats(index)[i]) * width;
+        const float* from = floats(dy) + int64_t(i) * width;
+        for (jint j = 0; j < width; j++) to[j] += from[j];
+    }
+    return -1;
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNorm(JNIEnv* env, jclass, jint n, jint spatial, jint channels,
+                                                        jint groups, jfloat eps, jboolean silu, jlong x, jlong gamma,
+                                                        jlong beta, jlong scale, jlong shift, jlong y, jlong mean,
+                                                        jlong rstd) {
+    guarded(env, [&] {
+        NormShape s{n, spatial, channels, groups, eps, silu == JNI_TRUE};
+        NormArrays a{floats(x), floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
+        CALL(group_norm, s, a, floats(y), workspace(CALL(norm_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNormBackward(
+    JNIEnv* env, jclass, jint n, jint spatial, jint channels, jint groups, jboolean silu, jlong x, jlong gamma,
+    jlong beta, jlong scale, jlong shift, jlong mean, jlong rstd, jlong dy, jlong dx, jlong dgamma, jlong dbeta,
+    jlong dscale, jlong dshift) {
+    guarded(env, [&] {
+        NormShape s{n, spatial, channels, groups, 0, silu == JNI_TRUE};
+        NormArrays a{floats(x), floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
+        CALL(group_norm_backward, s, a, floats(dy), floats(dx), floats(dgamma), floats(dbeta), floats(dscale),
+             floats(dshift), workspace(CALL(norm_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_attention(JNIEnv* env, jclass, jint n, jint length, jint heads, jint width,
+                                                        jfloat scale, jlong qkv, jlong y, jlong log_sum) {
+    guarded(env, [&] {
+        AttentionShape s{n, length, heads, width, scale};
+        CALL(attention, s, floats(qkv), floats(y), floats(log_sum), workspace(CALL(attention_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_attentionBackward(JNIEnv* env, jclass, jint n, jint length, jint heads,
+                                                                jint width, jfloat scale, jlong qkv, jlong y,
+                                                                jlong log_sum, jlong dy, jlong dqkv) {
+    guarded(env, [&] {
+        AttentionShape s{n, length, heads, width, scale};
+        CALL(attention_backward, s, floats(qkv), floats(y), floats(log_sum), floats(dy), floats(dqkv),
+             workspace(CALL(attention_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttention(JNIEnv* env, jclass, jint n, jint length, jint heads,
+                                                              jint width, jfloat scale, jlong qkv, jlong y,
+                                                              jlong context, jlong log_sum) {
+    guarded(env, [&] {
+        AttentionShape s{n, length, heads, width, scale};
+        CALL(linear_attention, s, floats(qkv), floats(y), floats(context), floats(log_sum),
+             workspace(CALL(linear_attention_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* env, jclass, jint n, jint length,
+                                                                      jint heads, jint width, jfloat scale, jlong qkv,
+                                                                      jlong context, jlong log_sum, jlong dy,
+                                                                      jlong dqkv) {
+    guarded(env, [&] {
+        AttentionShape s{n, length, heads, width, scale};
+        CALL(linear_attention_backward, s, floats(qkv), floats(context), floats(log_sum), floats(dy), floats(dqkv),
+             workspace(CALL(linear_attention_workspace, s)));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble rate, jdouble beta1, jdouble beta2,
+                                                   jdouble eps, jdouble decay, jboolean decoupled, jlong step,
+                                                   jdouble gradient_scale, jlongArray w, jlongArray dw, jlongArray m,
+                                                   jlongArray v, jlongArray sizes) {
+    guarded(env, [&] {
+        AdamStep p{};
+        p.rate = static_cast<float>(rate);
+        p.beta1 = static_cast<float>(beta1);
+        p.beta2 = static_cast<float>(beta2);
+        p.eps = static_cast<float>(eps);
+        p.coupled = decoupled ? 0.0f : static_cast<float>(decay);
+        p.decoupled = decoupled ? static_cast<float>(decay) : 0.0f;
+        p.correction1 = static_cast<float>(1 / (1 - std::pow(beta1, static_cast<double>(step))));
+        p.correction2 = static_cast<float>(1 / (1 - std::pow(beta2, static_cast<double>(step))));
+        p.gradient_scale = static_cast<float>(gradient_scale);
+        Longs ws(env, w), dws(env, dw), ms(env, m), vs(env, v), count(env, sizes);
+        CALL(adam, p, ws.pointers(), dws.pointers(), ms.pointers(), vs.pointers(), count.numbers(), count.count());
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_exponentialAverage(JNIEnv* env, jclass, jdouble decay, jlongArray average,
+                                                                 jlongArray w, jlongArray sizes) {
+    guarded(env, [&] {
+        Longs to(env, average), from(env, w), count(env, sizes);
+        CALL(exponential_average, static_cast<float>(decay), to.pointers(), from.pointers(), count.numbers(),
+             count.count());
+    });
+}
+
+JNIEXPORT jdouble JNICALL Java_nativelib_Kernels_sumOfSquares(JNIEnv* env, jclass, jlongArray x, jlongArray sizes) {
+    return guarded(env, [&] {
+        Longs from(env, x), count(env, sizes);
+        int64_t partials = square_partials(count.numbers(), count.count());
+        double* partial = static_cast<double*>(scratch().at_least(partials * sizeof(double)));
+        return CALL(sum_of_squares, from.pointers(), count.numbers(), count.count(), partial);
+    });
+}
+
+}  // extern "C"
+
+namespace ddpm {
+
+int64_t reduce_partials(int64_t size) {
+    return size / (1 << 12) + 1;
+}
+
+int64_t square_partials(const int64_t* sizes, int count) {
+    int64_t pieces = 1;
+    for (int t = 0; t < count; t++) pieces += (sizes[t] + kSquareChunk - 1) / kSquareChunk;
+    return pieces;
+}
+
+}  // namespace ddpm

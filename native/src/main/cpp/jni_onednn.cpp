@@ -1,0 +1,87 @@
+// JNI side of nativelib.OneDnn.
+#include "convolution.h"
+#include "jni_exceptions.h"
+#include "matmul.h"
+#include "nativelib_OneDnn.h"
+#include "softmax.h"
+
+using namespace ddpm;
+
+namespace {
+
+template <class T>
+T* at(jlong address) {
+    return reinterpret_cast<T*>(address);
+}
+
+const float* in(jlong address) { return at<const float>(address); }
+
+float* out(jlong address) { return at<float>(address); }
+
+Geometry geometry(JNIEnv* env, jintArray array) {
+    Geometry g;
+    static_assert(sizeof g == 15 * sizeof(jint), "one jint for each field");
+    if (env->GetArrayLength(array) != 15) throw std::invalid_argument("convolution: the geometry has 15 numbers");
+    env->GetIntArrayRegion(array, 0, 15, reinterpret_cast<jint*>(&g));
+    return g;
+}
+
+// Runs body alone: plans and scratchpad have one user at a time.
+template <class Body>
+void alone(JNIEnv* env, Body body) {
+    guarded(env, [&] {
+        std::lock_guard<std::mutex> lock(onednn_mutex());
+        body();
+    });
+}
+
+}  // namespace
+
+extern "C" {
+
+JNIEXPORT jlong JNICALL Java_nativelib_OneDnn_newPackedFilters(JNIEnv* env, jclass) {
+    return guarded(env, [] { return reinterpret_cast<jlong>(new PackedFilters); });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_freePackedFilters(JNIEnv*, jclass, jlong packed) {
+    delete at<PackedFilters>(packed);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolution(JNIEnv* env, jclass, jintArray g, jlong x, jlong w, jlong bias,
+                                                         jlong y, jlong packed, jlong version) {
+    alone(env, [&] {
+        convolution(geometry(env, g), in(x), in(w), in(bias), out(y), *at<PackedFilters>(packed), version);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardData(JNIEnv* env, jclass, jintArray g, jlong w, jlong dy,
+                                                                     jlong dx, jlong packed, jlong version) {
+    alone(env, [&] {
+        convolution_backward_data(geometry(env, g), in(w), in(dy), out(dx), *at<PackedFilters>(packed), version);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardWeights(JNIEnv* env, jclass, jintArray g, jlong x,
+                                                                        jlong dy, jlong dw, jlong dbias) {
+    alone(env, [&] { convolution_backward_weights(geometry(env, g), in(x), in(dy), out(dw), out(dbias)); });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_matmul(JNIEnv* env, jclass, jint batch, jint m, jint n, jint inner,
+                                                    jboolean ta, jboolean tb, jboolean aShared, jboolean bShared, jlong a,
+                                                    jlong b, jlong bias, jlong y) {
+    alone(env, [&] {
+        matmul({batch, m, n, inner, bool(ta), bool(tb), bool(aShared), bool(bShared)}, in(a), in(b), in(bias), out(y));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmax(JNIEnv* env, jclass, jint outer, jint length, jint inner, jlong x,
+                                                     jlong y) {
+    alone(env, [&] { softmax({outer, length, inner}, in(x), out(y)); });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmaxBackward(JNIEnv* env, jclass, jint outer, jint length, jint inner,
+                                                             jlong y, jlong dy, jlong dx) {
+    alone(env, [&] { softmax_backward({outer, length, inner}, in(y), in(dy), out(dx)); });
+}
+
+}  // extern "C"

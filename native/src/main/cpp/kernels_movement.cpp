@@ -1,0 +1,198 @@
+// One strided copy for slices, concatenation, permutation, repetition: the axis on which both sides are contiguous, or
+// else one of them, is the inner loop; axes that lie alike on both sides are merged. And sums or maxima over any axes.
+#include "kernels.h"
+#include "kernels_math.h"
+
+namespace ddpm {
+namespace ISA {
+namespace {
+
+struct Axis {
+    int64_t size, from, to;
+};
+
+void line(const float* from, int64_t fs, float* to, int64_t ts, int64_t n) {
+    if (fs == 1 && ts == 1) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) to[i] = from[i];
+    } else if (fs == 0 && ts == 1) {
+        float v = from[0];
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) to[i] = v;
+    } else {
+        for (int64_t i = 0; i < n; i++) to[i * ts] = from[i * fs];
+    }
+}
+
+// How good an axis is as the inner loop: contiguous on both sides, then on the written side, then on the read side.
+int64_t worth(const Axis& a) {
+    int64_t kind = a.to == 1 && a.from <= 1 ? 4 : a.to == 1 ? 2 : a.from == 1 ? 2 : 1;
+    return kind * (a.size > 64 ? 64 : a.size);
+}
+
+}  // namespace
+
+void copy(const float* from, const int64_t* from_strides, float* to, const int64_t* to_strides, const int32_t* sizes,
+          int axes) {
+    Axis axis[kMaxAxes + 1];
+    int rank = 0;
+    for (int k = 0; k < axes; k++) {
+        if (sizes[k] == 1) continue;
+        Axis next{sizes[k], from_strides[k], to_strides[k]};
+        Axis* last = rank > 0 ? &axis[rank - 1] : nullptr;
+        if (last && last->from == next.from * next.size && last->to == next.to * next.size) {
+            *last = {last->size * next.size, next.from, next.to};
+        } else {
+            axis[rank++] = next;
+        }
+    }
+    if (rank == 0) axis[rank++] = {1, 1, 1};
+    int best = rank - 1;
+    for (int k = 0; k < rank; k++)
+        if (worth(axis[k]) > worth(axis[best])) best = k;
+    Axis inner = axis[best];
+    for (int k = best; k < rank - 1; k++) axis[k] = axis[k + 1];
+    rank--;
+    if (rank == 0) {  // one run: cut it, so that all threads have some
+        constexpr int64_t kChunk = 1 << 14;
+        int64_t chunks = (inner.size + kChunk - 1) / kChunk;
+#pragma omp parallel for schedule(static) if (inner.size > kSerial)
+        for (int64_t c = 0; c < chunks; c++)
+            line(from + c * kChunk * inner.from, inner.from, to + c * kChunk * inner.to, inner.to,
+                 at_most(kChunk, inner.size - c * kChunk));
+        return;
+    }
+    int64_t rows = 1;
+    for (int k = 0; k < rank; k++) rows *= axis[k].size;
+    int64_t block = inner.size > 1024 ? 1 : 1024 / inner.size;
+    int64_t blocks = (rows + block - 1) / block;
+#pragma omp parallel for schedule(static) if (rows * inner.size > kSerial)
+    for (int64_t part = 0; part < blocks; part++) {
+        int64_t row = part * block, end = at_most(rows, row + block);
+        int64_t at[kMaxAxes], f = 0, t = 0, rest = row;
+        for (int k = rank - 1; k >= 0; k--) {
+            at[k] = rest % axis[k].size;
+            rest /= axis[k].size;
+            f += at[k] * axis[k].from;
+            t += at[k] * axis[k].to;
+        }
+        for (; row < end; row++) {
+            line(from + f, inner.from, to + t, inner.to, inner.size);
+            for (int k = rank - 1; k >= 0; k--) {
+                f += axis[k].from;
+                t += axis[k].to;
+                if (++at[k] < axis[k].size) break;
+                f -= at[k] * axis[k].from;
+                t -= at[k] * axis[k].to;
+                at[k] = 0;
+            }
+        }
+    }
+}
+
+namespace {
+
+constexpr int64_t kStretch = 1 << 12;  // elements that are added in float before a double takes over
+
+// Sum or maximum of a contiguous run. (NaN wins a maximum: a comparison with it is false.)
+double run(bool maximum, const float* x, int64_t n) {
+    if (maximum) {
+        float best = x[0];
+        for (int64_t i = 1; i < n; i++) best = best >= x[i] || best != best ? best : x[i];
+        return best;
+    }
+    double total = 0;
+    for (int64_t first = 0; first < n; first += kStretch) {
+        float lane[16] = {}, rest = 0;
+        int64_t end = at_most(n, first + kStretch), i = first;
+        for (; i + 16 <= end; i += 16)
+#pragma omp simd
+            for (int j = 0; j < 16; j++) lane[j] += x[i + j];
+        for (; i < end; i++) rest += x[i];
+        double sum = rest;
+        for (int j = 0; j < 16; j++) sum += static_cast<double>(lane[j]);
+        total += sum;
+    }
+    return total;
+}
+
+}  // namespace
+
+// Axes are merged into runs that stay or vanish alternately. Where the last run vanishes each result is a sum of
+// contiguous runs; where it stays, rows are added up as vectors.
+void reduce(bool maximum, const float* x, const int32_t* x_shape, float* y, const int32_t* y_shape, int axes,
+            double* partial) {
+    int64_t size[kMaxAxes + 1];
+    bool gone[kMaxAxes + 1];
+    int rank = 0;
+    for (int k = 0; k < axes; k++) {
+        if (x_shape[k] == 1) continue;
+        bool vanishes = y_shape[k] == 1;
+        if (rank > 0 && gone[rank - 1] == vanishes) {
+            size[rank - 1] *= x_shape[k];
+        } else {
+            size[rank] = x_shape[k];
+            gone[rank++] = vanishes;
+        }
+    }
+    if (rank == 0) {
+        y[0] = x[0];
+        return;
+    }
+    if (rank == 1 && gone[0]) {  // everything: partial results of fixed stretches, put together in order
+        int64_t n = size[0], chunks = (n + kStretch - 1) / kStretch;
+#pragma omp parallel for schedule(static) if (n > kSerial)
+        for (int64_t c = 0; c < chunks; c++)
+            partial[c] = run(maximum, x + c * kStretch, at_most(kStretch, n - c * kStretch));
+        double total = partial[0];
+        for (int64_t c = 1; c < chunks; c++)
+            total = !maximum ? total + partial[c] : total >= partial[c] || total != total ? total : partial[c];
+        y[0] = static_cast<float>(total);
+        return;
+    }
+    int64_t stride[kMaxAxes + 1], whole = 1, kept = 1, vanished = 1;
+    for (int k = rank - 1; k >= 0; k--) {
+        stride[k] = whole;
+        whole *= size[k];
+        (gone[k] ? vanished : kept) *= size[k];
+    }
+    bool vector = !gone[rank - 1];
+    int64_t inner = size[rank - 1];
+    int64_t results = vector ? kept / inner : kept;     // vectors or numbers to be made
+    int64_t terms = vector ? vanished : vanished / inner;  // vectors or runs that go into each
+#pragma omp parallel for schedule(static) if (whole > kSerial)
+    for (int64_t r = 0; r < results; r++) {
+        int64_t base = 0, rest = r;
+        for (int k = rank - (vector ? 2 : 1); k >= 0; k--)
+            if (!gone[k]) {
+                base += rest % size[k] * stride[k];
+                rest /= size[k];
+            }
+        float* to = y + r * (vector ? inner : 1);
+        double total = 0;
+        for (int64_t t = 0; t < terms; t++) {
+            int64_t offset = base, left = t;
+            for (int k = rank - (vector ? 1 : 2); k >= 0; k--)
+                if (gone[k]) {
+                    offset += left % size[k] * stride[k];
+                    left /= size[k];
+                }
+            const float* from = x + offset;
+            if (!vector) {
+                double part = run(maximum, from, inner);
+                total = t == 0 ? part : !maximum ? total + part : total >= part || total != total ? total : part;
+            } else if (t == 0) {
+                for (int64_t j = 0; j < inner; j++) to[j] = from[j];
+            } else if (maximum) {
+                for (int64_t j = 0; j < inner; j++) to[j] = to[j] >= from[j] || to[j] != to[j] ? to[j] : from[j];
+            } else {
+#pragma omp simd
+                for (int64_t j = 0; j < inner; j++) to[j] += from[j];
+            }
+        }
+        if (!vector) to[0] = static_cast<float>(total);
+    }
+}
+
+}  // namespace ISA
+}  // namespace ddpm

@@ -1,0 +1,215 @@
+// Group norm over x [n, spatial, channels], channels last, with affine map, time conditioning and SiLU in one kernel each
+// way. For one image and channel c of group g everything is linear before SiLU:
+//
+//   z = A_c x + B_c      A_c = rstd_g gamma_c (1 + scale_c)      B_c = (beta_c − mean_g rstd_g gamma_c)(1 + scale_c) + shift_c
+//
+// Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and k_c = gamma_c (1 + scale_c):
+//
+//   dx = rstd (k_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} k_c S1_c / m      M2_g likewise with S2      m = values in a group
+//   dgamma += (1 + scale) S2      dbeta += (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
+//
+// One image fits the second-level cache, so memory is read once although the image is gone over three times (mean,
+// variance about the mean, result). Channel counts like 28 do not fill vectors: rows are therefore taken several at a
+// time, so many that they do, with the coefficients repeated. One thread does one image; the sums over images are put
+// together in order.
+#include <omp.h>
+
+#include "kernels.h"
+#include "kernels_math.h"
+
+namespace ddpm {
+namespace ISA {
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+// Rows that together fill whole vectors.
+int64_t rows_together(int64_t channels) {
+    int64_t rows = kLanes;
+    while (rows > 1 && channels * (rows / 2) % kLanes == 0) rows /= 2;
+    return rows;
+}
+
+int64_t width_of(int64_t channels) {
+    return rows_together(channels) * channels;
+}
+
+// sum[j] += f over rows of `width`, then folded to one sum a channel. The last rows may be fewer.
+#define OVER_ROWS(n, width, ...)                                       \
+    for (int64_t first = 0; first < (n); first += (width)) {           \
+        int64_t count = at_most((width), (n) - first);                 \
+        if (count == (width)) {                                        \
+            _Pragma("omp simd") for (int64_t j = 0; j < (width); j++) { \
+                int64_t i = first + j;                                 \
+                __VA_ARGS__                                            \
+            }                                                          \
+        } else {                                                       \
+            for (int64_t j = 0; j < count; j++) {                      \
+                int64_t i = first + j;                                 \
+                __VA_ARGS__                                            \
+            }                                                          \
+        }                                                              \
+    }
+
+void clear(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] = 0;
+}
+
+// Σ over the repeated rows and the channels of a group, in double.
+double fold(const float* sum, int64_t width, int64_t channels, int64_t first, int64_t count) {
+    double total = 0;
+    for (int64_t row = 0; row < width; row += channels)
+        for (int64_t c = first; c < first + count; c++) total += static_cast<double>(sum[row + c]);
+    return total;
+}
+
+void repeat(float* x, int64_t width, int64_t channels) {
+    for (int64_t j = channels; j < width; j++) x[j] = x[j - channels];
+}
+
+struct Coefficients {
+    const NormShape& s;
+    const NormArrays& a;
+    int64_t image;
+
+    float gamma(int64_t c) const { return a.gamma ? a.gamma[c] : 1.0f; }
+    float beta(int64_t c) const { return a.beta ? a.beta[c] : 0.0f; }
+    float scale(int64_t c) const { return a.scale ? 1.0f + a.scale[image * s.channels + c] : 1.0f; }
+    float shift(int64_t c) const { return a.shift ? a.shift[image * s.channels + c] : 0.0f; }
+
+    // A and B of z = A x + B, repeated to `width`.
+    void affine(float* A, float* B, int64_t width) const {
+        int64_t in_group = s.channels / s.groups;
+        for (int64_t c = 0; c < s.channels; c++) {
+            int64_t g = image * s.groups + c / in_group;
+            float k = a.rstd[g] * gamma(c);
+            A[c] = k * scale(c);
+            B[c] = (beta(c) - a.mean[g] * k) * scale(c) + shift(c);
+        }
+        repeat(A, width, s.channels);
+        repeat(B, width, s.channels);
+    }
+};
+
+}  // namespace
+
+// Four vectors of one width for each thread, and two of one channel each for each image.
+int64_t norm_workspace(const NormShape& s) {
+    return omp_get_max_threads() * 8 * width_of(s.channels) + s.n * 2 * s.channels;
+}
+
+void group_norm(const NormShape& s, const NormArrays& a, float* y, float* workspace) {
+    int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
+    double m = static_cast<double>(s.spatial * in_group);
+#pragma omp parallel for schedule(static) if (s.n * n > kSerial)
+    for (int64_t image = 0; image < s.n; image++) {
+        float* own = workspace + omp_get_thread_num() * 8 * width;
+        float *sum = own, *A = own + width, *B = own + 2 * width;
+        const float* x = a.x + image * n;
+        clear(sum, width);
+        OVER_ROWS(n, width, sum[j] += x[i];)
+        for (int64_t g = 0; g < s.groups; g++) {
+            float mean = static_cast<float>(fold(sum, width, s.channels, g * in_group, in_group) / m);
+            a.mean[image * s.groups + g] = mean;
+            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) A[c] = mean;
+        }
+        repeat(A, width, s.channels);
+        clear(sum, width);
+        OVER_ROWS(n, width, float d = x[i] - A[j]; sum[j] += d * d;)
+        for (int64_t g = 0; g < s.groups; g++) {
+            double variance = fold(sum, width, s.channels, g * in_group, in_group) / m;
+            a.rstd[image * s.groups + g] =
+                static_cast<float>(static_cast<double>(1.0L) / __builtin_sqrt(variance + static_cast<double>(s.eps)));
+        }
+        Coefficients{s, a, image}.affine(A, B, width);
+        float* to = y + image * n;
+        if (s.silu) {
+            OVER_ROWS(n, width, float z = x[i] * A[j] + B[j]; to[i] = z / (1.0f + exp(-z));)
+        } else {
+            OVER_ROWS(n, width, to[i] = x[i] * A[j] + B[j];)
+        }
+    }
+}
+
+void group_norm_backward(const NormShape& s, const NormArrays& a, const float* dy, float* dx, float* dgamma,
+                         float* dbeta, float* dscale, float* dshift, float* workspace) {
+    int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
+    float m = static_cast<float>(s.spatial * in_group);
+    float* partial = workspace + omp_get_max_threads() * 8 * width;  // [n, 2, channels]: of dgamma, of dbeta
+#pragma omp parallel for schedule(static) if (s.n * n > kSerial)
+    for (int64_t image = 0; image < s.n; image++) {
+        float* own = workspace + omp_get_thread_num() * 8 * width;
+        float *A = own, *B = own + width, *S1 = own + 2 * width, *S2 = own + 3 * width;
+        float *mean = own + 4 * width, *rstd = own + 5 * width, *part1 = own + 6 * width, *part2 = own + 7 * width;
+        const float *x = a.x + image * n, *dyi = dy + image * n;
+        float* dz = dx + image * n;
+        Coefficients k{s, a, image};
+        k.affine(A, B, width);
+        for (int64_t c = 0; c < s.channels; c++) {
+            mean[c] = a.mean[image * s.groups + c / in_group];
+            rstd[c] = a.rstd[image * s.groups + c / in_group];
+        }
+        repeat(mean, width, s.channels);
+        repeat(rstd, width, s.channels);
+        clear(S1, width);
+        clear(S2, width);
+        if (s.silu) {
+            OVER_ROWS(n, width, float z = x[i] * A[j] + B[j]; float sigmoid = 1.0f / (1.0f + exp(-z));
+                      float d = dyi[i] * sigmoid * (1.0f + z * (1.0f - sigmoid)); dz[i] = d; S1[j] += d;
+                      S2[j] += d * ((x[i] - mean[j]) * rstd[j]);)
+        } else {
+            OVER_ROWS(n, width, float d = dyi[i]; S1[j] += d; S2[j] += d * ((x[i] - mean[j]) * rstd[j]);)
+        }
+        for (int64_t c = 0; c < s.channels; c++) {
+            part1[c] = static_cast<float>(fold(S1, width, s.channels, c, 1));
+            part2[c] = static_cast<float>(fold(S2, width, s.channels, c, 1));
+        }
+        float *of_gamma = partial + image * 2 * s.channels, *of_beta = of_gamma + s.channels;
+        for (int64_t c = 0; c < s.channels; c++) {
+            of_gamma[c] = k.scale(c) * part2[c];
+            of_beta[c] = k.scale(c) * part1[c];
+            if (dscale) {
+                dscale[image * s.channels + c] = k.gamma(c) * part2[c] + k.beta(c) * part1[c];
+                dshift[image * s.channels + c] = part1[c];
+            }
+        }
+        // dx = P dz + Q x + R
+        float *P = A, *Q = B, *R = S1;
+        for (int64_t g = 0; g < s.groups; g++) {
+            float M1 = 0, M2 = 0;
+            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) {
+                M1 += k.gamma(c) * k.scale(c) * part1[c];
+                M2 += k.gamma(c) * k.scale(c) * part2[c];
+            }
+            M1 /= m;
+            M2 /= m;
+            float r = a.rstd[image * s.groups + g], mu = a.mean[image * s.groups + g];
+            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) {
+                P[c] = r * k.gamma(c) * k.scale(c);
+                Q[c] = -r * r * M2;
+                R[c] = r * (mu * r * M2 - M1);
+            }
+        }
+        repeat(P, width, s.channels);
+        repeat(Q, width, s.channels);
+        repeat(R, width, s.channels);
+        if (s.silu) {
+            OVER_ROWS(n, width, dz[i] = dz[i] * P[j] + x[i] * Q[j] + R[j];)
+        } else {
+            OVER_ROWS(n, width, dz[i] = dyi[i] * P[j] + x[i] * Q[j] + R[j];)
+        }
+    }
+    if (!dgamma) return;
+    for (int64_t c = 0; c < s.channels; c++) {
+        double of_gamma = 0, of_beta = 0;
+        for (int64_t image = 0; image < s.n; image++) {
+            of_gamma += static_cast<double>(partial[image * 2 * s.channels + c]);
+            of_beta += static_cast<double>(partial[(image * 2 + 1) * s.channels + c]);
+        }
+        dgamma[c] = static_cast<float>(of_gamma);
+        dbeta[c] = static_cast<float>(of_beta);
+    }
+}
+
+}  // namespace ISA
+}  // namespace ddpm

@@ -1,0 +1,85 @@
+// One sweep over all parameters. Tensors are cut into pieces of fixed length that go round the threads in turn, so one
+// fork serves hundreds of small tensors. Memory-bound: Adam reads four arrays and writes three.
+#include <omp.h>
+
+#include "kernels.h"
+#include "kernels_math.h"
+
+namespace ddpm {
+namespace ISA {
+namespace {
+
+constexpr int64_t kPiece = 1 << 13;
+
+void adam_piece(const AdamStep& p, float* w, const float* dw, float* m, float* v, int64_t n) {
+    float from1 = 1.0f - p.beta1, from2 = 1.0f - p.beta2;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float g = dw[i] * p.gradient_scale + p.coupled * w[i];
+        m[i] = p.beta1 * m[i] + from1 * g;
+        v[i] = p.beta2 * v[i] + from2 * g * g;
+        float step = m[i] * p.correction1 / (sqrt(v[i] * p.correction2) + p.eps);
+        w[i] -= p.rate * (step + p.decoupled * w[i]);
+    }
+}
+
+void average_piece(float decay, float* average, const float* w, int64_t n) {
+    float rest = 1.0f - decay;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) average[i] = decay * average[i] + rest * w[i];
+}
+
+double square_piece(const float* x, int64_t n) {
+    double lane[8] = {};
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+#pragma omp simd
+        for (int j = 0; j < 8; j++) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+    double sum = 0;
+    for (; i < n; i++) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    for (int j = 0; j < 8; j++) sum += lane[j];
+    return sum;
+}
+
+}  // namespace
+
+void adam(const AdamStep& p, float* const* w, const float* const* dw, float* const* m, float* const* v,
+          const int64_t* sizes, int count) {
+#pragma omp parallel
+    {
+        int64_t piece = 0, threads = omp_get_num_threads(), mine = omp_get_thread_num();
+        for (int t = 0; t < count; t++)
+            for (int64_t i = 0; i < sizes[t]; i += kPiece)
+                if (piece++ % threads == mine)
+                    adam_piece(p, w[t] + i, dw[t] + i, m[t] + i, v[t] + i, at_most(kPiece, sizes[t] - i));
+    }
+}
+
+void exponential_average(float decay, float* const* average, const float* const* w, const int64_t* sizes, int count) {
+#pragma omp parallel
+    {
+        int64_t piece = 0, threads = omp_get_num_threads(), mine = omp_get_thread_num();
+        for (int t = 0; t < count; t++)
+            for (int64_t i = 0; i < sizes[t]; i += kPiece)
+                if (piece++ % threads == mine)
+                    average_piece(decay, average[t] + i, w[t] + i, at_most(kPiece, sizes[t] - i));
+    }
+}
+
+double sum_of_squares(const float* const* x, const int64_t* sizes, int count, double* partial) {
+    int64_t pieces = 0;
+    for (int t = 0; t < count; t++) pieces += (sizes[t] + kSquareChunk - 1) / kSquareChunk;
+#pragma omp parallel
+    {
+        int64_t piece = 0, threads = omp_get_num_threads(), mine = omp_get_thread_num();
+        for (int t = 0; t < count; t++)
+            for (int64_t i = 0; i < sizes[t]; i += kSquareChunk, piece++)
+                if (piece % threads == mine) partial[piece] = square_piece(x[t] + i, at_most(kSquareChunk, sizes[t] - i));
+    }
+    double total = 0;
+    for (int64_t i = 0; i < pieces; i++) total += partial[i];
+    return total;
+}
+
+}  // namespace ISA
+}  // namespace ddpm

@@ -1,0 +1,16 @@
+// Products of matrices, f32, row-major, batched.
+#pragma once
+
+namespace ddpm {
+
+// y [batch, m, n] = op(a) · op(b): op(a) [batch, m, inner], stored [.., inner, m] when ta; op(b) [batch, inner, n], stored
+// [.., n, inner] when tb. A shared factor has no batch axis.
+struct Product {
+    int batch, m, n, inner;
+    bool ta, tb, a_shared, b_shared;
+};
+
+// bias [n] or null.
+void matmul(Product p, const float* a, const float* b, const float* bias, float* y);
+
+}  // namespace ddpm

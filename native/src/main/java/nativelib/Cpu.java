@@ -1,0 +1,18 @@
+package nativelib;
+
+/** The processor as the native library sees it: instruction set, threads, where the threads run. */
+public final class Cpu {
+    private Cpu() {}
+
+    /** The instruction set the kernels were chosen for: {@code avx512} or {@code avx2}; {@code none} when the processor has neither. */
+    public static native String isa();
+
+    /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own. */
+    static native void threads(int count);
+
+    /** How many threads compute. */
+    public static native int threads();
+
+    /** Version and instruction set of oneDNN, as it tells them. */
+    static native String oneDnn();
+}

@@ -1,0 +1,155 @@
+package nativelib;
+
+/**
+ * The hand-written kernels, f32, on native memory: everything that oneDNN does not have or does slowly. Arguments are
+ * addresses of row-major arrays; a 0 stands for an absent one where the text says so. Nothing is checked here: shapes
+ * and lifetimes are the caller's duty, before the crossing. The formulas stand at {@code tensor.backend.Backend}.
+ *
+ * <p>Every kernel gives the same bits for any number of threads: sums are cut by the shape alone and put together in a
+ * fixed order.
+ */
+public final class Kernels {
+    private Kernels() {}
+
+    // ---- memory ----------------------------------------------------------------------------------------------
+
+    /**
+     * A block whose address is a multiple of 64.
+     *
+     * @throws OutOfMemoryError when the system has none
+     */
+    public static native long allocate(long bytes);
+
+    /** Gives a block back. */
+    public static native void free(long address);
+
+    /** y ← source. */
+    public static native void upload(float[] source, long y);
+
+    /** y ← source, rounded to float. */
+    public static native void uploadDoubles(double[] source, long y);
+
+    /** target ← x. */
+    public static native void download(long x, float[] target);
+
+    /** target ← x. */
+    public static native void downloadDoubles(long x, double[] target);
+
+    // ---- pointwise, movement, chance -------------------------------------------------------------------------
+
+    /** y[0 … n−1] ← value. */
+    public static native void fill(long y, long n, float value);
+
+    /** Copies a box of at most 8 axes; addresses are those of the first elements, strides count elements. */
+    public static native void copy(long from, long[] fromStrides, long to, long[] toStrides, int[] sizes);
+
+    /** y[i] ← f(x[i]); f by its place in {@code UnaryOp}. */
+    public static native void unary(int f, long x, long y, long n);
+
+    /**
+     * y ← f(a, b), f by its place in {@code BinaryOp}; strides of a and b count elements and are 0 along axes that are
+     * broadcast.
+     */
+    public static native void binary(int f, long a, long[] aStrides, long b, long[] bStrides, long y, int[] shape);
+
+    /** y ← the sum (f = 0) or maximum (f = 1) of x over the axes where {@code yShape} is 1. */
+    public static native void reduce(int f, long x, int[] xShape, long y, int[] yShape);
+
+    /** y[i] ← draw {@code offset + i}; kind by its place in {@code Distribution.Kind}; offset a multiple of 4. */
+    public static native void random(int kind, double parameter, long seed, long offset, long y, long n);
+
+    /** y[i] ← table[index[i]], rows of {@code width}; the first place with an index outside 0 … rows−1, or −1. */
+    public static native int gather(long table, int rows, int width, long index, int n, long y);
+
+    /** dtable ← 0, then dtable[index[i]] += dy[i]; the first place with an index outside 0 … rows−1, or −1. */
+    public static native int scatterAdd(long index, int n, long dy, long dtable, int rows, int width);
+
+    // ---- normalisation, attention ----------------------------------------------------------------------------
+
+    /** Group norm of x [n, spatial, channels]; gamma, beta may be 0 together, scale, shift likewise. */
+    public static native void groupNorm(
+            int n,
+            int spatial,
+            int channels,
+            int groups,
+            float eps,
+            boolean silu,
+            long x,
+            long gamma,
+            long beta,
+            long scale,
+            long shift,
+            long y,
+            long mean,
+            long rstd);
+
+    /** Its gradients; dgamma, dbeta are 0 exactly when gamma is, dscale, dshift exactly when scale is. */
+    public static native void groupNormBackward(
+            int n,
+            int spatial,
+            int channels,
+            int groups,
+            boolean silu,
+            long x,
+            long gamma,
+            long beta,
+            long scale,
+            long shift,
+            long mean,
+            long rstd,
+            long dy,
+            long dx,
+            long dgamma,
+            long dbeta,
+            long dscale,
+            long dshift);
+
+    /** Softmax attention: qkv [n, length, 3·heads·width] → y, logSum. */
+    public static native void attention(
+            int n, int length, int heads, int width, float scale, long qkv, long y, long logSum);
+
+    /** Its gradient. */
+    public static native void attentionBackward(
+            int n, int length, int heads, int width, float scale, long qkv, long y, long logSum, long dy, long dqkv);
+
+    /** Linear attention: qkv [n, length, 3·heads·width] → y, context, logSum. */
+    public static native void linearAttention(
+            int n, int length, int heads, int width, float scale, long qkv, long y, long context, long logSum);
+
+    /** Its gradient. */
+    public static native void linearAttentionBackward(
+            int n,
+            int length,
+            int heads,
+            int width,
+            float scale,
+            long qkv,
+            long context,
+            long logSum,
+            long dy,
+            long dqkv);
+
+    // ---- updates: addresses and sizes of all tensors ---------------------------------------------------------
+
+    /** One Adam update; the correction factors 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) are worked out from step. */
+    public static native void adam(
+            double learningRate,
+            double beta1,
+            double beta2,
+            double eps,
+            double weightDecay,
+            boolean decoupled,
+            long step,
+            double gradientScale,
+            long[] w,
+            long[] dw,
+            long[] m,
+            long[] v,
+            long[] sizes);
+
+    /** average ← decay · average + (1 − decay) · w. */
+    public static native void exponentialAverage(double decay, long[] average, long[] w, long[] sizes);
+
+    /** Σ x², in double. */
+    public static native double sumOfSquares(long[] x, long[] sizes);
+}

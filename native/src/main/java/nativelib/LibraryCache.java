@@ -1,0 +1,93 @@
+package nativelib;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.JarURLConnection;
+import java.net.URL;
+import java.net.URLConnection;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.jar.JarEntry;
+import java.util.zip.CRC32;
+
+/**
+ * Files unpacked from the class path, kept between runs: the system loads libraries from files only, and oneDNN is too
+ * large to unpack every time. Each file lies in a folder named after it, its checksum and its size, so two versions never meet.
+ */
+final class LibraryCache {
+    private final Path root;
+
+    LibraryCache(Path root) {
+        this.root = root;
+    }
+
+    /** The folder everything lies in. */
+    Path root() {
+        return root;
+    }
+
+    /**
+     * {@code $XDG_CACHE_HOME/ddpm-java/native}, else {@code ~/.cache/ddpm-java/native}; where that cannot be written, a
+     * temporary folder for this run.
+     */
+    static LibraryCache ofUser() {
+        return new LibraryCache(writable(userFolder(System.getenv("XDG_CACHE_HOME"), System.getProperty("user.home"))));
+    }
+
+    /** The specification asks to ignore a relative XDG_CACHE_HOME. */
+    static Path userFolder(String xdgCacheHome, String home) {
+        boolean given = xdgCacheHome != null && xdgCacheHome.startsWith("/");
+        return (given ? Path.of(xdgCacheHome) : Path.of(home, ".cache")).resolve("ddpm-java/native");
+    }
+
+    /** The folder itself, readable by its owner only, or a temporary one instead. */
+    static Path writable(Path folder) {
+        try {
+            Files.createDirectories(folder);
+            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+            if (Files.isWritable(folder)) return folder;
+        } catch (IOException | UnsupportedOperationException e) {
+            // not ours, or on a read-only disk
+        }
+        try {
+            Path temporary = Files.createTempDirectory("ddpm-java-native");
+            temporary.toFile().deleteOnExit();
+            return temporary;
+        } catch (IOException e) {
+            return folder; // unpacking will tell what is wrong with it
+        }
+    }
+
+    /** The file with the contents of {@code source}: found, or written beside and then renamed. */
+    Path unpack(URL source) throws IOException {
+        String path = source.getPath();
+        String name = path.substring(path.lastIndexOf('/') + 1);
+        URLConnection connection = source.openConnection();
+        JarEntry entry = connection instanceof JarURLConnection jar ? jar.getJarEntry() : null;
+        long crc = entry == null ? checksum(source) : entry.getCrc();
+        long size = entry == null ? connection.getContentLengthLong() : entry.getSize();
+        Path folder = root.resolve(name + "-" + Long.toHexString(crc) + "-" + size);
+        Path file = folder.resolve(name);
+        if (Files.exists(file) && Files.size(file) == size) return file;
+        Files.createDirectories(folder);
+        Path half = Files.createTempFile(folder, name, ".part");
+        try (InputStream in = connection.getInputStream()) {
+            Files.copy(in, half, StandardCopyOption.REPLACE_EXISTING);
+            Files.move(half, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(half);
+        }
+        return file;
+    }
+
+    private static long checksum(URL source) throws IOException {
+        CRC32 crc = new CRC32();
+        byte[] block = new byte[1 << 16];
+        try (InputStream in = source.openStream()) {
+            for (int n; (n = in.read(block)) >= 0; ) crc.update(block, 0, n);
+        }
+        return crc.getValue();
+    }
+}

@@ -1,0 +1,93 @@
+package nativelib;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import org.junit.jupiter.api.Test;
+
+class NativeLibraryTest {
+    @Test
+    void itIsAvailableOrSaysWhyNot() {
+        assertEquals(NativeLibrary.isAvailable(), NativeLibrary.whyNot() == null);
+        if (NativeLibrary.isAvailable()) return;
+        assertNotNull(NativeLibrary.whyNot());
+        assertEquals(
+                NativeLibrary.whyNot(),
+                assertThrows(IllegalStateException.class, () -> NativeLibrary.threads(1))
+                        .getMessage());
+        assertThrows(IllegalStateException.class, NativeLibrary::description);
+    }
+
+    @Test
+    void onlyLinuxOnX86IsServed() {
+        assertNull(NativeLibrary.refusal("Linux", "amd64"));
+        assertEquals(
+                "the native library exists for Linux x86_64 only, and this is Mac OS X aarch64: use another backend",
+                NativeLibrary.refusal("Mac OS X", "aarch64"));
+        assertNotNull(NativeLibrary.refusal("Linux", "aarch64"));
+        assertNotNull(NativeLibrary.refusal("Windows 11", "amd64"));
+    }
+
+    @Test
+    void aMissingLibraryIsNamedWithWhatToDo() {
+        assertEquals(
+                "the native library libddpm.so was not built: install g++ and run mvn package again",
+                NativeLibrary.missing("/nativelib/linux-x86_64/libddpm.so"));
+        assertTrue(NativeLibrary.missing("/org/bytedeco/dnnl/linux-x86_64/libdnnl.so.3")
+                .contains("add org.bytedeco:dnnl with the classifier linux-x86_64"));
+    }
+
+    @Test
+    void theDescriptionNamesLibraryVersionAndInstructionSet() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        assertTrue(
+                NativeLibrary.description().matches("oneDNN \\d+\\.\\d+\\.\\d+, avx(2|512) kernels"),
+                NativeLibrary.description());
+    }
+
+    @Test
+    void theNumberOfThreadsIsThatOfTheCallingThread() throws InterruptedException {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        NativeLibrary.threads(1);
+        assertEquals(1, Cpu.threads());
+        Thread other = new Thread(() -> NativeLibrary.threads(3));
+        other.start();
+        other.join();
+        assertEquals(1, Cpu.threads());
+        assertThrows(IllegalArgumentException.class, () -> NativeLibrary.threads(0));
+    }
+
+    @Test
+    void theExampleOfTheChapter() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        NativeLibrary.threads(FreeCores.count());
+        long x = Kernels.allocate(64);
+        long y = Kernels.allocate(64);
+        Kernels.upload(new float[] {1, 2, 3, 4}, x);
+        OneDnn.matmul(1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
+        float[] product = new float[4];
+        Kernels.download(y, product);
+        assertArrayEquals(new float[] {5, 11, 11, 25}, product);
+        Kernels.free(x);
+        Kernels.free(y);
+    }
+
+    @Test
+    void whatOneDnnRefusesIsAnExceptionAndNotACrash() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        int[] noOutput = {1, 4, 4, 8, 8, 3, 3, 99, 99, 1, 1, 1, 1, 1, 1};
+        long filters = OneDnn.newPackedFilters();
+        try {
+            assertThrows(IllegalStateException.class, () -> OneDnn.convolution(noOutput, 0, 0, 0, 0, filters, 0));
+            assertThrows(IllegalArgumentException.class, () -> OneDnn.convolution(new int[3], 0, 0, 0, 0, filters, 0));
+            assertThrows(IllegalStateException.class, () -> OneDnn.convolutionBackwardWeights(noOutput, 0, 0, 0, 0));
+        } finally {
+            OneDnn.freePackedFilters(filters);
+        }
+    }
+}

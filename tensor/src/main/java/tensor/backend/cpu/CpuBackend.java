@@ -1,0 +1,523 @@
+package tensor.backend.cpu;
+
+import static tensor.backend.cpu.Layers.address;
+
+import nativelib.Cpu;
+import nativelib.FreeCores;
+import nativelib.Kernels;
+import nativelib.NativeLibrary;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.AdamParams;
+import tensor.backend.AttentionParams;
+import tensor.backend.Backend;
+import tensor.backend.BinaryOp;
+import tensor.backend.Checks;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Distribution;
+import tensor.backend.NormParams;
+import tensor.backend.ReduceOp;
+import tensor.backend.Region;
+import tensor.backend.UnaryOp;
+import tensor.memory.Buffer;
+import tensor.memory.CachingAllocator;
+import tensor.memory.MemoryUse;
+
+/**
+ * Computes on this machine's processor: oneDNN for convolutions and products, our own kernels for everything else, one
+ * crossing into native code for each call. {@link DType#F32} only.
+ */
+public final class CpuBackend implements Backend {
+    private static final int MOST_AXES = 8;
+
+    private final int threads;
+    private final CachingAllocator allocator = new CachingAllocator(new CachingAllocator.Source() {
+        @Override
+        public long allocate(long bytes) {
+            return Kernels.allocate(bytes);
+        }
+
+        @Override
+        public void free(long address, long bytes) {
+            Kernels.free(address);
+        }
+    });
+    /** The thread whose parallel regions have our number of threads. */
+    private Thread caller;
+
+    private CpuBackend(int threads) {
+        this.threads = threads;
+        enter();
+    }
+
+    /**
+     * Opens the backend.
+     *
+     * @param threads how many threads compute; 0 for all cores that other processes leave free now
+     * @throws IllegalStateException when the native library cannot be used here, with the reason
+     */
+    public static CpuBackend open(int threads) {
+        if (!NativeLibrary.isAvailable()) throw new IllegalStateException(NativeLibrary.whyNot());
+        return new CpuBackend(threads == 0 ? FreeCores.count() : threads);
+    }
+
+    /** Before every parallel call: OpenMP counts threads for each calling thread apart, and another backend may have set its own. */
+    private void enter() {
+        if (Thread.currentThread() == caller && Cpu.threads() == threads) return;
+        NativeLibrary.threads(threads);
+        caller = Thread.currentThread();
+    }
+
+    private static void written(Tensor... outputs) {
+        for (Tensor y : outputs) if (y != null) y.buffer().written();
+    }
+
+    private static long[] addresses(Tensor[] tensors) {
+        long[] all = new long[tensors.length];
+        for (int i = 0; i < all.length; i++) all[i] = address(tensors[i]);
+        return all;
+    }
+
+    private static long[] sizes(Tensor[] tensors) {
+        long[] all = new long[tensors.length];
+        for (int i = 0; i < all.length; i++) all[i] = tensors[i].shape().size();
+        return all;
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public String description() {
+        return NativeLibrary.description() + ", " + threads + (threads == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public boolean supports(DType dtype) {
+        return dtype == DType.F32;
+    }
+
+    // ---- 1 memory ---------------------------------------------------------------------------------------------
+
+    @Override
+    public Buffer allocate(DType dtype, long elements) {
+        Checks.allocate(this, dtype, elements);
+        return allocator.allocate(elements * dtype.bytes());
+    }
+
+    @Override
+    public MemoryUse memory() {
+        return allocator.use();
+    }
+
+    @Override
+    public void upload(float[] source, Tensor y) {
+        Checks.upload(this, source.length, y);
+        Kernels.upload(source, address(y));
+        written(y);
+    }
+
+    @Override
+    public void upload(double[] source, Tensor y) {
+        Checks.upload(this, source.length, y);
+        Kernels.uploadDoubles(source, address(y));
+        written(y);
+    }
+
+    @Override
+    public void download(Tensor x, float[] target) {
+        Checks.download(this, x, target.length);
+        Kernels.download(address(x), target);
+    }
+
+    @Override
+    public void download(Tensor x, double[] target) {
+        Checks.download(this, x, target.length);
+        Kernels.downloadDoubles(address(x), target);
+    }
+
+    /** Every call has finished when it returns. */
+    @Override
+    public void synchronize() {}
+
+    // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
+
+    @Override
+    public void fill(Tensor y, double value) {
+        Checks.fill(this, y);
+        enter();
+        Kernels.fill(address(y), y.shape().size(), (float) value);
+        written(y);
+    }
+
+    @Override
+    public void copy(Region from, Region to) {
+        Checks.copy(this, from, to);
+        fewAxes("copy", to.sizes().length);
+        enter();
+        Kernels.copy(start(from), from.strides(), start(to), to.strides(), to.sizes());
+        written(to.tensor());
+    }
+
+    private static long start(Region region) {
+        return address(region.tensor()) + region.offset() * Float.BYTES;
+    }
+
+    private static void fewAxes(String call, int axes) {
+        if (axes > MOST_AXES)
+            throw new IllegalArgumentException(call + ": " + axes + " axes, the backend cpu has at most " + MOST_AXES
+                    + "; join neighbouring ones");
+    }
+
+    @Override
+    public void unary(UnaryOp f, Tensor x, Tensor y) {
+        Checks.unary(this, f, x, y);
+        enter();
+        Kernels.unary(f.ordinal(), address(x), address(y), y.shape().size());
+        written(y);
+    }
+
+    @Override
+    public void binary(BinaryOp f, Tensor a, Tensor b, Tensor y) {
+        Checks.binary(this, f, a, b, y);
+        fewAxes(f.name(), y.shape().rank());
+        enter();
+        Shape shape = y.shape();
+        Kernels.binary(
+                f.ordinal(),
+                address(a),
+                broadcast(a, shape),
+                address(b),
+                broadcast(b, shape),
+                address(y),
+                shape.toArray());
+        written(y);
+    }
+
+    /** Element strides of x read with the given shape: 0 along the axes where x is stretched. */
+    private static long[] broadcast(Tensor x, Shape shape) {
+        Shape padded = x.shape().padTo(shape.rank());
+        long[] strides = padded.strides();
+        for (int i = 0; i < strides.length; i++) if (padded.get(i) == 1) strides[i] = 0;
+        return strides;
+    }
+
+    @Override
+    public void reduce(ReduceOp f, Tensor x, Tensor y) {
+        Checks.reduce(this, f, x, y);
+        fewAxes("reduce", x.shape().rank());
+        enter();
+        Kernels.reduce(
+                f.ordinal(),
+                address(x),
+                x.shape().toArray(),
+                address(y),
+                y.shape().toArray());
+        written(y);
+    }
+
+    @Override
+    public void random(Distribution distribution, long seed, long offset, Tensor y) {
+        Checks.random(this, offset, y);
+        enter();
+        Kernels.random(
+                distribution.kind().ordinal(),
+                distribution.parameter(),
+                seed,
+                offset,
+                address(y),
+                y.shape().size());
+        written(y);
+    }
+
+    @Override
+    public void gather(Tensor table, Tensor index, Tensor y) {
+        Checks.gather(this, table, index, y);
+        enter();
+        int rows = table.shape().get(0);
+        int wrong = Kernels.gather(
+                address(table),
+                rows,
+                width(table),
+                address(index),
+                index.shape().size(),
+                address(y));
+        written(y);
+        refuse("gather", wrong, index, rows);
+    }
+
+    @Override
+    public void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
+        Checks.scatterAdd(this, index, dy, dtable);
+        enter();
+        int rows = dtable.shape().get(0);
+        int wrong = Kernels.scatterAdd(
+                address(index), index.shape().size(), address(dy), address(dtable), rows, width(dtable));
+        written(dtable);
+        refuse("scatterAdd", wrong, index, rows);
+    }
+
+    /** Throws when the kernel met an index that names no row. */
+    private void refuse(String call, int wrong, Tensor index, int rows) {
+        if (wrong >= 0) Checks.row(call, wrong, index.toDoubles()[wrong], rows);
+    }
+
+    private static int width(Tensor table) {
+        return table.shape().size() / table.shape().get(0);
+    }
+
+    // ---- 3 linear algebra -------------------------------------------------------------------------------------
+
+    @Override
+    public void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
+        Checks.matmul(this, ta, tb, a, b, bias, y);
+        enter();
+        Layers.matmul(ta, tb, a, b, bias, y);
+        written(y);
+    }
+
+    @Override
+    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Checks.conv2d(this, p, x, w, bias, y);
+        enter();
+        Layers.conv2d(p, x, w, bias, y);
+        written(y);
+    }
+
+    @Override
+    public void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        Checks.conv2dBackwardData(this, p, w, dy, dx);
+        enter();
+        Layers.conv2dBackwardData(p, w, dy, dx);
+        written(dx);
+    }
+
+    @Override
+    public void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Checks.conv2dBackwardWeights(this, p, x, dy, dw, dbias);
+        enter();
+        Layers.conv2dBackwardWeights(p, x, dy, dw, dbias);
+        written(dw, dbias);
+    }
+
+    // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
+
+    @Override
+    public void groupNorm(
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor y,
+            Tensor mean,
+            Tensor rstd) {
+        Checks.groupNorm(this, p, x, gamma, beta, scale, shift, y, mean, rstd);
+        enter();
+        int n = x.shape().get(0);
+        int c = x.shape().get(-1);
+        Kernels.groupNorm(
+                n,
+                x.shape().size() / n / c,
+                c,
+                p.groups(),
+                (float) p.eps(),
+                p.silu(),
+                address(x),
+                address(gamma),
+                address(beta),
+                address(scale),
+                address(shift),
+                address(y),
+                address(mean),
+                address(rstd));
+        written(y, mean, rstd);
+    }
+
+    @Override
+    public void groupNormBackward(
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor mean,
+            Tensor rstd,
+            Tensor dy,
+            Tensor dx,
+            Tensor dgamma,
+            Tensor dbeta,
+            Tensor dscale,
+            Tensor dshift) {
+        Checks.groupNormBackward(
+                this, p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+        enter();
+        int n = x.shape().get(0);
+        int c = x.shape().get(-1);
+        Kernels.groupNormBackward(
+                n,
+                x.shape().size() / n / c,
+                c,
+                p.groups(),
+                p.silu(),
+                address(x),
+                address(gamma),
+                address(beta),
+                address(scale),
+                address(shift),
+                address(mean),
+                address(rstd),
+                address(dy),
+                address(dx),
+                address(dgamma),
+                address(dbeta),
+                address(dscale),
+                address(dshift));
+        written(dx, dgamma, dbeta, dscale, dshift);
+    }
+
+    @Override
+    public void softmax(int axis, Tensor x, Tensor y) {
+        Checks.softmax(this, axis, x, y);
+        enter();
+        Layers.softmax(axis, x, y);
+        written(y);
+    }
+
+    @Override
+    public void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
+        Checks.softmaxBackward(this, axis, y, dy, dx);
+        enter();
+        Layers.softmaxBackward(axis, y, dy, dx);
+        written(dx);
+    }
+
+    @Override
+    public void attention(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
+        Checks.attention(this, p, qkv, y, logSum);
+        enter();
+        Shape s = qkv.shape();
+        Kernels.attention(
+                s.get(0),
+                s.get(1),
+                p.heads(),
+                p.headWidth(s),
+                (float) p.scale(),
+                address(qkv),
+                address(y),
+                address(logSum));
+        written(y, logSum);
+    }
+
+    @Override
+    public void attentionBackward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
+        Checks.attentionBackward(this, p, qkv, y, logSum, dy, dqkv);
+        enter();
+        Shape s = qkv.shape();
+        Kernels.attentionBackward(
+                s.get(0),
+                s.get(1),
+                p.heads(),
+                p.headWidth(s),
+                (float) p.scale(),
+                address(qkv),
+                address(y),
+                address(logSum),
+                address(dy),
+                address(dqkv));
+        written(dqkv);
+    }
+
+    @Override
+    public void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
+        Checks.linearAttention(this, p, qkv, y, context, logSum);
+        enter();
+        Shape s = qkv.shape();
+        Kernels.linearAttention(
+                s.get(0),
+                s.get(1),
+                p.heads(),
+                p.headWidth(s),
+                (float) p.scale(),
+                address(qkv),
+                address(y),
+                address(context),
+                address(logSum));
+        written(y, context, logSum);
+    }
+
+    @Override
+    public void linearAttentionBackward(
+            AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
+        Checks.linearAttentionBackward(this, p, qkv, context, logSum, dy, dqkv);
+        enter();
+        Shape s = qkv.shape();
+        Kernels.linearAttentionBackward(
+                s.get(0),
+                s.get(1),
+                p.heads(),
+                p.headWidth(s),
+                (float) p.scale(),
+                address(qkv),
+                address(context),
+                address(logSum),
+                address(dy),
+                address(dqkv));
+        written(dqkv);
+    }
+
+    // ---- 5 updates --------------------------------------------------------------------------------------------
+
+    @Override
+    public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
+        Checks.adam(this, w, dw, m, v);
+        enter();
+        Kernels.adam(
+                p.learningRate(),
+                p.beta1(),
+                p.beta2(),
+                p.eps(),
+                p.weightDecay(),
+                p.decoupled(),
+                p.step(),
+                p.gradientScale(),
+                addresses(w),
+                addresses(dw),
+                addresses(m),
+                addresses(v),
+                sizes(w));
+        written(w);
+        written(m);
+        written(v);
+    }
+
+    @Override
+    public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
+        Checks.exponentialAverage(this, decay, average, w);
+        enter();
+        Kernels.exponentialAverage(decay, addresses(average), addresses(w), sizes(w));
+        written(average);
+    }
+
+    @Override
+    public double sumOfSquares(Tensor[] x) {
+        Checks.sumOfSquares(this, x);
+        enter();
+        return Kernels.sumOfSquares(addresses(x), sizes(x));
+    }
+
+    /**
+     * Gives the cached memory back.
+     *
+     * @throws IllegalStateException when tensors are still in use
+     */
+    @Override
+    public void close() {
+        allocator.close();
+    }
+}

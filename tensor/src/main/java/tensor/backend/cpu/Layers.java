@@ -1,0 +1,91 @@
+package tensor.backend.cpu;
+
+import nativelib.OneDnn;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Conv2dParams;
+
+/** The calls that oneDNN answers: shapes become the numbers it is asked with. Arguments have been checked. */
+final class Layers {
+    private Layers() {}
+
+    static long address(Tensor t) {
+        return t == null ? 0 : t.buffer().address();
+    }
+
+    static void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
+        Shape ys = y.shape();
+        int m = ys.get(-2);
+        int n = ys.get(-1);
+        int inner = a.shape().get(ta ? -2 : -1);
+        int batch = ys.size() / (m * n);
+        boolean aShared = batch > 1 && a.shape().rank() == 2;
+        boolean bShared = batch > 1 && b.shape().rank() == 2;
+        OneDnn.matmul(batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
+    }
+
+    static void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        OneDnn.convolution(
+                geometry(p, x, w, y),
+                address(x),
+                address(w),
+                address(bias),
+                address(y),
+                FilterCopies.of(w),
+                w.buffer().version());
+    }
+
+    static void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        OneDnn.convolutionBackwardData(
+                geometry(p, dx, w, dy),
+                address(w),
+                address(dy),
+                address(dx),
+                FilterCopies.of(w),
+                w.buffer().version());
+    }
+
+    static void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        OneDnn.convolutionBackwardWeights(geometry(p, x, dw, dy), address(x), address(dy), address(dw), address(dbias));
+    }
+
+    private static int[] geometry(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
+        Shape xs = x.shape();
+        Shape ws = w.shape();
+        Shape ys = y.shape();
+        return new int[] {
+            xs.get(0),
+            xs.get(1),
+            xs.get(2),
+            xs.get(3),
+            ws.get(0),
+            ws.get(1),
+            ws.get(2),
+            ys.get(1),
+            ys.get(2),
+            p.stride(),
+            p.top(),
+            p.left(),
+            p.bottom(),
+            p.right(),
+            p.groups()
+        };
+    }
+
+    static void softmax(int axis, Tensor x, Tensor y) {
+        int[] s = stack(axis, x.shape());
+        OneDnn.softmax(s[0], s[1], s[2], address(x), address(y));
+    }
+
+    static void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
+        int[] s = stack(axis, y.shape());
+        OneDnn.softmaxBackward(s[0], s[1], s[2], address(y), address(dy), address(dx));
+    }
+
+    /** The shape as {outer, length of the axis, inner}. */
+    private static int[] stack(int axis, Shape x) {
+        int inner = 1;
+        for (int i = axis + 1; i < x.rank(); i++) inner *= x.get(i);
+        return new int[] {x.size() / x.get(axis) / inner, x.get(axis), inner};
+    }
+}

@@ -1,0 +1,173 @@
+package tensor.backend.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import nativelib.NativeLibrary;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Distribution;
+import tensor.memory.Scope;
+
+/** What the parity with the reference does not show: copies of filters, threads, memory, refusals. */
+class CpuBackendTest {
+    @BeforeAll
+    static void needsTheLibrary() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+    }
+
+    private static Tensor normal(Backend backend, long seed, int... extents) {
+        Tensor x = Tensor.empty(backend, DType.F32, Shape.of(extents));
+        backend.random(Distribution.NORMAL, seed, 0, x);
+        return x;
+    }
+
+    @Test
+    void theExampleOfTheChapter() {
+        try (Backend backend = CpuBackend.open(1);
+                Scope scope = Scope.open("example")) {
+            Tensor x = Tensor.of(backend, Shape.of(1, 1, 3, 1), 1, 2, 4); // an image of one row
+            Tensor w = Tensor.of(backend, Shape.of(1, 1, 2, 1), -1, 1); // differences of neighbours
+            Tensor y = x.empty(Shape.of(1, 1, 2, 1));
+            backend.conv2d(Conv2dParams.of(1, 0), x, w, null, y);
+            assertArrayEquals(new float[] {1, 2}, y.toFloats());
+        }
+    }
+
+    @Test
+    void anUpdatedFilterIsUsedAsItIsNow() {
+        try (Backend backend = CpuBackend.open(1);
+                Scope scope = Scope.open("update")) {
+            Conv2dParams p = Conv2dParams.of(1, 1);
+            Tensor x = normal(backend, 1, 1, 5, 5, 16);
+            Tensor w = normal(backend, 2, 16, 3, 3, 16);
+            Tensor y = x.emptyLike();
+            backend.conv2d(p, x, w, null, y);
+            double[] before = y.toDoubles();
+            w.mul_(-2);
+            backend.conv2d(p, x, w, null, y);
+            double[] after = y.toDoubles();
+            for (int i = 0; i < after.length; i++) assertEquals(-2 * before[i], after[i], 1e-4);
+        }
+    }
+
+    @Test
+    void theCopiesOfAFilterLiveAsLongAsItsMemory() {
+        try (Backend backend = CpuBackend.open(1);
+                Scope outer = Scope.open("outer")) {
+            Tensor w = normal(backend, 3, 16, 3, 3, 16);
+            assertNull(w.buffer().companion());
+            long copies = FilterCopies.of(w);
+            AutoCloseable companion = w.buffer().companion();
+            assertEquals(copies, FilterCopies.of(w.reshape(16, 9, 1, 16)), "a view shares them");
+            assertSame(companion, w.buffer().companion());
+        }
+    }
+
+    @Test
+    void theSameCallGivesTheSameBits() {
+        try (Backend backend = CpuBackend.open(2);
+                Scope scope = Scope.open("bits")) {
+            Tensor x = normal(backend, 4, 40, 9, 9, 20);
+            Tensor dy = normal(backend, 5, 40, 9, 9, 20);
+            for (Conv2dParams p : new Conv2dParams[] {Conv2dParams.of(1, 1), Conv2dParams.depthwise(1, 20)}) {
+                Tensor dw = x.empty(Shape.of(20, 3, 3, 20 / p.groups()));
+                Tensor dbias = x.empty(Shape.of(20));
+                backend.conv2dBackwardWeights(p, x, dy, dw, dbias);
+                float[] first = dw.toFloats();
+                float[] firstBias = dbias.toFloats();
+                for (int i = 0; i < 5; i++) {
+                    backend.conv2dBackwardWeights(p, x, dy, dw, dbias);
+                    assertArrayEquals(first, dw.toFloats());
+                    assertArrayEquals(firstBias, dbias.toFloats());
+                }
+            }
+        }
+    }
+
+    @Test
+    void aDepthwiseGradientDoesNotDependOnTheNumberOfThreads() {
+        float[][] dw = new float[3][];
+        for (int threads = 1; threads <= 3; threads++)
+            try (Backend backend = CpuBackend.open(threads);
+                    Scope scope = Scope.open("threads")) {
+                Tensor w = Tensor.empty(backend, DType.F32, Shape.of(20, 7, 7, 1));
+                Tensor x = normal(backend, 6, 40, 9, 9, 20);
+                backend.conv2dBackwardWeights(
+                        Conv2dParams.depthwise(3, 20), x, normal(backend, 7, 40, 9, 9, 20), w, null);
+                dw[threads - 1] = w.toFloats();
+            }
+        assertArrayEquals(dw[0], dw[1]);
+        assertArrayEquals(dw[0], dw[2]);
+    }
+
+    @Test
+    void aBackendWorksFromAnotherThreadThanItWasOpenedOn() throws InterruptedException {
+        try (Backend backend = CpuBackend.open(2)) {
+            float[][] sums = new float[2][];
+            Runnable work = () -> {
+                try (Scope scope = Scope.open("elsewhere")) {
+                    Tensor x = normal(backend, 8, 64, 64);
+                    Tensor y = x.emptyLike();
+                    backend.matmul(false, true, x, x, null, y);
+                    sums[sums[0] == null ? 0 : 1] = y.toFloats();
+                }
+            };
+            work.run();
+            Thread other = new Thread(work);
+            other.start();
+            other.join();
+            assertArrayEquals(sums[0], sums[1]);
+        }
+    }
+
+    @Test
+    void releasedMemoryIsUsedAgain() {
+        try (Backend backend = CpuBackend.open(1)) {
+            long reserved = 0;
+            for (int i = 0; i < 3; i++)
+                try (Scope scope = Scope.open("step")) {
+                    Tensor.full(backend, DType.F32, Shape.of(1000, 1000), 1);
+                    if (i == 0) reserved = backend.memory().reserved();
+                    assertEquals(reserved, backend.memory().reserved());
+                    assertTrue(backend.memory().live() >= 4_000_000);
+                }
+            assertEquals(0, backend.memory().live());
+        }
+    }
+
+    @Test
+    void onlyFloatsLiveHere() {
+        try (Backend backend = CpuBackend.open(1)) {
+            assertTrue(backend.supports(DType.F32));
+            assertFalse(backend.supports(DType.F64));
+            assertThrows(IllegalArgumentException.class, () -> backend.allocate(DType.F64, 1));
+            assertTrue(backend.description().endsWith(", 1 thread"), backend.description());
+        }
+    }
+
+    @Test
+    void anIndexThatNamesNoRowIsAnException() {
+        try (Backend backend = CpuBackend.open(1);
+                Scope scope = Scope.open("index")) {
+            Tensor table = Tensor.full(backend, DType.F32, Shape.of(4, 3), 1);
+            for (float bad : new float[] {-1, 4, 0.5f, Float.NaN}) {
+                Tensor index = Tensor.of(backend, Shape.of(2), 3, bad);
+                Tensor y = table.empty(Shape.of(2, 3));
+                assertThrows(IllegalArgumentException.class, () -> backend.gather(table, index, y));
+                assertThrows(IllegalArgumentException.class, () -> backend.scatterAdd(index, y, table));
+            }
+        }
+    }
+}
