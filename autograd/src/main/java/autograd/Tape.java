@@ -81,27 +81,33 @@ public final class Tape implements AutoCloseable {
         if (loss.shape().size() != 1)
             throw new IllegalArgumentException("backward starts from one number, not from shape " + loss.shape());
         Gradients gradients = new Gradients();
-        try (Scope scope = Scope.open("loss")) {
-            gradients.add(loss, loss.value().fullLike(1)); // dL/dL = 1
-        }
-        for (int i = nodes.size() - 1; i >= 0; i--) {
-            Node node = nodes.get(i);
-            try (Scope scope = Scope.open(node.op + "'")) {
-                Tensor dy = gradients.take(node.y);
-                if (dy != null) { // else y does not reach the loss
-                    Tensor[] dx = node.pullback.apply(dy, node.needed());
-                    for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
-                    if (node.x[k].needsGradient() && dx[k] != null)
-                            gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
-                }
+        try {
+            try (Scope scope = Scope.open("loss")) {
+                gradients.add(loss, loss.value().fullLike(1)); // dL/dL = 1
             }
-            if (node.y != loss) {
+            for (int i = nodes.size() - 1; i >= 0; i--) {
+                Node node = nodes.get(i);
+                pullBack(node, gradients);
+                if (node.y == loss) continue; // its value stays readable
                 node.saved.close();
                 nodes.remove(i);
             }
+        } finally {
+            gradients.settle();
         }
-        gradients.settle();
         return gradients;
+    }
+
+    /** One step of the sweep: takes dy and adds to the gradient of every input. */
+    private static void pullBack(Node node, Gradients gradients) {
+        try (Scope scope = Scope.open(node.op + "'")) {
+            Tensor dy = gradients.take(node.y);
+            if (dy == null) return; // y does not reach the loss
+            Tensor[] dx = node.pullback.apply(dy, node.needed());
+            for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
+                if (node.x[k].needsGradient() && dx[k] != null)
+                    gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
+        }
     }
 
     /** Forgets everything that was noted and releases it. */

@@ -37,12 +37,13 @@ public record Conv2d(Conv2dParams params) implements Op {
         Tensor y = x.empty(params.outputShape(x.shape(), w.shape()));
         backend.conv2d(params, x, w, b, y);
         return new Result(y, (dy, needed) -> {
-            Tensor[] d = new Tensor[in.length];
-            if (needed[0]) backend.conv2dBackwardData(params, w, dy, d[0] = x.emptyLike());
-            if (b != null && needed[2]) d[2] = b.emptyLike();
-            if (needed[1]) backend.conv2dBackwardWeights(params, x, dy, d[1] = w.emptyLike(), d[2]);
-            else if (d[2] != null) d[2] = dy; // the tape sums it to [K]
-            return d;
+            Tensor dx = needed[0] ? x.emptyLike() : null;
+            Tensor dw = needed[1] ? w.emptyLike() : null;
+            Tensor db = b != null && needed[2] ? b.emptyLike() : null;
+            if (dx != null) backend.conv2dBackwardData(params, w, dy, dx);
+            if (dw != null) backend.conv2dBackwardWeights(params, x, dy, dw, db);
+            else if (db != null) db = dy; // the tape sums it to [K]
+            return b == null ? new Tensor[] {dx, dw} : new Tensor[] {dx, dw, db};
         });
     }
 }

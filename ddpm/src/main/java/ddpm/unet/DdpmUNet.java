@@ -106,6 +106,10 @@ final class DdpmUNet extends UNet {
         final List<SelfAttention> attentions = new ArrayList<>();
         Conv2d resample;
 
+        void resample(String name, Conv2d convolution) {
+            resample = child(name, convolution);
+        }
+
         void block(UNetConfig config, Init init, int in, int out, boolean attention, Supplier<Rng> dropout) {
             int j = blocks.size();
             blocks.add(child("resnets." + j, new ResidualBlock(config, init, in, out, dropout)));
@@ -143,7 +147,7 @@ final class DdpmUNet extends UNet {
             }
             if (i < config.levels() - 1) {
                 Conv2dParams halve = new Conv2dParams(2, 0, 0, 1, 1, 1);
-                level.resample = level.child("downsamplers.0.conv", new Conv2d(init, width, width, 3, halve, true));
+                level.resample("downsamplers.0.conv", new Conv2d(init, width, width, 3, halve, true));
                 skipWidths.push(width);
             }
             downs.add(level);
@@ -158,7 +162,7 @@ final class DdpmUNet extends UNet {
                 width = config.widthOf(i);
             }
             if (i > 0)
-                level.resample = level.child("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
+                level.resample("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
             ups.add(level);
         }
         headNorm = child("conv_norm_out", new GroupNorm(init, new NormParams(config.groups(), EPS, true), width));

@@ -70,9 +70,10 @@ public record UNetConfig(
         if (dimMults.isEmpty() || dimMults.stream().anyMatch(m -> m < 1))
             throw new IllegalArgumentException("dim-mults must be positive numbers, not " + dimMults);
         if (blocksPerLevel < 1) throw new IllegalArgumentException("a level needs at least one block");
-        if (attentionLevels.stream().anyMatch(l -> l < 0 || l >= dimMults.size()))
-            throw new IllegalArgumentException("attention levels " + attentionLevels + " are not among the "
-                    + dimMults.size() + " levels 0.." + (dimMults.size() - 1));
+        for (int level : attentionLevels)
+            if (level < 0 || level >= dimMults.size())
+                throw new IllegalArgumentException("attention level " + level + " is not among the " + dimMults.size()
+                        + " levels 0.." + (dimMults.size() - 1));
         if (topology == Topology.DDPM && block != BlockKind.RESNET)
             throw new IllegalArgumentException("the ddpm topology is made of resnet blocks");
         if (block == BlockKind.RESNET)
