@@ -27,16 +27,20 @@ avx512=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-
         -fsingle-precision-constant -DISA=avx512)
 mkdir -p "$objects" "$(dirname "$out")"
 
-newest_header=$(find src/main/cpp target/native-include -name '*.h' -newer build.sh -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
-newest_header=${newest_header:-build.sh}
+newest() { # the file changed last among those named *.h and *.def in these folders
+  find "$@" \( -name '*.h' -o -name '*.def' \) -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-
+}
+our_header=$(newest src/main/cpp)
+jni_header=$(newest target/native-include) # written by javac; only jni_*.cpp include these
 
 wanted=()   # the objects of this build
 commands=() # one line each: how to make an object that is out of date
 object() {  # object NAME SOURCE FLAGS...
-  local o=$objects/$1.o source=$2
+  local name=$1 source=$2 o=$objects/$1.o
   shift 2
   wanted+=("$o")
-  if [[ ! -e $o || $source -nt $o || $newest_header -nt $o || build.sh -nt $o ]]; then
+  if [[ ! -e $o || $source -nt $o || $our_header -nt $o || build.sh -nt $o || ($name == jni_* && $jni_header -nt $o) ]]
+  then
     commands+=("$(printf '%q ' "$compiler" "${common[@]}" "$@" -c "$source" -o "$o.new") && mv $o.new $o")
   fi
 }
@@ -60,12 +64,12 @@ for o in "${wanted[@]}"; do # code that is compiled twice must define nothing tw
     exit 1
   fi
 done
-for o in "$objects"/*.o; do # the object of a source that is gone
-  [[ " ${wanted[*]} " == *" $o "* ]] || rm "$o"
-done
 
 stale=0
 [[ -e $out ]] || stale=1
+for o in "$objects"/*.o; do # the object of a source that is gone
+  [[ " ${wanted[*]} " == *" $o "* ]] || { rm "$o"; stale=1; }
+done
 for o in "${wanted[@]}"; do [[ $o -nt $out ]] && stale=1; done
 if ((stale)); then
   # libgomp and libdnnl by name from the same folder: one OpenMP runtime in the process, the one oneDNN brings along

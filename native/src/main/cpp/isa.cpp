@@ -1,13 +1,22 @@
 #include "isa.h"
 
+#include <cstdlib>
+#include <cstring>
+
 namespace ddpm {
+
+// oneDNN's own variable, ONEDNN_MAX_CPU_ISA, holds our kernels back as well: AVX2 tries that half on a newer processor.
+static bool held_back() {
+    const char* most = std::getenv("ONEDNN_MAX_CPU_ISA");
+    return most && std::strncmp(most, "AVX2", 4) == 0;
+}
 
 static Isa detect() {
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return avx2 && avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::none;
+    return avx2 && avx512 && !held_back() ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::none;
 }
 
 Isa isa() {

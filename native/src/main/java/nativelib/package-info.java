@@ -15,7 +15,7 @@
  * {@code build.sh}, run by Maven, compiles {@code src/main/cpp} into {@code libddpm.so} and links it to the
  * {@code libdnnl.so.3} and {@code libgomp.so.1} of the oneDNN jar: one library, one OpenMP runtime. Files named
  * {@code kernels_*} are compiled twice, for AVX2 and for AVX-512, and the choice falls when the library is loaded.
- * Without a compiler the build succeeds without the library, and the backend says so.
+ * The environment variable {@code ONEDNN_MAX_CPU_ISA=AVX2} holds oneDNN and our kernels back to AVX2. Without a compiler the build succeeds without the library, and the backend says so.
  *
  * <h3>Reading order</h3>
  *
