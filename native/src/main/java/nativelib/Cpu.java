@@ -13,6 +13,6 @@ public final class Cpu {
     /** How many threads compute. */
     public static native int threads();
 
-    /** Version and instruction set of oneDNN, as it tells them. */
+    /** Name and version of oneDNN, as it tells them. */
     static native String oneDnn();
 }

@@ -8,6 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class NativeLibraryTest {
@@ -60,6 +64,20 @@ class NativeLibraryTest {
         other.join();
         assertEquals(1, Cpu.threads());
         assertThrows(IllegalArgumentException.class, () -> NativeLibrary.threads(0));
+    }
+
+    @Test
+    void pinningTheWorkersLeavesTheCallingThreadAsFreeAsItWas() throws IOException {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        List<String> before = allowedCpus();
+        NativeLibrary.threads(2);
+        assertEquals(before, allowedCpus());
+    }
+
+    private static List<String> allowedCpus() throws IOException {
+        return Files.readAllLines(Path.of("/proc/thread-self/status")).stream()
+                .filter(line -> line.startsWith("Cpus_allowed_list"))
+                .toList();
     }
 
     @Test
