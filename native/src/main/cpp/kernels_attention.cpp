@@ -45,14 +45,22 @@ void store(float* p, Vector v) {
 template <int ROWS, int V>
 void tile(int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb, float* c, int64_t ldc,
           float alpha, bool add) {
+    // Unrolled whole, or the sums would live in memory instead of registers.
     Vector sum[ROWS][V] = {};
     for (int64_t t = 0; t < k; t++) {
         Vector row[V];
+#pragma GCC unroll 8
         for (int v = 0; v < V; v++) row[v] = load(b + t * ldb + v * kVector);
-        for (int i = 0; i < ROWS; i++)
-            for (int v = 0; v < V; v++) sum[i][v] += a[i * ai + t * at] * row[v];
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; i++) {
+            float factor = a[i * ai + t * at];
+#pragma GCC unroll 8
+            for (int v = 0; v < V; v++) sum[i][v] += factor * row[v];
+        }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 8
         for (int v = 0; v < V; v++) {
             float* to = c + i * ldc + v * kVector;
             store(to, add ? load(to) + alpha * sum[i][v] : alpha * sum[i][v]);

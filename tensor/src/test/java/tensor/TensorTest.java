@@ -43,7 +43,7 @@ class TensorTest {
         assertArrayEquals(new double[] {2, 4, 6, 8, 10, 12}, y.toDoubles());
         String message = assertThrows(IllegalArgumentException.class, () -> x.reshape(4, -1))
                 .getMessage();
-        assertEquals("cannot reshape [2, 3] to [4, 1]", message);
+        assertEquals("cannot reshape [2, 3] to [4, -1]", message);
     }
 
     @Test
