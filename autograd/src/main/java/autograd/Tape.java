@@ -105,8 +105,7 @@ public final class Tape implements AutoCloseable {
             if (dy == null) return; // y does not reach the loss
             Tensor[] dx = node.pullback.apply(dy, node.needed());
             for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
-                if (node.x[k].needsGradient() && dx[k] != null)
-                    gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
+            if (node.x[k].needsGradient() && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
         }
     }
 

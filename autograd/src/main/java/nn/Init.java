@@ -65,8 +65,10 @@ public record Init(Backend backend, DType dtype, Rng rng, Rule rule) {
     }
 
     private Tensor uniform(Shape shape, double bound) {
-        return Scope.local("init", () -> rng.draw(Distribution.UNIFORM, backend, dtype, shape)
-                .mul(2 * bound)
-                .add(-bound));
+        return Scope.local(
+                "init",
+                () -> rng.draw(Distribution.UNIFORM, backend, dtype, shape)
+                        .mul(2 * bound)
+                        .add(-bound));
     }
 }

@@ -43,7 +43,9 @@ public abstract class Layer {
 
     /** Number of trainable values. */
     public final long parameterCount() {
-        return parameters().values().stream().mapToLong(p -> p.value().shape().size()).sum();
+        return parameters().values().stream()
+                .mapToLong(p -> p.value().shape().size())
+                .sum();
     }
 
     /**

@@ -28,6 +28,11 @@ public final class Ema {
         to = average.values().toArray(Tensor[]::new);
     }
 
+    /** Starts again as a copy of the parameters, after these were set to something new. */
+    public void restart() {
+        for (int i = 0; i < from.length; i++) to[i].set_(from[i]);
+    }
+
     /** To be called after update number {@code step}, from 0. */
     public void update(long step) {
         from[0].backend().exponentialAverage(decayAt(step), to, from);

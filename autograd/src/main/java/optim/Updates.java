@@ -28,8 +28,7 @@ public record Updates(String[] names, Tensor[] values, Tensor[] gradients) {
             values.add(parameter.value());
             slopes.add(gradient);
         });
-        return new Updates(
-                names.toArray(String[]::new), values.toArray(Tensor[]::new), slopes.toArray(Tensor[]::new));
+        return new Updates(names.toArray(String[]::new), values.toArray(Tensor[]::new), slopes.toArray(Tensor[]::new));
     }
 
     /** ‖g‖₂ over all gradients together; not finite exactly when some gradient is not. */

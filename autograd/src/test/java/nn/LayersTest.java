@@ -93,7 +93,8 @@ class LayersTest {
             assertEquals(0, mean, 1e-6);
             assertEquals(1, square - mean * mean, 5e-3); // eps = 1e−5 beside a variance of 1/162
         }
-        assertEquals(List.of("weight", "bias"), new ArrayList<>(layer.parameters().keySet()));
+        assertEquals(
+                List.of("weight", "bias"), new ArrayList<>(layer.parameters().keySet()));
     }
 
     @Test
@@ -106,8 +107,7 @@ class LayersTest {
         float[] theirs = wide.toExchange(wide.value()); // [K,C,R,S]
         for (int k = 0; k < 3; k++)
             for (int c = 0; c < 4; c++)
-                for (int rs = 0; rs < 4; rs++)
-                    assertEquals(ours[(k * 4 + rs) * 4 + c], theirs[(k * 4 + c) * 4 + rs]);
+                for (int rs = 0; rs < 4; rs++) assertEquals(ours[(k * 4 + rs) * 4 + c], theirs[(k * 4 + c) * 4 + rs]);
         Tensor back = wide.value().emptyLike();
         wide.fromExchange(theirs, back);
         assertArrayEquals(ours, back.toFloats());
@@ -122,7 +122,8 @@ class LayersTest {
     @Test
     void linearKeepsTheLeadingAxes() {
         assertEquals(
-                Shape.of(2, 3, 7), new Linear(init, 5, 7).forward(normal(2, 3, 5)).shape());
+                Shape.of(2, 3, 7),
+                new Linear(init, 5, 7).forward(normal(2, 3, 5)).shape());
     }
 
     @Test

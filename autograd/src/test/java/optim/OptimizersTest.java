@@ -89,7 +89,10 @@ class OptimizersTest {
         Bowl decayed = new Bowl(new double[] {2}, 1);
         Adam.adam(plain.parameters()).step(plain.slopes(), 0.1, 1);
         Adam.adamW(decayed.parameters(), 0.9, 0.999, 1e-8, 0.5).step(decayed.slopes(), 0.1, 1);
-        assertEquals(plain.w.value().toDoubles()[0] - 0.1 * 0.5 * 2, decayed.w.value().toDoubles()[0], 1e-12);
+        assertEquals(
+                plain.w.value().toDoubles()[0] - 0.1 * 0.5 * 2,
+                decayed.w.value().toDoubles()[0],
+                1e-12);
     }
 
     @Test
@@ -141,7 +144,9 @@ class OptimizersTest {
     @Test
     void aGradientThatIsNotFiniteIsNamed() {
         assertNull(new Bowl(new double[] {1}, 1).slopes().firstNonFinite());
-        assertEquals("w", new Bowl(new double[] {Double.POSITIVE_INFINITY}, 1).slopes().firstNonFinite());
+        assertEquals(
+                "w",
+                new Bowl(new double[] {Double.POSITIVE_INFINITY}, 1).slopes().firstNonFinite());
         assertTrue(Double.isNaN(new Bowl(new double[] {Double.NaN}, 1).slopes().norm()));
     }
 
@@ -180,10 +185,12 @@ class OptimizersTest {
         Bowl bowl = new Bowl(new double[] {1}, 1);
         Ema ema = new Ema(bowl.parameters(), 0.9);
         bowl.w.value().add_(f64(5));
-        assertThrows(IllegalStateException.class, () -> ema.within(() -> {
-            assertEquals(1, bowl.w.value().toDoubles()[0], 0);
-            throw new IllegalStateException("in the middle");
-        }));
+        assertThrows(
+                IllegalStateException.class,
+                () -> ema.within(() -> {
+                    assertEquals(1, bowl.w.value().toDoubles()[0], 0);
+                    throw new IllegalStateException("in the middle");
+                }));
         assertEquals(6, bowl.w.value().toDoubles()[0], 0);
         assertEquals(1, ema.average().get("w").toDoubles()[0], 0);
     }

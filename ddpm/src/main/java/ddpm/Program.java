@@ -7,6 +7,7 @@ import ddpm.train.Interrupts;
 import ddpm.train.NonFiniteException;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -33,33 +34,54 @@ abstract class Program implements Callable<Integer> {
             description = "threads that compute; 0: the cores that are free (default: ${DEFAULT-VALUE})")
     int threads;
 
-    @Option(names = {"-q", "--quiet"}, description = "print results and errors only")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "print this help")
+    boolean help;
+
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "print results and errors only")
     boolean quiet;
 
-    @Option(names = {"-v", "--verbose"}, description = "print the stack trace of a failure")
+    @Option(
+            names = {"-v", "--verbose"},
+            description = "print the stack trace of a failure")
     boolean verbose;
 
     /** Runs a program and, unless it succeeded, ends the process with its exit code. */
     static void main(Program program, String[] args) {
-        int code = run(new CommandLine(program), program, args, System.err);
+        int code = run(program, args, System.err);
         if (code != 0) System.exit(code);
     }
 
     /** Runs a program; its exit code. */
-    static int run(CommandLine line, Program program, String[] args, PrintStream err) {
-        line.setCaseInsensitiveEnumValuesAllowed(true)
-                .setParameterExceptionHandler((e, a) -> {
-                    err.println("error: " + e.getMessage() + ". Try --help.");
-                    CommandLine.UnmatchedArgumentException.printSuggestions(e, new java.io.PrintWriter(err, true));
-                    return Failure.USAGE;
-                })
-                .setExecutionExceptionHandler((e, l, result) -> {
-                    Failure failure = explain(e);
-                    err.println("error: " + failure.getMessage());
-                    if (program.verbose) e.printStackTrace(err);
-                    return failure.exitCode();
-                });
-        return line.execute(args);
+    static int run(Program program, String[] args, PrintStream err) {
+        CommandLine line = new CommandLine(program);
+        program.addOptions(line.getCommandSpec());
+        line.setParameterExceptionHandler((e, a) -> {
+            err.println("error: " + e.getMessage().split("\\R", 2)[0]);
+            CommandLine.UnmatchedArgumentException.printSuggestions(e, new PrintWriter(err, true));
+            err.println("Try --help.");
+            return Failure.USAGE;
+        });
+        line.setExecutionExceptionHandler((e, l, result) -> report(program, e, err));
+        try {
+            return line.execute(args);
+        } catch (OutOfMemoryError e) {
+            return report(program, e, err);
+        }
+    }
+
+    /** Options that are known only when the program starts. */
+    void addOptions(CommandLine.Model.CommandSpec spec) {}
+
+    private static int report(Program program, Throwable e, PrintStream err) {
+        Failure failure = explain(e);
+        err.println("error: " + failure.getMessage());
+        if (program.verbose) e.printStackTrace(err);
+        return failure.exitCode();
     }
 
     /** The sentence and exit code for an exception. */
@@ -70,6 +92,12 @@ abstract class Program implements Callable<Integer> {
         if (e instanceof CheckpointException || e instanceof JsonException)
             return new Failure(Failure.IO, e.getMessage(), e);
         if (e instanceof NonFiniteException) return new Failure(Failure.NUMERIC, e.getMessage(), e);
+        if (e instanceof OutOfMemoryError)
+            return new Failure(
+                    Failure.MEMORY,
+                    "not enough memory (" + e.getMessage()
+                            + "): try half the --batch-size, or raise -Xmx in .mvn/jvm.config",
+                    e);
         if (e instanceof UncheckedIOException wrapped) return explain(wrapped.getCause());
         if (e instanceof IOException) return new Failure(Failure.IO, "file trouble: " + e.getMessage(), e);
         if (e instanceof IllegalArgumentException) return new Failure(Failure.USAGE, e.getMessage(), e);

@@ -19,7 +19,10 @@ public record Concat(int axis) implements Op {
         Tensor y = in[0].empty(in[0].shape().with(axis, joint));
         int start = 0;
         for (Tensor x : in) {
-            y.backend().copy(Region.of(x), Region.of(y).slice(axis, start, x.shape().get(axis)));
+            y.backend()
+                    .copy(
+                            Region.of(x),
+                            Region.of(y).slice(axis, start, x.shape().get(axis)));
             start += x.shape().get(axis);
         }
         return new Result(y, (dy, needed) -> {

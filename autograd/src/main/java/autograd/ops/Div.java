@@ -20,6 +20,7 @@ public record Div() implements Op {
         Tensor a = in[0];
         Tensor b = in[1];
         Tensor y = a.div(b);
-        return new Result(y, Pullback.perInput(dy -> dy.div(b), dy -> dy.mul(y).div(b).map(UnaryOp.NEG)));
+        return new Result(
+                y, Pullback.perInput(dy -> dy.div(b), dy -> dy.mul(y).div(b).map(UnaryOp.NEG)));
     }
 }

@@ -43,8 +43,20 @@ public record GroupNorm(NormParams params) implements Op {
             Tensor[] d = new Tensor[in.length];
             for (int k = 0; k < d.length; k++) d[k] = in[k].emptyLike();
             backend.groupNormBackward(
-                    params, x, gamma, beta, scale, shift, mean, rstd, dy, d[0], d[1], d[2],
-                    scale == null ? null : d[3], scale == null ? null : d[4]);
+                    params,
+                    x,
+                    gamma,
+                    beta,
+                    scale,
+                    shift,
+                    mean,
+                    rstd,
+                    dy,
+                    d[0],
+                    d[1],
+                    d[2],
+                    scale == null ? null : d[3],
+                    scale == null ? null : d[4]);
             return d;
         });
     }

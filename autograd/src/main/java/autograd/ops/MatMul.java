@@ -29,10 +29,8 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Op {
         Tensor b = in[1];
         return new Result(product(transposeA, transposeB, a, b), (dy, needed) -> {
             Tensor[] d = new Tensor[2];
-            if (needed[0])
-                d[0] = transposeA ? product(transposeB, true, b, dy) : product(false, !transposeB, dy, b);
-            if (needed[1])
-                d[1] = transposeB ? product(true, transposeA, dy, a) : product(!transposeA, false, a, dy);
+            if (needed[0]) d[0] = transposeA ? product(transposeB, true, b, dy) : product(false, !transposeB, dy, b);
+            if (needed[1]) d[1] = transposeB ? product(true, transposeA, dy, a) : product(!transposeA, false, a, dy);
             return d; // the tape sums a shared factor over the batches
         });
     }

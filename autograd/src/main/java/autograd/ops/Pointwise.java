@@ -112,27 +112,26 @@ public record Pointwise(UnaryOp function) implements Op {
     public Result apply(Tensor... in) {
         Tensor x = in[0];
         Tensor y = x.map(function);
-        UnaryOperator<Tensor> dx =
-                switch (function) {
-                    case NEG -> dy -> dy.map(UnaryOp.NEG);
-                    case ABS -> dy -> x.map(BinaryOp.ABS_GRAD, dy);
-                    case SIGN -> dy -> dy.fullLike(0);
-                    case RECIPROCAL -> dy -> y.map(BinaryOp.RECIPROCAL_GRAD, dy);
-                    case SQUARE -> dy -> x.map(BinaryOp.SQUARE_GRAD, dy);
-                    case SQRT -> dy -> y.map(BinaryOp.SQRT_GRAD, dy);
-                    case RSQRT -> dy -> y.map(BinaryOp.RSQRT_GRAD, dy);
-                    case EXP -> dy -> y.mul(dy);
-                    case LOG -> dy -> dy.div(x);
-                    case SIN -> dy -> x.map(BinaryOp.SIN_GRAD, dy);
-                    case COS -> dy -> x.map(BinaryOp.COS_GRAD, dy);
-                    case TANH -> dy -> y.map(BinaryOp.TANH_GRAD, dy);
-                    case RELU -> dy -> x.map(BinaryOp.RELU_GRAD, dy);
-                    case SIGMOID -> dy -> y.map(BinaryOp.SIGMOID_GRAD, dy);
-                    case SILU -> dy -> x.map(BinaryOp.SILU_GRAD, dy);
-                    case GELU -> dy -> x.map(BinaryOp.GELU_GRAD, dy);
-                    case GELU_TANH -> dy -> x.map(BinaryOp.GELU_TANH_GRAD, dy);
-                    case HUBER -> dy -> x.map(BinaryOp.HUBER_GRAD, dy);
-                };
+        UnaryOperator<Tensor> dx = switch (function) {
+            case NEG -> dy -> dy.map(UnaryOp.NEG);
+            case ABS -> dy -> x.map(BinaryOp.ABS_GRAD, dy);
+            case SIGN -> dy -> dy.fullLike(0);
+            case RECIPROCAL -> dy -> y.map(BinaryOp.RECIPROCAL_GRAD, dy);
+            case SQUARE -> dy -> x.map(BinaryOp.SQUARE_GRAD, dy);
+            case SQRT -> dy -> y.map(BinaryOp.SQRT_GRAD, dy);
+            case RSQRT -> dy -> y.map(BinaryOp.RSQRT_GRAD, dy);
+            case EXP -> dy -> y.mul(dy);
+            case LOG -> dy -> dy.div(x);
+            case SIN -> dy -> x.map(BinaryOp.SIN_GRAD, dy);
+            case COS -> dy -> x.map(BinaryOp.COS_GRAD, dy);
+            case TANH -> dy -> y.map(BinaryOp.TANH_GRAD, dy);
+            case RELU -> dy -> x.map(BinaryOp.RELU_GRAD, dy);
+            case SIGMOID -> dy -> y.map(BinaryOp.SIGMOID_GRAD, dy);
+            case SILU -> dy -> x.map(BinaryOp.SILU_GRAD, dy);
+            case GELU -> dy -> x.map(BinaryOp.GELU_GRAD, dy);
+            case GELU_TANH -> dy -> x.map(BinaryOp.GELU_TANH_GRAD, dy);
+            case HUBER -> dy -> x.map(BinaryOp.HUBER_GRAD, dy);
+        };
         return new Result(y, Pullback.perInput(dx));
     }
 }

@@ -24,9 +24,10 @@ public record Upsample(int factor) implements Op {
         Shape pixels = Shape.of(s.get(0), s.get(1), 1, s.get(2), 1, s.get(3));
         Shape squares = pixels.with(2, factor).with(4, factor);
         Tensor y = in[0].empty(Shape.of(s.get(0), s.get(1) * factor, s.get(2) * factor, s.get(3)));
-        y.backend()
-                .copy(Region.of(in[0], pixels).repeat(2, factor).repeat(4, factor), Region.of(y, squares));
+        y.backend().copy(Region.of(in[0], pixels).repeat(2, factor).repeat(4, factor), Region.of(y, squares));
         return new Result(
-                y, Pullback.perInput(dy -> dy.reshape(squares).reduce(ReduceOp.SUM, pixels).reshape(s)));
+                y,
+                Pullback.perInput(
+                        dy -> dy.reshape(squares).reduce(ReduceOp.SUM, pixels).reshape(s)));
     }
 }

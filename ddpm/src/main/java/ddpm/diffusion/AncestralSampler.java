@@ -47,7 +47,8 @@ public final class AncestralSampler implements Sampler {
             try (Scope scope = Scope.open("step " + t)) {
                 Tensor time = x.empty(Shape.of(x.shape().get(0)));
                 x.backend().fill(time, t);
-                Tensor eps = denoiser.predictNoise(Variable.constant(x), Variable.constant(time)).value();
+                Tensor eps = denoiser.predictNoise(Variable.constant(x), Variable.constant(time))
+                        .value();
                 Tensor start = diffusion.estimate(x, t, eps, clip).start();
                 Tensor mean = diffusion.posteriorMean(start, x, t);
                 x.set_(t == 0 ? mean : mean.add(rng.normalLike(x).mul(sigma(t))));

@@ -21,12 +21,11 @@ public enum LossKind {
     /** The mean over the elements of each image: [N, …], [N, …] → [N]. */
     public Variable perImage(Variable truth, Variable prediction) {
         Variable difference = sub(truth, prediction);
-        Variable loss =
-                switch (this) {
-                    case L1 -> abs(difference);
-                    case L2 -> square(difference);
-                    case HUBER -> huber(difference);
-                };
+        Variable loss = switch (this) {
+            case L1 -> abs(difference);
+            case L2 -> square(difference);
+            case HUBER -> huber(difference);
+        };
         return mean(reshape(loss, truth.shape().get(0), -1), 1);
     }
 }

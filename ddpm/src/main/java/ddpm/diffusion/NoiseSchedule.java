@@ -51,22 +51,23 @@ public final class NoiseSchedule {
      * @param timesteps T, at least 2
      */
     public static NoiseSchedule of(Kind kind, int timesteps) {
-        if (timesteps < 2) throw new IllegalArgumentException("a schedule needs at least 2 timesteps, not " + timesteps);
+        if (timesteps < 2)
+            throw new IllegalArgumentException("a schedule needs at least 2 timesteps, not " + timesteps);
         double last = timesteps - 1;
         return switch (kind) {
             case LINEAR -> tabulate(timesteps, t -> lerp(BETA_FIRST, BETA_LAST, t / last));
             case LINEAR_SCALED -> {
                 double scale = 1000.0 / timesteps;
-                yield tabulate(
-                        timesteps, t -> Math.min(0.999, lerp(scale * BETA_FIRST, scale * BETA_LAST, t / last)));
+                yield tabulate(timesteps, t -> Math.min(0.999, lerp(scale * BETA_FIRST, scale * BETA_LAST, t / last)));
             }
             case COSINE -> tabulate(timesteps, t -> clip(1 - cosine(t + 1, timesteps) / cosine(t, timesteps)));
-            case QUADRATIC -> tabulate(timesteps, t -> {
-                double root = lerp(Math.sqrt(BETA_FIRST), Math.sqrt(BETA_LAST), t / last);
-                return root * root;
-            });
-            case SIGMOID -> tabulate(
-                    timesteps, t -> lerp(BETA_FIRST, BETA_LAST, 1 / (1 + Math.exp(-lerp(-6, 6, t / last)))));
+            case QUADRATIC ->
+                tabulate(timesteps, t -> {
+                    double root = lerp(Math.sqrt(BETA_FIRST), Math.sqrt(BETA_LAST), t / last);
+                    return root * root;
+                });
+            case SIGMOID ->
+                tabulate(timesteps, t -> lerp(BETA_FIRST, BETA_LAST, 1 / (1 + Math.exp(-lerp(-6, 6, t / last)))));
         };
     }
 

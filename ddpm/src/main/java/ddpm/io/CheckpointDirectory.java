@@ -127,7 +127,9 @@ public final class CheckpointDirectory {
         String pid = name.substring(TEMP.length()).split("-", 2)[0];
         return pid.matches("\\d{1,18}")
                 && Long.parseLong(pid) != ProcessHandle.current().pid()
-                && ProcessHandle.of(Long.parseLong(pid)).map(ProcessHandle::isAlive).orElse(false);
+                && ProcessHandle.of(Long.parseLong(pid))
+                        .map(ProcessHandle::isAlive)
+                        .orElse(false);
     }
 
     /** All checkpoints, the newest first; names order them. */

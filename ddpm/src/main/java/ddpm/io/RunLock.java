@@ -35,11 +35,11 @@ public final class RunLock implements AutoCloseable {
         if (lock == null) {
             channel.close();
             throw new CheckpointException(
-                    run, "the run is in use by process " + Files.readString(file).strip() + ": wait for it or stop it");
+                    run,
+                    "the run is in use by process " + Files.readString(file).strip() + ": wait for it or stop it");
         }
         channel.truncate(0);
-        channel.write(ByteBuffer.wrap(
-                (ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.UTF_8)));
+        channel.write(ByteBuffer.wrap((ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.UTF_8)));
         return new RunLock(channel);
     }
 

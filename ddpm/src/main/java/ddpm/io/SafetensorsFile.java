@@ -106,8 +106,7 @@ public final class SafetensorsFile {
         header.forEach((name, fields) -> {
             if (!name.equals("__metadata__")) found.add(entry((String) name, fields, dataStart, fileLength, sums));
         });
-        found.sort(Comparator.comparingLong(Entry::offset)
-                .thenComparingLong(e -> (long) e.size * e.dtype.bytes));
+        found.sort(Comparator.comparingLong(Entry::offset).thenComparingLong(e -> (long) e.size * e.dtype.bytes));
         long end = dataStart;
         for (Entry e : found) {
             if (e.offset != end)
@@ -245,9 +244,8 @@ public final class SafetensorsFile {
         int exponent = bits >> 10 & 0x1f;
         int fraction = bits & 0x3ff;
         if (exponent == 0x1f) return Float.intBitsToFloat(sign | 0x7f800000 | fraction << 13);
-        float magnitude = exponent == 0
-                ? fraction * 0x1p-24f
-                : Float.intBitsToFloat(exponent + 112 << 23 | fraction << 13);
+        float magnitude =
+                exponent == 0 ? fraction * 0x1p-24f : Float.intBitsToFloat(exponent + 112 << 23 | fraction << 13);
         return sign == 0 ? magnitude : -magnitude;
     }
 }

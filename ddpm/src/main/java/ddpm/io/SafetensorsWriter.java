@@ -40,7 +40,8 @@ public final class SafetensorsWriter {
     public SafetensorsWriter add(String name, int[] shape, Supplier<float[]> values) {
         return add(new Item(name, SafetensorsFile.Dtype.F32, shape.clone(), () -> {
             float[] v = values.get();
-            ByteBuffer data = ByteBuffer.allocate(Math.multiplyExact(v.length, 4)).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer data =
+                    ByteBuffer.allocate(Math.multiplyExact(v.length, 4)).order(ByteOrder.LITTLE_ENDIAN);
             data.asFloatBuffer().put(v);
             return data;
         }));

@@ -39,8 +39,7 @@ interface Storage {
     Storage DISK = new Storage() {
         @Override
         public File create(Path file) throws IOException {
-            FileChannel channel =
-                    FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             return new File() {
                 @Override
                 public void write(ByteBuffer bytes) throws IOException {

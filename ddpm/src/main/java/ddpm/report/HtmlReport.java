@@ -33,7 +33,10 @@ public final class HtmlReport {
     private final StringBuilder body = new StringBuilder();
 
     public HtmlReport(String title, String subtitle) {
-        body.append("<h1>").append(escape(title)).append("</h1><p class=\"soft\">").append(escape(subtitle));
+        body.append("<h1>")
+                .append(escape(title))
+                .append("</h1><p class=\"soft\">")
+                .append(escape(subtitle));
         body.append("</p>");
     }
 
@@ -111,6 +114,9 @@ public final class HtmlReport {
     }
 
     static String escape(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 }

@@ -19,8 +19,8 @@ public final class ImageGrid {
     /** Rows of {@code columns} pictures, enlarged by a whole factor when small. */
     public static Picture rows(List<Picture> pictures, int columns) {
         Picture first = pictures.get(0);
-        int factor = Math.max(1, (VISIBLE + Math.max(first.width(), first.height()) - 1)
-                / Math.max(first.width(), first.height()));
+        int factor = Math.max(
+                1, (VISIBLE + Math.max(first.width(), first.height()) - 1) / Math.max(first.width(), first.height()));
         int w = first.width() * factor + GAP;
         int h = first.height() * factor + GAP;
         int rows = (pictures.size() + columns - 1) / columns;

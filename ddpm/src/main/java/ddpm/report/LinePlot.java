@@ -63,7 +63,9 @@ public final class LinePlot {
         if (range[0] == range[1]) range[1] = range[0] + 1;
         if (range[2] == range[3]) range[3] = range[2] + 1;
         StringBuilder svg = new StringBuilder();
-        svg.append("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ").append(WIDTH).append(' ');
+        svg.append("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ")
+                .append(WIDTH)
+                .append(' ');
         svg.append(HEIGHT).append("\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\">");
         svg.append("<style>.ink{fill:#3a3f47}.grid{stroke:#8884;stroke-width:1}");
         svg.append("@media (prefers-color-scheme:dark){.ink{fill:#c9ced6}}</style>");
@@ -79,7 +81,9 @@ public final class LinePlot {
             svg.append(String.format(
                     Locale.ROOT,
                     "<rect x=\"%.1f\" y=\"12\" width=\"10\" height=\"10\" rx=\"2\" fill=\"%s\"%s/>",
-                    legend, stroke, s.faint ? " opacity=\"0.35\"" : ""));
+                    legend,
+                    stroke,
+                    s.faint ? " opacity=\"0.35\"" : ""));
             text(svg, legend + 14, 21, "start", s.name, 12);
         }
         return svg.append("</svg>").toString();
@@ -105,7 +109,10 @@ public final class LinePlot {
             svg.append(String.format(
                     Locale.ROOT,
                     "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                    LEFT, WIDTH - RIGHT, y, y));
+                    LEFT,
+                    WIDTH - RIGHT,
+                    y,
+                    y));
             text(svg, LEFT - 8, y + 4, "end", number(logarithmic ? Math.pow(10, tick) : tick), 11);
         }
     }
@@ -114,7 +121,8 @@ public final class LinePlot {
     static List<Double> ticks(double low, double high) {
         double rough = (high - low) / 5;
         double power = Math.pow(10, Math.floor(Math.log10(rough)));
-        double step = rough / power > 5 ? 10 * power : rough / power > 2 ? 5 * power : rough / power > 1 ? 2 * power : power;
+        double step =
+                rough / power > 5 ? 10 * power : rough / power > 2 ? 5 * power : rough / power > 1 ? 2 * power : power;
         List<Double> ticks = new ArrayList<>();
         for (long k = (long) Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) ticks.add(k * step);
         return ticks;
@@ -140,13 +148,20 @@ public final class LinePlot {
                     Locale.ROOT, "%s%.1f %.1f", d.length() == 0 ? "M" : "L", x, py(scaled(s.y[i]), range)));
         }
         svg.append("<path fill=\"none\" stroke=\"").append(stroke).append("\" stroke-width=\"");
-        svg.append(s.faint ? "1\" opacity=\"0.35" : "1.8").append("\" d=\"").append(d).append("\"/>");
+        svg.append(s.faint ? "1\" opacity=\"0.35" : "1.8")
+                .append("\" d=\"")
+                .append(d)
+                .append("\"/>");
     }
 
     private static void text(StringBuilder svg, double x, double y, String anchor, String words, int size) {
         svg.append(String.format(
                 Locale.ROOT,
                 "<text class=\"ink\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\">%s</text>",
-                x, y, anchor, size, HtmlReport.escape(words)));
+                x,
+                y,
+                anchor,
+                size,
+                HtmlReport.escape(words)));
     }
 }

@@ -51,7 +51,13 @@ public final class MetricsCsv implements Closeable {
         StringBuilder line = new StringBuilder(String.format(
                 Locale.ROOT,
                 "%d,%d,%.6g,%.6g,%.6g,%.6g,%.1f,%.3f",
-                r.step, r.epoch, r.loss, r.average, r.learningRate, r.gradientNorm, r.imagesPerSecond,
+                r.step,
+                r.epoch,
+                r.loss,
+                r.average,
+                r.learningRate,
+                r.gradientNorm,
+                r.imagesPerSecond,
                 r.elapsedSeconds));
         for (double q : r.quarterLoss)
             line.append(',').append(Double.isNaN(q) ? "" : String.format(Locale.ROOT, "%.6g", q));

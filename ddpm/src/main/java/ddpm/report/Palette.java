@@ -56,7 +56,9 @@ final class Palette {
             long total = boxes.get(i).stream().mapToLong(Cell::count).sum();
             for (int a = 0; a < 3; a++) {
                 int axis = a;
-                long sum = boxes.get(i).stream().mapToLong(c -> (long) c.side(axis) * c.count()).sum();
+                long sum = boxes.get(i).stream()
+                        .mapToLong(c -> (long) c.side(axis) * c.count())
+                        .sum();
                 colours[a][i] = (byte) Math.min(255, Math.round((double) sum / total * 255 / 31));
             }
         }
@@ -65,8 +67,7 @@ final class Palette {
 
     private static List<Cell> histogram(List<Picture> pictures) {
         int[] counts = new int[1 << 15];
-        for (Picture p : pictures)
-            for (int i = 0; i < p.pixels().length; i += 3) counts[cell(p.pixels(), i)]++;
+        for (Picture p : pictures) for (int i = 0; i < p.pixels().length; i += 3) counts[cell(p.pixels(), i)]++;
         List<Cell> cells = new ArrayList<>();
         for (int k = 0; k < counts.length; k++)
             if (counts[k] > 0) cells.add(new Cell(k >> 10, k >> 5 & 31, k & 31, counts[k]));
@@ -97,7 +98,8 @@ final class Palette {
         sorted.sort(Comparator.comparingInt(c -> c.side(axis)));
         long half = sorted.stream().mapToLong(Cell::count).sum() / 2;
         int at = 0;
-        for (long seen = 0; at < sorted.size() - 1 && seen < half; at++) seen += sorted.get(at).count();
+        for (long seen = 0; at < sorted.size() - 1 && seen < half; at++)
+            seen += sorted.get(at).count();
         at = Math.max(1, at);
         return List.of(sorted.subList(0, at), sorted.subList(at, sorted.size()));
     }

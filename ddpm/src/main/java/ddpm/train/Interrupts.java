@@ -47,10 +47,11 @@ public final class Interrupts {
     private void handle(String name, Runnable onFirst) throws ReflectiveOperationException {
         Class<?> signal = Class.forName("sun.misc.Signal");
         Class<?> handler = Class.forName("sun.misc.SignalHandler");
-        Object proxy = Proxy.newProxyInstance(handler.getClassLoader(), new Class<?>[] {handler}, (self, method, args) -> {
-            if (method.getName().equals("handle")) arrived(onFirst);
-            return method.getName().equals("hashCode") ? (Object) System.identityHashCode(self) : null;
-        });
+        Object proxy =
+                Proxy.newProxyInstance(handler.getClassLoader(), new Class<?>[] {handler}, (self, method, args) -> {
+                    if (method.getName().equals("handle")) arrived(onFirst);
+                    return method.getName().equals("hashCode") ? (Object) System.identityHashCode(self) : null;
+                });
         signal.getMethod("handle", signal, handler)
                 .invoke(null, signal.getConstructor(String.class).newInstance(name), proxy);
     }

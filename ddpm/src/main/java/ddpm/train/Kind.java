@@ -88,7 +88,9 @@ sealed interface Kind {
 
         @Override
         public String allowed() {
-            return max == Long.MAX_VALUE ? "a whole number of at least " + min : "a whole number in " + min + ".." + max;
+            return max == Long.MAX_VALUE
+                    ? "a whole number of at least " + min
+                    : "a whole number in " + min + ".." + max;
         }
     }
 
@@ -145,9 +147,12 @@ sealed interface Kind {
         @Override
         public Object fromText(String text) {
             try {
-                return check(text.isBlank()
-                        ? List.of()
-                        : Arrays.stream(text.split(",")).map(s -> Long.valueOf(s.trim())).toList());
+                return check(
+                        text.isBlank()
+                                ? List.of()
+                                : Arrays.stream(text.split(","))
+                                        .map(s -> Long.valueOf(s.trim()))
+                                        .toList());
             } catch (NumberFormatException e) {
                 throw ((Kind) this).refuse(text);
             }

@@ -5,7 +5,6 @@ import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.Sampler;
 import ddpm.unet.UNetConfig;
-import java.util.Arrays;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
@@ -37,9 +36,6 @@ public final class Sampling {
     /** Sees the images after each timestep; {@code pixels} [n,H,W,C] is the observer's to keep. */
     @FunctionalInterface
     public interface Film {
-        /** Watches nothing. */
-        Film NONE = null;
-
         /** The state after the noise of timestep t has been removed. */
         void frame(int t, float[] pixels);
     }
@@ -72,10 +68,5 @@ public final class Sampling {
             }
         }
         return pixels;
-    }
-
-    /** The first {@code count} images of {@code pixels}. */
-    static float[] first(float[] pixels, int count, int values) {
-        return Arrays.copyOf(pixels, count * values);
     }
 }

@@ -14,12 +14,18 @@ import java.util.Optional;
  */
 public enum Setting {
     PRESET("preset", Kind.Choice.of(Preset.class), "what the other settings start from"),
-    DATA("data", new Kind.Text(), "fashion, mnist, kmnist, cifar10, or a folder of IDX files, CIFAR-10 files or pictures"),
+    DATA(
+            "data",
+            new Kind.Text(),
+            "fashion, mnist, kmnist, cifar10, or a folder of IDX files, CIFAR-10 files or pictures"),
     IMAGE_SIZE("image-size", new Kind.Whole(0, 4096), "side to which pictures of a folder are brought; 0: 32"),
     FLIP("flip", new Kind.Flag(), "mirror images at random while training"),
     STEPS("steps", new Kind.Whole(0, Long.MAX_VALUE), "optimizer updates; 0: from epochs or max-minutes"),
     EPOCHS("epochs", new Kind.Whole(0, Long.MAX_VALUE), "passes over the data; 0: from max-minutes"),
-    MAX_MINUTES("max-minutes", new Kind.Number(0, 1e6), "time to fill with training and sampling, measured over the first steps"),
+    MAX_MINUTES(
+            "max-minutes",
+            new Kind.Number(0, 1e6),
+            "time to fill with training and sampling, measured over the first steps"),
     BATCH_SIZE("batch-size", new Kind.Whole(1, 1 << 20), "images in a step"),
     ACCUMULATE("accumulate", new Kind.Whole(1, 1 << 20), "batches whose gradients are averaged into one update"),
     LR("lr", new Kind.Number(0, 10), "learning rate of Adam, at its highest"),
@@ -45,7 +51,8 @@ public enum Setting {
     CLIP_X0("clip-x0", new Kind.Flag(), "limit the estimated image to [-1, 1] in each sampling step"),
     SEED("seed", new Kind.Whole(Long.MIN_VALUE, Long.MAX_VALUE), "start of every random stream"),
     SAMPLES("samples", new Kind.Whole(1, 1024), "images in the sample grids"),
-    SAMPLE_EVERY("sample-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between sample grids; 0: at 10, 30 and 60 %"),
+    SAMPLE_EVERY(
+            "sample-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between sample grids; 0: at 10, 30 and 60 %"),
     SAVE_EVERY("save-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between checkpoints; 0: about every 2 minutes"),
     KEEP("keep", new Kind.Whole(1, 1 << 20), "number of newest checkpoints that stay");
 

@@ -34,8 +34,8 @@ public final class Settings {
         json.forEach((key, value) -> file.put(named(key), named(key).fromJson(value)));
         Map<Setting, Object> line = new EnumMap<>(Setting.class);
         options.forEach((key, text) -> line.put(named(key), named(key).fromText(text)));
-        Object preset = line.getOrDefault(
-                Setting.PRESET, file.getOrDefault(Setting.PRESET, Kind.Choice.word(Preset.QUICK)));
+        Object preset =
+                line.getOrDefault(Setting.PRESET, file.getOrDefault(Setting.PRESET, Kind.Choice.word(Preset.QUICK)));
         Map<Setting, Object> values = constant(Preset.class, (String) preset).settings();
         overlay(values, file);
         overlay(values, line);
@@ -117,12 +117,11 @@ public final class Settings {
         double peak = number(Setting.LR);
         long warmup = (Long) values.get(Setting.WARMUP);
         long rest = Math.max(1, steps - warmup);
-        LearningRate falling =
-                switch (choice(Setting.DECAY, Decay.class)) {
-                    case CONSTANT -> LearningRate.constant(peak);
-                    case COSINE -> LearningRate.cosine(peak, rest);
-                    case LINEAR -> LearningRate.linear(peak, rest);
-                };
+        LearningRate falling = switch (choice(Setting.DECAY, Decay.class)) {
+            case CONSTANT -> LearningRate.constant(peak);
+            case COSINE -> LearningRate.cosine(peak, rest);
+            case LINEAR -> LearningRate.linear(peak, rest);
+        };
         LearningRate afterWarmup = step -> falling.at(Math.max(0, step - warmup));
         return afterWarmup.warmedUp(warmup);
     }
@@ -212,7 +211,8 @@ public final class Settings {
     }
 
     private List<Integer> wholes(Setting setting) {
-        return ((List<?>) values.get(setting)).stream().map(v -> Math.toIntExact((Long) v)).toList();
+        return ((List<?>) values.get(setting))
+                .stream().map(v -> Math.toIntExact((Long) v)).toList();
     }
 
     private <E extends Enum<E>> E choice(Setting setting, Class<E> type) {

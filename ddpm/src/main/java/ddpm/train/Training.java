@@ -10,6 +10,8 @@ import datasets.DataLoader;
 import datasets.Dataset;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.unet.UNet;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import nn.Init;
@@ -112,7 +114,9 @@ public final class Training implements AutoCloseable {
         if (Double.isFinite(loss) && Double.isFinite(norm)) return;
         String culprit = null;
         for (Map.Entry<String, Parameter> p : parameters.entrySet())
-            if (culprit == null && !Double.isFinite(backend.sumOfSquares(new Tensor[] {p.getValue().value()})))
+            if (culprit == null
+                    && !Double.isFinite(
+                            backend.sumOfSquares(new Tensor[] {p.getValue().value()})))
                 culprit = "weight " + p.getKey();
         if (culprit == null && !Double.isFinite(loss)) culprit = "loss";
         if (culprit == null) culprit = "gradient of " + updates.firstNonFinite();
@@ -192,6 +196,12 @@ public final class Training implements AutoCloseable {
     /** Updates in one pass over the data. */
     public long stepsPerEpoch() {
         return Math.max(1, (loader.batchesPerEpoch() + settings.accumulate() - 1) / settings.accumulate());
+    }
+
+    /** Starts from the weights in a file instead of random ones. */
+    public void initialise(Path weights) throws IOException {
+        Checkpoint.load(weights, parameters);
+        if (ema != null) ema.restart();
     }
 
     /** Moves to where a checkpoint was taken; the tensors have been refilled. */

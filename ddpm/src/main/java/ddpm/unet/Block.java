@@ -1,9 +1,9 @@
 package ddpm.unet;
 
 import autograd.Variable;
+import java.util.function.Supplier;
 import nn.Init;
 import nn.Layer;
-import java.util.function.Supplier;
 import tensor.Rng;
 
 /** A residual block of a U-Net: features [N,H,W,in] and a time embedding to features [N,H,W,out]. */

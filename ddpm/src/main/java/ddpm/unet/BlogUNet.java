@@ -9,12 +9,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import nn.Conv2d;
 import nn.Init;
 import nn.Layer;
 import nn.Sequential;
 import nn.UnaryLayer;
-import java.util.function.Supplier;
 import tensor.Rng;
 
 /**
@@ -84,8 +84,8 @@ final class BlogUNet extends UNet {
         middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, timeWidth, dropout));
         middleAttention = child("mid_attn", new AttentionBlock(init, bottom, false));
         middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, timeWidth, dropout));
-        headBlock = child(
-                "final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), timeWidth, dropout));
+        headBlock =
+                child("final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), timeWidth, dropout));
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
         head = child("final_conv", new Conv2d(last, config.dim(), config.channels(), 1, 1, 0));
     }

@@ -12,13 +12,13 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import nn.Conv2d;
 import nn.Dropout;
 import nn.GroupNorm;
 import nn.Init;
 import nn.Layer;
 import nn.Linear;
-import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -161,8 +161,7 @@ final class DdpmUNet extends UNet {
                 level.block(config, init, width + skipWidths.pop(), config.widthOf(i), attends(i), dropout);
                 width = config.widthOf(i);
             }
-            if (i > 0)
-                level.resample("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
+            if (i > 0) level.resample("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
             ups.add(level);
         }
         headNorm = child("conv_norm_out", new GroupNorm(init, new NormParams(config.groups(), EPS, true), width));

@@ -7,12 +7,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import nn.Conv2d;
 import nn.ConvTranspose2d;
 import nn.Init;
 import nn.Layer;
 import nn.UnaryLayer;
-import java.util.function.Supplier;
 import tensor.Rng;
 
 /**

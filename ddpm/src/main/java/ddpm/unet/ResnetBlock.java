@@ -6,13 +6,13 @@ import static autograd.ops.Reshape.reshape;
 import static autograd.ops.Slice.slice;
 
 import autograd.Variable;
+import java.util.function.Supplier;
 import nn.Conv2d;
 import nn.Dropout;
 import nn.GroupNorm;
 import nn.Init;
 import nn.Linear;
 import nn.StandardizedConv2d;
-import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.backend.NormParams;
 

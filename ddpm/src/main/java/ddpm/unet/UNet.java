@@ -2,9 +2,9 @@ package ddpm.unet;
 
 import autograd.Variable;
 import ddpm.diffusion.Denoiser;
+import java.util.function.Supplier;
 import nn.Init;
 import nn.Layer;
-import java.util.function.Supplier;
 import tensor.Rng;
 import tensor.Shape;
 

@@ -99,22 +99,58 @@ public record UNetConfig(
     /** The notebook's network: about 3.0 M parameters for one channel. */
     public static UNetConfig notebook(int height, int width, int channels) {
         return new UNetConfig(
-                Topology.NOTEBOOK, height, width, channels, 28, List.of(1, 2, 4), BlockKind.CONVNEXT, 4, false, false,
-                false, 0, 1, List.of());
+                Topology.NOTEBOOK,
+                height,
+                width,
+                channels,
+                28,
+                List.of(1, 2, 4),
+                BlockKind.CONVNEXT,
+                4,
+                false,
+                false,
+                false,
+                0,
+                1,
+                List.of());
     }
 
     /** The blog's later network: 2,020,257 parameters for one channel. */
     public static UNetConfig blog(int height, int width, int channels) {
         return new UNetConfig(
-                Topology.BLOG, height, width, channels, 28, List.of(1, 2, 4), BlockKind.RESNET, 4, true, true, false,
-                0, 1, List.of());
+                Topology.BLOG,
+                height,
+                width,
+                channels,
+                28,
+                List.of(1, 2, 4),
+                BlockKind.RESNET,
+                4,
+                true,
+                true,
+                false,
+                0,
+                1,
+                List.of());
     }
 
     /** The CIFAR-10 network of Ho et al. 2020: 35,746,307 parameters for three channels at 32x32. */
     public static UNetConfig ddpmCifar10(int height, int width, int channels) {
         return new UNetConfig(
-                Topology.DDPM, height, width, channels, 128, List.of(1, 2, 2, 2), BlockKind.RESNET, 32, false, false,
-                true, 0.1, 2, List.of(1));
+                Topology.DDPM,
+                height,
+                width,
+                channels,
+                128,
+                List.of(1, 2, 2, 2),
+                BlockKind.RESNET,
+                32,
+                false,
+                false,
+                true,
+                0.1,
+                2,
+                List.of(1));
     }
 
     /** Number of resolutions. */
@@ -130,7 +166,19 @@ public record UNetConfig(
     /** This shape for other images. */
     public UNetConfig forImages(int height, int width, int channels) {
         return new UNetConfig(
-                topology, height, width, channels, dim, dimMults, block, groups, scaleShift, standardized, zeroInit,
-                dropout, blocksPerLevel, attentionLevels);
+                topology,
+                height,
+                width,
+                channels,
+                dim,
+                dimMults,
+                block,
+                groups,
+                scaleShift,
+                standardized,
+                zeroInit,
+                dropout,
+                blocksPerLevel,
+                attentionLevels);
     }
 }

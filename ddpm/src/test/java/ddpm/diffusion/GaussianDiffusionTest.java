@@ -110,7 +110,8 @@ class GaussianDiffusionTest {
         for (int t : new int[] {0, 1, 77, 199}) {
             double beta = d.schedule().beta(t);
             double factor = beta / Math.sqrt(1 - d.schedule().alphaBar(t));
-            double[] expected = xt.sub(eps.mul(factor)).mul(1 / Math.sqrt(1 - beta)).toDoubles();
+            double[] expected =
+                    xt.sub(eps.mul(factor)).mul(1 / Math.sqrt(1 - beta)).toDoubles();
             Tensor start = d.estimate(xt, t, eps, false).start();
             assertArrayEquals(expected, d.posteriorMean(start, xt, t).toDoubles(), 1e-10);
         }
@@ -126,7 +127,8 @@ class GaussianDiffusionTest {
         GaussianDiffusion d = linear(1000);
         Tensor noise = normal(7, 1, 50, 50, 4); // 10,000 values
         AncestralSampler sampler = new AncestralSampler(d, variance, false, new Rng(8));
-        double[] x = sampler.sample(gaussian(d.schedule(), s), noise, Sampler.Observer.NONE).toDoubles();
+        double[] x = sampler.sample(gaussian(d.schedule(), s), noise, Sampler.Observer.NONE)
+                .toDoubles();
         double sum = 0;
         for (double v : x) sum += v * v;
         assertEquals(1, sum / x.length / expected, 0.05); // 3.5 standard errors of a variance from 10,000 values
@@ -137,8 +139,7 @@ class GaussianDiffusionTest {
         GaussianDiffusion d = linear(20);
         List<Integer> steps = new ArrayList<>();
         double[][] last = new double[1][];
-        AncestralSampler sampler =
-                new AncestralSampler(d, AncestralSampler.Variance.FIXED_SMALL, true, new Rng(9));
+        AncestralSampler sampler = new AncestralSampler(d, AncestralSampler.Variance.FIXED_SMALL, true, new Rng(9));
         Tensor x = sampler.sample(gaussian(d.schedule(), 1), normal(10, 2, 2, 2, 1), (t, state, start) -> {
             steps.add(t);
             last[0] = state.toDoubles();

@@ -82,7 +82,8 @@ class UNetTest {
                 .toList();
         try (BufferedReader reader = new BufferedReader(new InputStreamReader(
                 UNetTest.class.getResourceAsStream("notebook-state-dict.txt"), StandardCharsets.UTF_8))) {
-            assertEquals(reader.lines().sorted().toList(), ours.stream().sorted().toList());
+            assertEquals(
+                    reader.lines().sorted().toList(), ours.stream().sorted().toList());
         }
     }
 
@@ -101,8 +102,20 @@ class UNetTest {
     private static UNetConfig small(
             UNetConfig c, List<Integer> mults, UNetConfig.BlockKind block, int groups, boolean scaleShift) {
         return new UNetConfig(
-                c.topology(), c.height(), c.width(), c.channels(), 8, mults, block, groups,
-                scaleShift || c.scaleShift(), c.standardized(), false, 0, 1, c.attentionLevels());
+                c.topology(),
+                c.height(),
+                c.width(),
+                c.channels(),
+                8,
+                mults,
+                block,
+                groups,
+                scaleShift || c.scaleShift(),
+                c.standardized(),
+                false,
+                0,
+                1,
+                c.attentionLevels());
     }
 
     @ParameterizedTest
@@ -120,7 +133,9 @@ class UNetTest {
 
     private float[] predict(UNet unet, Tensor x, float... t) {
         Tensor time = Tensor.of(backend, Shape.of(t.length), t);
-        return unet.predictNoise(Variable.constant(x), Variable.constant(time)).value().toFloats();
+        return unet.predictNoise(Variable.constant(x), Variable.constant(time))
+                .value()
+                .toFloats();
     }
 
     private static double distance(float[] a, float[] b) {
@@ -146,7 +161,8 @@ class UNetTest {
             for (Map.Entry<String, Parameter> p : parameters.entrySet()) {
                 Tensor gradient = gradients.of(p.getValue().variable());
                 assertTrue(gradient != null, () -> p.getKey() + " has no gradient");
-                Tensor v = normal(100 + i, DType.F64, p.getValue().value().shape().toArray());
+                Tensor v =
+                        normal(100 + i, DType.F64, p.getValue().value().shape().toArray());
                 directions[i++] = v.toDoubles();
                 byTape += v.mul(gradient).sum().item();
             }
@@ -187,8 +203,20 @@ class UNetTest {
     void zeroInitialisedNetworkPredictsTheBiasOfItsLastConvolution() {
         UNetConfig c = small(UNetConfig.ddpmCifar10(8, 16, 2), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, false);
         UNetConfig zero = new UNetConfig(
-                c.topology(), c.height(), c.width(), c.channels(), c.dim(), c.dimMults(), c.block(), c.groups(),
-                false, false, true, 0.1, 1, c.attentionLevels());
+                c.topology(),
+                c.height(),
+                c.width(),
+                c.channels(),
+                c.dim(),
+                c.dimMults(),
+                c.block(),
+                c.groups(),
+                false,
+                false,
+                true,
+                0.1,
+                1,
+                c.attentionLevels());
         float[] y = predict(build(zero, DType.F32), normal(3, DType.F32, 1, 8, 16, 2), 7);
         assertArrayEquals(new float[y.length], y);
     }
@@ -204,7 +232,8 @@ class UNetTest {
 
     @Test
     void wrongImagesAreRefusedBeforeTheFirstLayer() {
-        UNet unet = build(small(UNetConfig.blog(8, 8, 1), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, true), DType.F32);
+        UNet unet =
+                build(small(UNetConfig.blog(8, 8, 1), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, true), DType.F32);
         assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 1, 8, 12, 1), 0));
         assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 2, 8, 8, 1), 0));
     }

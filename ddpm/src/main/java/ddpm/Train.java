@@ -1,0 +1,270 @@
+package ddpm;
+
+import datasets.Dataset;
+import datasets.Datasets;
+import ddpm.io.CheckpointException;
+import ddpm.train.Checkpoint;
+import ddpm.train.Interrupts;
+import ddpm.train.RunFolder;
+import ddpm.train.RunOutput;
+import ddpm.train.Setting;
+import ddpm.train.Settings;
+import ddpm.train.Trainer;
+import ddpm.train.Training;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import tensor.backend.Backend;
+import tensor.memory.Scope;
+
+/** Trains a diffusion model: {@code mvn compile exec:java -Dexec.mainClass=ddpm.Train}. */
+@Command(
+        name = "ddpm.Train",
+        sortOptions = false,
+        usageHelpAutoWidth = true,
+        description = "Trains a denoising diffusion model and leaves a run's folder with samples and a report.")
+public final class Train extends Program {
+    /** Settings that may differ when a run goes on: how long, and what it leaves behind. */
+    private static final Set<Setting> FREE = EnumSet.of(
+            Setting.STEPS,
+            Setting.EPOCHS,
+            Setting.MAX_MINUTES,
+            Setting.SAMPLES,
+            Setting.SAMPLE_EVERY,
+            Setting.SAVE_EVERY,
+            Setting.KEEP);
+
+    private static final Set<Setting> LENGTH = EnumSet.of(Setting.STEPS, Setting.EPOCHS, Setting.MAX_MINUTES);
+
+    @Option(names = "--config", paramLabel = "FILE", description = "settings from a file, such as a run's config.json")
+    private Path configFile;
+
+    @Option(names = "--download", description = "fetch the data from its publisher when it is not on this machine")
+    private boolean download;
+
+    @Option(names = "--name", paramLabel = "NAME", description = "name of the run's folder")
+    private String name;
+
+    @Option(
+            names = "--out",
+            paramLabel = "FOLDER",
+            defaultValue = "runs",
+            description = "where runs lie (default: runs)")
+    private Path out;
+
+    @Option(
+            names = "--resume",
+            paramLabel = "RUN",
+            arity = "0..1",
+            fallbackValue = "",
+            description = "go on with a run, exactly where its last checkpoint was taken; without a name, the newest")
+    private String resume;
+
+    @Option(names = "--init", paramLabel = "RUN|FILE", description = "start from these weights instead of random ones")
+    private Path init;
+
+    @Option(
+            names = "--dry-run",
+            description = "print settings, sizes, time and memory, measured over a few steps; then stop")
+    private boolean dryRun;
+
+    private final Map<String, String> options = new LinkedHashMap<>();
+    private CommandSpec spec;
+
+    public static void main(String[] args) {
+        Program.main(new Train(), args);
+    }
+
+    /** Every {@link Setting} is an option. */
+    @Override
+    void addOptions(CommandSpec spec) {
+        this.spec = spec;
+        for (Setting setting : Setting.values())
+            spec.addOption(OptionSpec.builder("--" + setting.key())
+                    .paramLabel(setting.isFlag() ? "true|false" : "VALUE")
+                    .type(String.class)
+                    .arity(setting.isFlag() ? "0..1" : "1")
+                    .fallbackValue(setting.isFlag() ? "true" : "")
+                    .description(setting.help())
+                    .build());
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        for (Setting setting : Setting.values()) {
+            String given = spec.findOption("--" + setting.key()).getValue();
+            if (given != null) options.put(setting.key(), given);
+        }
+        return resume == null ? start() : goOn();
+    }
+
+    private int start() throws IOException {
+        Settings settings = Settings.of(
+                configFile == null ? Map.of() : RunFolder.settingsOf(RunFolder.readConfig(configFile)), options);
+        Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
+        try (Backend backend = openBackend();
+                Scope root = Scope.open("train");
+                Training training = new Training(settings, data, backend)) {
+            if (init != null) training.initialise(Checkpoint.find(init, true).weights());
+            introduce(training, data);
+            if (dryRun) return measure(training);
+            RunFolder.newest(out)
+                    .filter(run -> init == null && configFile == null && isUnfinished(run))
+                    .ifPresent(run ->
+                            say("note      the run " + run + " is unfinished; --resume " + run + " goes on with it"));
+            try (RunFolder folder = RunFolder.create(out, name, data.name())) {
+                return train(folder, training, data, 0);
+            }
+        }
+    }
+
+    private static boolean isUnfinished(Path run) {
+        return !run.resolve("final.png").toFile().exists();
+    }
+
+    private int goOn() throws IOException {
+        if (init != null || configFile != null || name != null)
+            throw new Failure(
+                    Failure.USAGE, "--resume takes everything from the run: leave out --init, --config, --name");
+        Path path = resume.isEmpty()
+                ? RunFolder.newest(out)
+                        .orElseThrow(() -> new CheckpointException(out, "there is no run to resume here"))
+                : Path.of(resume);
+        try (RunFolder folder = RunFolder.open(path)) {
+            Path config = path.resolve(Checkpoint.CONFIG);
+            Map<String, Object> kept = RunFolder.readConfig(config);
+            for (Setting setting : Setting.values())
+                if (options.containsKey(setting.key()) && !FREE.contains(setting))
+                    throw new Failure(
+                            Failure.USAGE, "--" + setting.key() + " cannot change when a run goes on; start a new one");
+            Settings settings = Settings.of(RunFolder.settingsOf(kept), options);
+            Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
+            sameData(config, kept, data);
+            try (Backend backend = openBackend();
+                    Scope root = Scope.open("train");
+                    Training training = new Training(settings, data, backend)) {
+                Path checkpoint = folder.checkpoints()
+                        .latest()
+                        .orElseThrow(() -> new CheckpointException(path, "there is no checkpoint to resume from"));
+                long planned = Checkpoint.restore(checkpoint, training);
+                introduce(training, data);
+                say("resume    " + checkpoint);
+                boolean longer = LENGTH.stream().anyMatch(s -> options.containsKey(s.key()));
+                return train(folder, training, data, longer ? 0 : planned);
+            }
+        }
+    }
+
+    private static void sameData(Path config, Map<String, Object> kept, Dataset data) {
+        if (kept.get("about") instanceof Map<?, ?> about
+                && about.get("data-sha256") instanceof String before
+                && !before.equals(data.sha256()))
+            throw new CheckpointException(
+                    config,
+                    "the run was trained on other data (" + about.get("data") + "), found now: " + data.description());
+    }
+
+    private int train(RunFolder folder, Training training, Dataset data, long planned) throws IOException {
+        say("run       " + folder.path() + "   (Ctrl-C saves and stops)");
+        Interrupts interrupts = Interrupts.listen(
+                () -> System.err.println("\nstopping after this step; Ctrl-C again ends at once without saving"));
+        try (RunOutput output = new RunOutput(folder, training, data, about(training, data), interrupts, quiet)) {
+            double sampling = planned == 0 && training.settings().maxMinutes() > 0 ? output.estimateSampling() : 0;
+            long steps = new Trainer(training, output, interrupts).run(planned, sampling);
+            if (training.step() < steps) throw stopped(folder, training);
+            try {
+                output.finish();
+            } catch (Interrupts.Stop e) {
+                throw stopped(folder, training);
+            }
+        }
+        say("  " + folder.path() + "/final.png  denoise.gif  report.html");
+        say("next      more images:  mvn -q exec:java -Dexec.mainClass=ddpm.Sample -Dexec.args=\"" + folder.path()
+                + " -n 64\"");
+        return 0;
+    }
+
+    private static Failure stopped(RunFolder folder, Training training) {
+        return new Failure(
+                Interrupts.EXIT_CODE,
+                "stopped at step " + training.step() + ", which is saved; go on with --resume " + folder.path());
+    }
+
+    private void introduce(Training training, Dataset data) {
+        Settings s = training.settings();
+        say("data      " + data.description());
+        say(String.format(
+                Locale.ROOT,
+                "model     U-Net %s, dim %s, mults %s, %.2f M parameters",
+                s.toJson().get("topology"),
+                s.toJson().get("dim"),
+                s.toJson().get("dim-mults"),
+                training.unet().parameterCount() / 1e6));
+        say("settings  preset " + s.preset() + ", T " + s.timesteps() + " "
+                + s.toJson().get("schedule") + ", loss "
+                + s.toJson().get("loss") + ", batch " + s.batchSize() + ", lr "
+                + s.toJson().get("lr") + ", ema " + s.ema()
+                + ", seed " + s.seed());
+        if (s.schedule().keepsSignal())
+            say(String.format(
+                    Locale.ROOT,
+                    "note      this schedule keeps %.1f %% of the signal at the last step (alphaBar_T above 0.01), but"
+                            + " sampling starts from pure noise; --schedule cosine or linear-scaled does not",
+                    100 * s.schedule().alphaBar(s.timesteps() - 1)));
+    }
+
+    /** A few steps on a state that is then thrown away. */
+    private int measure(Training training) {
+        Settings s = training.settings();
+        s.toJson().forEach((key, value) -> say("  " + key + " = " + value));
+        double seconds = 0;
+        for (int i = 0; i < 6; i++) {
+            long begin = System.nanoTime();
+            training.step(s.learningRate(Long.MAX_VALUE));
+            seconds = (System.nanoTime() - begin) * 1e-9;
+        }
+        long steps = s.steps() > 0 ? s.steps() : s.epochs() * training.stepsPerEpoch();
+        String length = steps == 0
+                ? "as many steps as fit into " + s.maxMinutes() + " minutes"
+                : steps + String.format(Locale.ROOT, " steps, about %.1f minutes", steps * seconds / 60);
+        say(String.format(
+                Locale.ROOT,
+                "estimate  %.0f ms a step, %.0f images/s, %s; tensors take at most %d MiB",
+                1000 * seconds,
+                s.batchSize() * s.accumulate() / seconds,
+                length,
+                training.backend().memory().peak() >> 20));
+        return 0;
+    }
+
+    private Map<String, Object> about(Training training, Dataset data) {
+        Map<String, Object> about = new LinkedHashMap<>();
+        about.put("data", data.description());
+        about.put("data-sha256", data.sha256());
+        about.put("image", List.of((long) data.height(), (long) data.width(), (long) data.channels()));
+        about.put("parameters", training.unet().parameterCount());
+        about.put(
+                "backend", training.backend().name() + ", " + training.backend().description());
+        about.put("java", System.getProperty("java.vendor") + " " + Runtime.version());
+        about.put(
+                "system",
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                        + Runtime.getRuntime().availableProcessors() + " processors");
+        List<Object> given = new ArrayList<>();
+        options.forEach((key, value) -> given.add("--" + key + " " + value));
+        about.put("options", given);
+        about.put("started", OffsetDateTime.now().withNano(0).toString());
+        return about;
+    }
+}
