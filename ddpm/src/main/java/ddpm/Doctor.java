@@ -1,0 +1,177 @@
+package ddpm;
+
+import datasets.Dataset;
+import datasets.DatasetException;
+import datasets.Datasets;
+import ddpm.train.Settings;
+import ddpm.train.Training;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.BinaryOp;
+import tensor.backend.Distribution;
+import tensor.memory.Scope;
+
+/** Says what is here, what is missing, how fast it is, and what to do next. */
+@Command(
+        name = "ddpm.Doctor",
+        sortOptions = false,
+        usageHelpAutoWidth = true,
+        description = "Looks at this machine: Java, native library, threads, memory, data, GPU libraries, speed.")
+public final class Doctor extends Program {
+    private static final List<String> GPU_LIBRARIES = List.of("libcuda.so.1", "libcublas.so", "libcudnn.so.9");
+
+    public static void main(String[] args) {
+        Program.main(new Doctor(), args);
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        List<String> advice = new ArrayList<>();
+        line(
+                "java",
+                Runtime.version() + ", " + System.getProperty("java.vendor") + ", " + System.getProperty("java.home"));
+        line(
+                "system",
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + " "
+                        + System.getProperty("os.arch") + ", " + processor());
+        line(
+                "memory",
+                String.format(
+                        Locale.ROOT,
+                        "Java heap up to %d MiB (.mvn/jvm.config), machine %s",
+                        Runtime.getRuntime().maxMemory() >> 20,
+                        memory()));
+        for (String name : Backends.names()) backend(name, advice);
+        data(advice);
+        for (String library : GPU_LIBRARIES) line("gpu", library + ": " + find(library));
+        line("gpu", "there is no GPU backend in this version; training runs on the processor");
+        speed(advice);
+        System.out.println();
+        if (advice.isEmpty()) advice.add("all is well: mvn compile exec:java -Dexec.mainClass=ddpm.Train");
+        for (String sentence : advice) System.out.println("next      " + sentence);
+        return 0;
+    }
+
+    private static void line(String topic, String text) {
+        System.out.printf("%-9s %s%n", topic, text);
+    }
+
+    private static String processor() throws IOException {
+        int count = Runtime.getRuntime().availableProcessors();
+        Path info = Path.of("/proc/cpuinfo");
+        if (!Files.isReadable(info)) return count + " processors";
+        String model = "unknown processor";
+        List<String> sets = new ArrayList<>();
+        for (String text : Files.readAllLines(info)) {
+            if (text.startsWith("model name"))
+                model = text.substring(text.indexOf(':') + 1).strip();
+            if (text.startsWith("flags") && sets.isEmpty())
+                for (String flag : List.of("avx2", "fma", "avx512f", "avx512_bf16", "amx_tile"))
+                    if ((text + " ").contains(" " + flag + " ")) sets.add(flag);
+        }
+        return count + " x " + model + " (" + String.join(" ", sets) + ")";
+    }
+
+    private static String memory() throws IOException {
+        Path info = Path.of("/proc/meminfo");
+        if (!Files.isReadable(info)) return "unknown";
+        String total = "?";
+        String free = "?";
+        for (String text : Files.readAllLines(info)) {
+            String number = text.replaceAll("\\D", "");
+            if (text.startsWith("MemTotal")) total = Long.toString(Long.parseLong(number) >> 10);
+            if (text.startsWith("MemAvailable")) free = Long.toString(Long.parseLong(number) >> 10);
+        }
+        return total + " MiB, " + free + " MiB available";
+    }
+
+    private void backend(String name, List<String> advice) {
+        try (Backend opened = Backends.open(name, threads).backend()) {
+            line("backend", name + ": " + opened.description());
+        } catch (IllegalStateException e) {
+            line("backend", name + ": " + e.getMessage());
+            advice.add("without the backend " + name + " training is slow: " + e.getMessage());
+        }
+    }
+
+    private void data(List<String> advice) {
+        for (String name : List.of("fashion", "mnist", "cifar10"))
+            try {
+                Dataset found = Datasets.open(name);
+                line("data", found.description());
+                if (name.equals("fashion") && found.size() < 60_000)
+                    advice.add("for all 60,000 training images: apt install dataset-fashion-mnist, or --download");
+            } catch (DatasetException e) {
+                line("data", name + ": " + e.getMessage());
+            }
+    }
+
+    /** Where a library lies, in the places in which the loader looks. */
+    private static String find(String library) throws IOException {
+        List<Path> folders = new ArrayList<>();
+        String path = System.getenv("LD_LIBRARY_PATH");
+        if (path != null) for (String folder : path.split(":")) if (!folder.isEmpty()) folders.add(Path.of(folder));
+        for (String folder : List.of("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/cuda/lib64"))
+            folders.add(Path.of(folder));
+        for (Path folder : folders) {
+            if (!Files.isDirectory(folder)) continue;
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, library + "*")) {
+                for (Path file : files) return file + " -> " + file.toRealPath().getFileName();
+            }
+        }
+        return "not found (looked in " + folders.size() + " folders: LD_LIBRARY_PATH, /usr/lib, /usr/local/cuda/lib64)";
+    }
+
+    /** About five seconds of products, adds and training steps. */
+    private void speed(List<String> advice) {
+        try (Backend on = Backends.open(backend, threads).backend();
+                Scope root = Scope.open("speed")) {
+            Rng rng = new Rng(1);
+            Tensor a = rng.draw(Distribution.NORMAL, on, DType.F32, Shape.of(512, 512));
+            Tensor y = a.emptyLike();
+            double product = perSecond(0.7, () -> on.matmul(false, false, a, a, null, y));
+            line("speed", String.format(Locale.ROOT, "matmul 512: %.1f GFLOP/s", 2e-9 * 512 * 512 * 512 * product));
+            Tensor x = Tensor.full(on, DType.F32, Shape.of(1 << 22), 1);
+            double add = perSecond(0.7, () -> on.binary(BinaryOp.ADD, x, x, x));
+            line("speed", String.format(Locale.ROOT, "add 16 MiB: %.1f GB/s", add * 2e-9 * 4 * (1 << 22)));
+            Settings quick = Settings.of(Map.of(), Map.of());
+            try (Training training = new Training(quick, Datasets.open("fashion"), on)) {
+                double steps = perSecond(2.5, () -> training.step(quick.learningRate(Long.MAX_VALUE)));
+                line(
+                        "speed",
+                        String.format(
+                                Locale.ROOT,
+                                "training, preset quick: %.0f ms a step, %.0f images/s",
+                                1000 / steps,
+                                quick.batchSize() * steps));
+                if (1000 / steps > 2000)
+                    advice.add(
+                            "training is slow here: another process may hold the cores, or the backend is reference");
+            }
+        }
+    }
+
+    private static double perSecond(double seconds, Runnable body) {
+        body.run();
+        long begin = System.nanoTime();
+        int runs = 0;
+        while (System.nanoTime() - begin < seconds * 1e9) {
+            body.run();
+            runs++;
+        }
+        return runs / ((System.nanoTime() - begin) * 1e-9);
+    }
+}
