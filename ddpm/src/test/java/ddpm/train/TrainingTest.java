@@ -1,0 +1,240 @@
+package ddpm.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import datasets.Dataset;
+import ddpm.io.CheckpointDirectory;
+import ddpm.io.CheckpointException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.memory.MemoryUse;
+import tensor.memory.Scope;
+
+/** On the fastest backend that opens here, with a network small enough for seconds. */
+class TrainingTest {
+    @TempDir
+    Path folder;
+
+    private static final Dataset DATA = data(11);
+
+    /** Bright squares on dark ground, 8x8. */
+    private static Dataset data(int count) {
+        byte[] pixels = new byte[count * 64];
+        Random random = new Random(4);
+        for (int n = 0; n < count; n++) {
+            int row = random.nextInt(5);
+            int column = random.nextInt(5);
+            for (int i = 0; i < 9; i++) pixels[n * 64 + (row + i / 3) * 8 + column + i % 3] = (byte) 220;
+        }
+        return Dataset.of("squares", 8, 8, 1, pixels, null);
+    }
+
+    private static Settings settings(String... more) {
+        Map<String, String> options = new LinkedHashMap<>(Map.of(
+                "preset",
+                "annotated-resnet",
+                "dim",
+                "8",
+                "dim-mults",
+                "1,2",
+                "batch-size",
+                "4",
+                "timesteps",
+                "20",
+                "ema",
+                "0.9",
+                "dropout",
+                "0.1",
+                "lr",
+                "0.002",
+                "steps",
+                "1000"));
+        for (int i = 0; i < more.length; i += 2) options.put(more[i], more[i + 1]);
+        return Settings.of(Map.of(), options);
+    }
+
+    private static void run(Training training, int steps) {
+        for (int i = 0; i < steps; i++) training.step(training.settings().learningRate(1000));
+    }
+
+    /** Every number of the state, by name. */
+    private static Map<String, float[]> state(Training training) {
+        Map<String, float[]> state = new TreeMap<>();
+        training.unet()
+                .parameters()
+                .forEach((name, p) -> state.put(name, p.value().toFloats()));
+        training.ema().average().forEach((name, w) -> state.put("ema/" + name, w.toFloats()));
+        training.adam().state().forEach((name, w) -> state.put(name, w.toFloats()));
+        state.put("rng", new float[] {training.rng().offset(), training.step()});
+        return state;
+    }
+
+    private static void assertSame(Map<String, float[]> expected, Map<String, float[]> found) {
+        assertEquals(expected.keySet(), found.keySet());
+        expected.forEach((name, values) -> assertArrayEquals(values, found.get(name), name));
+    }
+
+    /** 9 steps are 3 epochs of 11 images in batches of 4; most cuts lie in the middle of one. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5, 8})
+    void resumedTrainingIsTheUninterruptedOneBitForBit(int cut) throws IOException {
+        for (String accumulate : List.of("1", "2")) {
+            Settings settings = settings("accumulate", accumulate);
+            Map<String, float[]> straight;
+            CheckpointDirectory checkpoints = new CheckpointDirectory(folder.resolve(accumulate));
+            try (Backend backend = Backends.open("auto").backend();
+                    Scope root = Scope.open("straight");
+                    Training training = new Training(settings, DATA, backend)) {
+                run(training, cut);
+                Checkpoint.save(training, 1000, settings.toJson(), checkpoints);
+                run(training, 9 - cut);
+                straight = state(training);
+            }
+            try (Backend backend = Backends.open("auto").backend();
+                    Scope root = Scope.open("resumed");
+                    Training training = new Training(settings, DATA, backend)) {
+                assertEquals(1000, Checkpoint.restore(checkpoints.latest().orElseThrow(), training));
+                assertEquals(cut, training.step());
+                run(training, 9 - cut);
+                assertSame(straight, state(training));
+            }
+        }
+    }
+
+    @Test
+    void memoryIsSteadyAndClosingReturnsEveryByte() {
+        Backend backend = Backends.open("auto").backend();
+        try (Scope root = Scope.open("steady");
+                Training training = new Training(settings("dropout", "0"), data(16), backend)) {
+            run(training, 10);
+            MemoryUse after10 = backend.memory();
+            run(training, 40);
+            assertEquals(after10, backend.memory());
+        }
+        assertEquals(0, backend.memory().live());
+        backend.close();
+    }
+
+    @Test
+    void oneBatchCanBeLearnt() {
+        try (Backend backend = Backends.open("auto").backend();
+                Scope root = Scope.open("overfit");
+                Training training = new Training(
+                        settings("batch-size", "8", "dropout", "0", "flip", "false", "lr", "0.005"),
+                        data(8),
+                        backend)) {
+            double first = training.step(training.settings().learningRate(1000)).loss();
+            List<Double> last = new ArrayList<>();
+            for (int i = 0; i < 250; i++) {
+                double loss =
+                        training.step(training.settings().learningRate(1000)).loss();
+                if (i >= 200) last.add(loss);
+            }
+            double mean = last.stream().mapToDouble(v -> v).average().orElseThrow();
+            assertTrue(mean < 0.35 * first, "loss went from " + first + " to " + mean);
+        }
+    }
+
+    @Test
+    void aWeightThatIsNotFiniteStopsTheStepBeforeTheUpdate() {
+        try (Backend backend = Backends.open("auto").backend();
+                Scope root = Scope.open("poison");
+                Training training = new Training(settings(), DATA, backend)) {
+            run(training, 2);
+            backend.fill(training.unet().parameters().get("final_conv.bias").value(), Double.NaN);
+            Map<String, float[]> before = state(training);
+            NonFiniteException e = assertThrows(NonFiniteException.class, () -> run(training, 1));
+            assertTrue(e.getMessage().contains("weight final_conv.bias"), e.getMessage());
+            assertEquals(2, training.step());
+            Map<String, float[]> after = state(training);
+            before.remove("rng");
+            after.remove("rng");
+            assertSame(before, after);
+        }
+    }
+
+    @Test
+    void weightsOfAnotherNetworkAreRefusedByName() throws IOException {
+        CheckpointDirectory checkpoints = new CheckpointDirectory(folder);
+        try (Backend backend = Backends.open("auto").backend();
+                Scope root = Scope.open("other");
+                Training training = new Training(settings(), DATA, backend);
+                Training wider = new Training(settings("dim", "12"), DATA, backend)) {
+            Checkpoint.save(training, 10, training.settings().toJson(), checkpoints);
+            Path checkpoint = checkpoints.latest().orElseThrow();
+            CheckpointException e =
+                    assertThrows(CheckpointException.class, () -> Checkpoint.restore(checkpoint, wider));
+            assertTrue(e.getMessage().contains("has shape"), e.getMessage());
+            try (Stream<Path> files = Files.list(checkpoint)) {
+                assertEquals(4, files.count());
+            }
+        }
+    }
+
+    @Test
+    void samplingDoesNotDisturbTraining() {
+        Map<String, float[]> plain;
+        Map<String, float[]> sampled;
+        try (Backend backend = Backends.open("auto").backend();
+                Scope root = Scope.open("plain");
+                Training training = new Training(settings(), DATA, backend)) {
+            run(training, 6);
+            plain = state(training);
+        }
+        try (Backend backend = Backends.open("auto").backend();
+                Scope root = Scope.open("sampled");
+                Training training = new Training(settings(), DATA, backend)) {
+            run(training, 3);
+            Sampling sampling = new Sampling(
+                    training.settings(),
+                    training.diffusion(),
+                    backend,
+                    training.unet().config());
+            training.ema().within(() -> sampling.draw(training.unet(), 3, 1, null, Interrupts.none()));
+            run(training, 3);
+            sampled = state(training);
+        }
+        assertSame(plain, sampled);
+    }
+
+    /** Ten steps on every backend that opens: the losses are those of the reference. */
+    @Test
+    void everyBackendTrainsAlike() {
+        List<double[]> losses = new ArrayList<>();
+        for (String name : Backends.names()) {
+            try (Backend backend = open(name);
+                    Scope root = Scope.open("alike");
+                    Training training = new Training(settings(), DATA, backend)) {
+                double[] loss = new double[10];
+                for (int i = 0; i < 10; i++)
+                    loss[i] = training.step(training.settings().learningRate(1000))
+                            .loss();
+                losses.add(loss);
+            } catch (IllegalStateException unavailable) {
+                assertTrue(unavailable.getMessage().contains("cannot be opened"), unavailable.getMessage());
+            }
+        }
+        for (double[] loss : losses) assertArrayEquals(losses.get(losses.size() - 1), loss, 2e-4);
+    }
+
+    private static Backend open(String name) {
+        return Backends.open(name).backend();
+    }
+}
