@@ -1,0 +1,187 @@
+package autograd;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import autograd.ops.Add;
+import autograd.ops.Mul;
+import autograd.ops.Pointwise;
+import autograd.ops.Reshape;
+import autograd.ops.Scale;
+import autograd.ops.Sum;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.reference.ReferenceBackend;
+import tensor.memory.Scope;
+
+class TapeTest {
+    private final Backend backend = new ReferenceBackend();
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open("test");
+    }
+
+    @AfterEach
+    void everythingComesBack() {
+        scope.close();
+        assertEquals(0, backend.memory().live());
+        assertFalse(Tape.isRecording());
+    }
+
+    private Tensor f64(double... values) {
+        return Tensor.of(backend, DType.F64, Shape.of(values.length), values);
+    }
+
+    @Test
+    void gradientOfASharedWeightIsTheSum() {
+        Variable w = Variable.leaf(f64(3));
+        try (Tape tape = Tape.start()) {
+            Variable y = Add.add(Mul.mul(w, w), Scale.scale(w, 5)); // w² + 5w
+            assertArrayEquals(
+                    new double[] {2 * 3 + 5}, tape.backward(Sum.sum(y)).of(w).toDoubles());
+        }
+    }
+
+    @Test
+    void oneGradientHandedToTwoInputsIsNotSharedWhenOneGrows() {
+        Variable a = Variable.leaf(f64(1));
+        Variable b = Variable.leaf(f64(2));
+        try (Tape tape = Tape.start()) {
+            Variable sum = Add.add(a, b); // hands the same dy to both
+            Variable y = Add.add(sum, Scale.scale(a, 10)); // a receives a second contribution
+            Gradients g = tape.backward(Sum.sum(y));
+            assertArrayEquals(new double[] {11}, g.of(a).toDoubles());
+            assertArrayEquals(new double[] {1}, g.of(b).toDoubles());
+        }
+    }
+
+    @Test
+    void broadcastingIsUndoneForEveryOp() {
+        Variable scalar = Variable.leaf(Tensor.full(backend, DType.F64, Shape.SCALAR, 2));
+        Variable row = Variable.leaf(f64(1, 2, 3));
+        Variable matrix = Variable.leaf(Tensor.of(backend, DType.F64, Shape.of(2, 3), 1, 1, 1, 2, 2, 2));
+        try (Tape tape = Tape.start()) {
+            Gradients g = tape.backward(Sum.sum(Mul.mul(Mul.mul(matrix, row), scalar)));
+            assertEquals(Shape.SCALAR, g.of(scalar).shape());
+            assertArrayEquals(new double[] {18}, g.of(scalar).toDoubles());
+            assertArrayEquals(new double[] {6, 6, 6}, g.of(row).toDoubles());
+            assertArrayEquals(new double[] {2, 4, 6, 2, 4, 6}, g.of(matrix).toDoubles());
+        }
+    }
+
+    @Test
+    void memoryFallsDuringTheSweep() {
+        int n = 1000;
+        Variable x = Variable.leaf(Tensor.full(backend, DType.F64, Shape.of(n), 0.1));
+        List<Long> live = new ArrayList<>();
+        Op watcher = in -> new Op.Result(in[0].mul(1), Pullback.perInput(dy -> {
+            live.add(backend.memory().live());
+            return dy;
+        }));
+        try (Tape tape = Tape.start()) {
+            Variable y = x;
+            for (int i = 0; i < 10; i++) y = Tape.record(watcher, Pointwise.tanh(y));
+            long before = backend.memory().live();
+            assertTrue(before > 20L * n * 8);
+            tape.backward(Sum.sum(y));
+            for (int i = 1; i < live.size(); i++) assertTrue(live.get(i) < live.get(i - 1), live::toString);
+            assertTrue(backend.memory().live() < before / 5);
+        }
+    }
+
+    @Test
+    void theLossStaysReadableAndValuesOnTheWayAreGone() {
+        Variable x = Variable.leaf(f64(1, 2));
+        try (Tape tape = Tape.start()) {
+            Variable middle = Pointwise.square(x);
+            Variable loss = Sum.sum(middle);
+            tape.backward(loss);
+            assertEquals(5, loss.item());
+            IllegalStateException e = assertThrows(
+                    IllegalStateException.class, () -> middle.value().toDoubles());
+            assertTrue(e.getMessage().contains("was released"), e.getMessage());
+            assertArrayEquals(new double[] {1, 2}, x.value().toDoubles());
+        }
+    }
+
+    @Test
+    void aViewKeepsItsMemoryUntilBothAreDone() {
+        Variable x = Variable.leaf(f64(1, 2, 3, 4));
+        try (Tape tape = Tape.start()) {
+            Variable y = Reshape.reshape(Pointwise.exp(x), 2, 2);
+            double[] g = tape.backward(Sum.sum(Mul.mul(y, y))).of(x).toDoubles();
+            for (int i = 0; i < 4; i++) assertEquals(2 * Math.exp(2 * (i + 1)), g[i], 1e-9 * g[i]);
+        }
+    }
+
+    @Test
+    void withoutATapeNothingIsNoted() {
+        Variable x = Variable.leaf(f64(1));
+        Variable y = Pointwise.exp(x);
+        assertFalse(y.needsGradient());
+        try (Tape tape = Tape.start()) {
+            assertFalse(Pointwise.exp(Variable.constant(f64(1))).needsGradient());
+            Variable loss = Sum.sum(Mul.mul(y, x));
+            assertArrayEquals(new double[] {Math.E}, tape.backward(loss).of(x).toDoubles(), 1e-12);
+        }
+    }
+
+    @Test
+    void aTapeInATapeIsRefused() {
+        try (Tape tape = Tape.start()) {
+            assertThrows(IllegalStateException.class, Tape::start);
+        }
+    }
+
+    @Test
+    void theSweepStartsFromOneNumber() {
+        Variable x = Variable.leaf(f64(1, 2));
+        try (Tape tape = Tape.start()) {
+            Variable y = Pointwise.exp(x);
+            assertThrows(IllegalArgumentException.class, () -> tape.backward(y));
+        }
+    }
+
+    @Test
+    void whatDoesNotReachTheLossHasNoGradient() {
+        Variable x = Variable.leaf(f64(1));
+        Variable unused = Variable.leaf(f64(2));
+        try (Tape tape = Tape.start()) {
+            Pointwise.exp(unused);
+            Gradients g = tape.backward(Sum.sum(Pointwise.exp(x)));
+            assertNull(g.of(unused));
+            assertArrayEquals(new double[] {Math.E}, g.of(x).toDoubles(), 1e-12);
+        }
+    }
+
+    @Test
+    void anOpThatThrowsLeavesNothingBehind() {
+        Variable x = Variable.leaf(f64(1, 2));
+        Op broken = in -> {
+            in[0].mul(2);
+            throw new IllegalArgumentException("broken forward");
+        };
+        Op brokenBackward = in -> new Op.Result(in[0].mul(1), Pullback.perInput(dy -> {
+            dy.mul(2);
+            throw new IllegalArgumentException("broken backward");
+        }));
+        try (Tape tape = Tape.start()) {
+            assertThrows(IllegalArgumentException.class, () -> Tape.record(broken, x));
+            Variable y = Tape.record(brokenBackward, Pointwise.exp(x));
+            assertThrows(IllegalArgumentException.class, () -> tape.backward(Sum.sum(y)));
+        }
+    }
+}
