@@ -1,0 +1,149 @@
+package ddpm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The programs as a person meets them: what they leave behind, and what they say when something is wrong. */
+class ProgramTest {
+    private static final String TINY = "--dim 8 --dim-mults 1,2 --batch-size 4 --timesteps 6 --steps 4 --samples 4 -q";
+
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void files() throws IOException {
+        Files.writeString(folder.resolve("broken.json"), "{\"lr\": }");
+        Files.writeString(folder.resolve("unknown.json"), "{\"learning-rate\": 1}");
+        Files.writeString(folder.resolve("array.json"), "[1]");
+        Files.writeString(folder.resolve("notes.txt"), "no data");
+        Files.createDirectories(folder.resolve("empty"));
+        Files.createDirectories(folder.resolve("pictures"));
+        Files.write(folder.resolve("pictures/a.png"), new byte[] {1, 2, 3});
+        Files.createDirectories(folder.resolve("idx"));
+        Files.write(folder.resolve("idx/train-images-idx3-ubyte"), new byte[] {0, 0, 8, 3, 0, 0, 0, 9});
+        Files.write(folder.resolve("w.safetensors"), new byte[] {9, 0, 0});
+        Files.writeString(folder.resolve("config.json"), "{\"preset\": \"quick\"}");
+    }
+
+    private record Outcome(int code, String error) {}
+
+    private Outcome run(Program program, String line) {
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        String[] args = Stream.of(line.trim().split(" +"))
+                .filter(a -> !a.isEmpty())
+                .map(a -> a.replace("$", folder.toString()))
+                .toArray(String[]::new);
+        int code = Program.run(program, args, new PrintStream(err, true, StandardCharsets.UTF_8));
+        return new Outcome(code, err.toString(StandardCharsets.UTF_8));
+    }
+
+    private static final Map<String, java.util.function.Supplier<Program>> PROGRAMS =
+            Map.of("Train", Train::new, "Sample", Sample::new, "Visualize", Visualize::new, "Doctor", Doctor::new);
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Train | --batchsize 4 | 2 | --batch-size",
+                "Train | --batch-size 0 | 2 | batch-size needs a whole number in 1..1048576, not 0",
+                "Train | --batch-size many | 2 | not many",
+                "Train | --batch-size | 2 | --batch-size",
+                "Train | --lr -1 | 2 | lr needs a number in 0.0..10.0",
+                "Train | --schedule cosin | 2 | did you mean cosine?",
+                "Train | --loss l3 | 2 | loss needs one of l1, l2, huber, not l3",
+                "Train | --preset fast | 2 | preset needs one of",
+                "Train | --block transformer | 2 | block needs one of convnext, resnet",
+                "Train | --dim 7 | 2 | even dim",
+                "Train | --dim 30 | 2 | groups",
+                "Train | --dim-mults 1,2,0 | 2 | dim-mults needs whole numbers",
+                "Train | --dim-mults 1,2,4,8 | 2 | must be divisible by 8: use 24 or 32",
+                "Train | --timesteps 1 | 2 | timesteps needs",
+                "Train | --ema 1.5 | 2 | ema needs",
+                "Train | --steps 0 --epochs 0 --max-minutes 0 | 2 | one of steps, epochs and max-minutes must be above 0",
+                "Train | --backend gpu | 2 | Known: auto",
+                "Train | --threads -1 | 2 | threads",
+                "Train | --image-size 99999 | 2 | image-size needs",
+                "Train | --name ../up --out $ | 2 | name needs letters",
+                "Train | --resume $/empty | 4 | it has no config.json",
+                "Train | --resume $/nowhere | 4 | no config.json",
+                "Train | --resume --out $/empty | 4 | there is no run to resume",
+                "Train | --resume $ --init $ | 2 | leave out",
+                "Train | --config $/nothing.json | 4 | there is no such configuration file",
+                "Train | --config $/broken.json | 4 | not JSON",
+                "Train | --config $/array.json | 4 | a configuration is a JSON object",
+                "Train | --config $/unknown.json | 2 | unknown setting learning-rate",
+                "Train | --data $/nowhere | 3 | nowhere",
+                "Train | --data $/empty | 3 | empty",
+                "Train | --data $/notes.txt | 3 | notes.txt",
+                "Train | --data $/pictures | 3 | a.png",
+                "Train | --data $/idx | 3 | train-images-idx3-ubyte",
+                "Train | --init $/nothing.safetensors | 4 | no such run or file",
+                "Train | --init $/w.safetensors | 4 | too short to be a safetensors file",
+                "Train | surplus | 2 | surplus",
+                "Sample | '' | 2 | RUN|FILE",
+                "Sample | $/nowhere | 4 | there is no such run or file",
+                "Sample | $/empty | 4 | no finished checkpoint",
+                "Sample | $/w.safetensors | 4 | about.image",
+                "Sample | $ -n 0 | 2 | -n needs 1..10000 images",
+                "Sample | $ --weights best | 2 | --weights",
+                "Visualize | backward | 2 | backward",
+                "Visualize | forward --schedule steep | 2 | not steep",
+                "Visualize | forward --at 7 --timesteps 5 | 2 | --at needs timesteps in 0..4",
+                "Visualize | forward --image $/notes.txt | 3 | notes.txt",
+                "Visualize | denoise | 2 | denoise needs the run",
+                "Doctor | --wrong | 2 | --wrong",
+            })
+    void wrongInputGetsOneSentenceAndAnExitCode(String program, String line, int code, String words) {
+        Outcome outcome = run(PROGRAMS.get(program).get(), line);
+        assertEquals(code, outcome.code, outcome.error);
+        assertTrue(outcome.error.contains(words), outcome.error);
+        assertTrue(outcome.error.startsWith("error: "), outcome.error);
+        assertFalse(outcome.error.contains("\tat "), "no stack trace without -v: " + outcome.error);
+        assertTrue(outcome.error.lines().count() <= 4, outcome.error);
+    }
+
+    @Test
+    void aRunLeavesEverythingItPromisesAndGoesOn() throws IOException {
+        String runs = " --out $/runs";
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --name first" + runs));
+        Path run = folder.resolve("runs/first");
+        for (String file :
+                List.of("config.json", "metrics.csv", "final.png", "forward.png", "denoise.gif", "report.html"))
+            assertTrue(Files.size(run.resolve(file)) > 100, file);
+        try (Stream<Path> files = Files.list(run)) {
+            assertTrue(files.anyMatch(f -> f.getFileName().toString().startsWith("events.out.tfevents.")));
+        }
+        Outcome again = run(new Train(), TINY + " --name first" + runs);
+        assertEquals(4, again.code);
+        assertTrue(again.error.contains("there is a run of this name already"), again.error);
+        Outcome changed = run(new Train(), "--resume $/runs/first --dim 12 -q");
+        assertEquals(2, changed.code);
+        assertTrue(changed.error.contains("--dim cannot change"), changed.error);
+        assertEquals(new Outcome(0, ""), run(new Train(), "--resume $/runs/first --steps 7 -q"));
+        List<String> steps = new ArrayList<>();
+        for (String row : Files.readAllLines(run.resolve("metrics.csv"))) steps.add(row.split(",")[0]);
+        assertEquals(List.of("step", "1", "2", "3", "4", "5", "6", "7"), steps);
+        assertEquals(new Outcome(0, ""), run(new Sample(), "$/runs/first -n 3 --out $/s.png --gif $/s.gif -q"));
+        assertTrue(Files.size(folder.resolve("s.png")) > 100 && Files.size(folder.resolve("s.gif")) > 100);
+        assertEquals(
+                new Outcome(0, ""),
+                run(new Train(), TINY + " --config $/runs/first/config.json --init $/runs/first --name second" + runs));
+    }
+}
