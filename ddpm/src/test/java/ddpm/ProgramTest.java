@@ -77,7 +77,7 @@ class ProgramTest {
                 "Train | --timesteps 1 | 2 | timesteps needs",
                 "Train | --ema 1.5 | 2 | ema needs",
                 "Train | --steps 0 --epochs 0 --max-minutes 0 | 2 | one of steps, epochs and max-minutes must be above 0",
-                "Train | --backend gpu | 2 | Known: auto",
+                "Train | --backend gpu | 2 | known are auto",
                 "Train | --threads -1 | 2 | threads",
                 "Train | --image-size 99999 | 2 | image-size needs",
                 "Train | --name ../up --out $ | 2 | name needs letters",

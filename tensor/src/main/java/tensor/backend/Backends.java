@@ -47,7 +47,7 @@ public final class Backends {
      * @param name {@code auto} or one of {@link #names}
      * @param threads how many threads may compute; 0 for all cores that are free. The reference computes on the common
      *     fork-join pool, whatever this says
-     * @throws IllegalArgumentException for an unknown name, with the nearest known one
+     * @throws IllegalArgumentException for an unknown name, with the known ones
      * @throws IllegalStateException when the named backend cannot be opened here, with the reason
      */
     public static Choice open(String name, int threads) {
@@ -77,29 +77,8 @@ public final class Backends {
     }
 
     private static Candidate named(List<Candidate> candidates, String name) {
-        Candidate nearest = candidates.get(0);
-        for (Candidate candidate : candidates) {
-            if (candidate.name.equals(name)) return candidate;
-            if (distance(name, candidate.name) < distance(name, nearest.name)) nearest = candidate;
-        }
-        throw new IllegalArgumentException("no backend is called \"" + name + "\"; did you mean \"" + nearest.name
-                + "\"? Known: auto, "
+        for (Candidate candidate : candidates) if (candidate.name.equals(name)) return candidate;
+        throw new IllegalArgumentException("no backend is called \"" + name + "\"; known are auto, "
                 + String.join(", ", candidates.stream().map(Candidate::name).toList()));
-    }
-
-    /** Levenshtein distance: the fewest insertions, deletions and substitutions that turn one word into the other. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) row[j] = j;
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(substituted, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[b.length()];
     }
 }
