@@ -76,9 +76,7 @@ class BackendsTest {
     void anUnknownNameIsAnsweredWithTheKnownOnes() {
         String message = assertThrows(IllegalArgumentException.class, () -> Backends.open("referense"))
                 .getMessage();
-        assertTrue(
-                message.startsWith("no backend is called \"referense\"; known are auto, "),
-                message);
+        assertTrue(message.startsWith("no backend is called \"referense\"; known are auto, "), message);
         assertThrows(IllegalArgumentException.class, () -> Backends.open("auto", -1));
     }
 }
