@@ -1,6 +1,7 @@
 package ddpm;
 
 import ddpm.diffusion.GaussianDiffusion;
+import ddpm.diffusion.SamplerChoice;
 import ddpm.report.AnimatedGif;
 import ddpm.report.HalfBlocks;
 import ddpm.report.ImageGrid;
@@ -10,12 +11,14 @@ import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
 import ddpm.train.RunFolder;
 import ddpm.train.Sampling;
+import ddpm.train.Setting;
 import ddpm.train.Settings;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nn.Init;
@@ -71,6 +74,24 @@ public final class Sample extends Program {
     @Option(names = "--gif", paramLabel = "FILE", description = "a film of the denoising")
     private Path gif;
 
+    @Option(
+            names = "--sampler",
+            paramLabel = "NAME",
+            description = "ddpm, ddim, dpm++ or heun (default: the run's setting, ddpm unless changed)")
+    private String sampler;
+
+    @Option(
+            names = "--sampling-steps",
+            paramLabel = "N",
+            description = "timesteps that it visits; 0: all. heun looks twice in each (default: the run's setting)")
+    private String samplingSteps;
+
+    @Option(
+            names = "--eta",
+            paramLabel = "E",
+            description = "noise that ddim adds back, 0: none, 1: as much as ddpm (default: the run's setting)")
+    private String eta;
+
     public static void main(String[] args) {
         Program.main(new Sample(), args);
     }
@@ -79,7 +100,12 @@ public final class Sample extends Program {
     public Integer call() throws IOException {
         if (count < 1 || count > 10_000) throw new Failure(Failure.USAGE, "-n needs 1..10000 images, not " + count);
         Checkpoint.Model found = Checkpoint.find(model, weights == Weights.ema);
-        Settings settings = Settings.of(RunFolder.settingsOf(found.config()), Map.of());
+        Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options());
+        if (eta != null && settings.sampler().kind() != SamplerChoice.Kind.DDIM)
+            throw new Failure(
+                    Failure.USAGE,
+                    "--eta belongs to --sampler ddim, not to "
+                            + settings.sampler().kind().word());
         int[] image = RunFolder.imageOf(model, found.config());
         UNetConfig network = settings.network(image[0], image[1], image[2]);
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
@@ -93,19 +119,21 @@ public final class Sample extends Program {
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             List<Picture> film = new ArrayList<>();
             ProgressLine progress = ProgressLine.onStandardOutput();
-            int every = Math.max(1, settings.timesteps() / 40);
+            Sampling sampling = new Sampling(settings, diffusion, backend, network);
+            int steps = sampling.steps();
+            int every = Math.max(1, steps / 40);
+            say("sampler   " + settings.sampler().kind().word() + ", " + steps + " of " + settings.timesteps()
+                    + " timesteps");
             long begin = System.nanoTime();
-            float[] pixels = new Sampling(settings, diffusion, backend, network)
-                    .draw(
-                            unet,
-                            count,
-                            seed,
-                            (t, x) -> {
-                                int done = settings.timesteps() - t;
-                                if (!quiet && done > 0) progress.update(done, settings.timesteps(), done, "sampling");
-                                if (gif != null && t % every == 0) film.add(grid(x, network));
-                            },
-                            interrupts);
+            float[] pixels = sampling.draw(
+                    unet,
+                    count,
+                    seed,
+                    (done, x) -> {
+                        if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
+                        if (gif != null && (done % every == 0 || done == steps)) film.add(grid(x, network));
+                    },
+                    interrupts);
             progress.clear();
             Picture grid = grid(pixels, network);
             grid.writePng(out);
@@ -121,6 +149,15 @@ public final class Sample extends Program {
                 System.out.print(HalfBlocks.of(grid, 76));
         }
         return 0;
+    }
+
+    /** What the command line says about sampling, as settings over those of the run. */
+    private Map<String, String> options() {
+        Map<String, String> options = new HashMap<>();
+        if (sampler != null) options.put(Setting.SAMPLER.key(), sampler);
+        if (samplingSteps != null) options.put(Setting.SAMPLING_STEPS.key(), samplingSteps);
+        if (eta != null) options.put(Setting.ETA.key(), eta);
+        return options;
     }
 
     private static Picture grid(float[] pixels, UNetConfig network) {

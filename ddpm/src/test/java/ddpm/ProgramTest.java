@@ -103,6 +103,10 @@ class ProgramTest {
                 "Sample | $/w.safetensors | 4 | about.image",
                 "Sample | $ -n 0 | 2 | -n needs 1..10000 images",
                 "Sample | $ --weights best | 2 | --weights",
+                "Train | --sampler euler | 2 | sampler needs one of ddpm, ddim, dpm++, heun, not euler",
+                "Train | --timesteps 10 --sampling-steps 11 | 2 | sampling-steps needs at most the 10 timesteps",
+                "Train | --eta 2 | 2 | eta needs a number in 0.0..1.0",
+                "Train | --target noise | 2 | target needs one of epsilon, x0, v, not noise",
                 "Visualize | backward | 2 | backward",
                 "Visualize | forward --schedule steep | 2 | not steep",
                 "Visualize | forward --at 7 --timesteps 5 | 2 | --at needs timesteps in 0..4",
@@ -142,6 +146,15 @@ class ProgramTest {
         assertEquals(List.of("step", "1", "2", "3", "4", "5", "6", "7"), steps);
         assertEquals(new Outcome(0, ""), run(new Sample(), "$/runs/first -n 3 --out $/s.png --gif $/s.gif -q"));
         assertTrue(Files.size(folder.resolve("s.png")) > 100 && Files.size(folder.resolve("s.gif")) > 100);
+        for (String sampler : List.of("ddim --eta 0.5", "dpm++", "heun", "ddpm"))
+            assertEquals(
+                    new Outcome(0, ""),
+                    run(
+                            new Sample(),
+                            "$/runs/first -n 2 --out $/s.png --gif $/s.gif -q --sampling-steps 3 --sampler "
+                                    + sampler));
+        Outcome eta = run(new Sample(), "$/runs/first --sampler heun --eta 1 -q");
+        assertTrue(eta.code == 2 && eta.error.contains("--eta belongs to --sampler ddim"), eta.error);
         assertEquals(
                 new Outcome(0, ""),
                 run(new Train(), TINY + " --config $/runs/first/config.json --init $/runs/first --name second" + runs));

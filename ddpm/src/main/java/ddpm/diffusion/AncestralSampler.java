@@ -1,66 +1,57 @@
 package ddpm.diffusion;
 
-import autograd.Variable;
-import tensor.Rng;
-import tensor.Shape;
 import tensor.Tensor;
-import tensor.memory.Scope;
+import tensor.backend.UnaryOp;
 
 /**
- * Algorithm 2 of Ho et al. 2020: for t = T−1 … 0
+ * Algorithm 2 of Ho et al. 2020, over all timesteps or some of them:
  *
- * <pre>x_{t−1} = μ̃_t(x_t, x̂₀) + σ_t z      z ~ N(0, I), z = 0 at t = 0</pre>
+ * <pre>x_s = μ̃(x_t, x̂₀) + σ z      z ~ N(0, I), z = 0 in the last step</pre>
  *
- * with x̂₀ from Eq. 15. Without clipping the mean is the paper's Eq. 11. The choice of σ_t² is {@link Variance}.
+ * with x̂₀ from Eq. 15 and μ̃ of the {@link Transition}. Over all timesteps, and without clipping, the mean is the paper's
+ * Eq. 11. The choice of σ² is {@link Variance}; a model that has learned it is asked instead:
+ * σ² = exp(f ln β + (1 − f) ln β̃), f its {@link Estimate#fraction} (Nichol and Dhariwal 2021, Eq. 15).
  */
 public final class AncestralSampler implements Sampler {
-    /** σ_t², §3.2 of the paper. */
+    /** σ², §3.2 of the paper. */
     public enum Variance {
-        /** β̃_t, the posterior variance: right when x₀ is a single point. What the notebook uses. */
+        /** β̃, the posterior variance: right when x₀ is a single point. What the notebook uses. */
         FIXED_SMALL,
-        /** β_t: right when x₀ ~ N(0, I). What Ho et al. sample CIFAR-10 with. */
+        /** β: right when x₀ ~ N(0, I). What Ho et al. sample CIFAR-10 with; ruinous when timesteps are left out. */
         FIXED_LARGE
     }
 
-    private final GaussianDiffusion diffusion;
+    private final NoiseSchedule schedule;
+    private final Timesteps steps;
     private final Variance variance;
-    private final boolean clip;
-    private final Rng rng;
+    private final Noise source;
 
-    /**
-     * A sampler.
-     *
-     * @param clip whether x̂₀ is limited to [−1, 1] in every step
-     * @param rng where z comes from
-     */
-    public AncestralSampler(GaussianDiffusion diffusion, Variance variance, boolean clip, Rng rng) {
-        this.diffusion = diffusion;
+    /** A sampler; z comes from {@code source}. */
+    public AncestralSampler(NoiseSchedule schedule, Timesteps steps, Variance variance, Noise source) {
+        this.schedule = schedule;
+        this.steps = steps;
         this.variance = variance;
-        this.clip = clip;
-        this.rng = rng;
+        this.source = source;
     }
 
     @Override
-    public Tensor sample(Denoiser denoiser, Tensor noise, Observer observer) {
-        Tensor x = noise.emptyLike().set_(noise);
-        for (int t = diffusion.schedule().timesteps() - 1; t >= 0; t--) {
-            try (Scope scope = Scope.open("step " + t)) {
-                Tensor time = x.empty(Shape.of(x.shape().get(0)));
-                x.backend().fill(time, t);
-                Tensor eps = denoiser.predictNoise(Variable.constant(x), Variable.constant(time))
-                        .value();
-                Tensor start = diffusion.estimate(x, t, eps, clip).start();
-                Tensor mean = diffusion.posteriorMean(start, x, t);
-                x.set_(t == 0 ? mean : mean.add(rng.normalLike(x).mul(sigma(t))));
-                observer.step(t, x, start);
-            }
-        }
-        return x;
+    public Tensor sample(Estimator model, Tensor noise, Observer observer) {
+        return Walk.along(steps, model, noise, observer, (x, t, next, e) -> {
+            Transition step = schedule.transition(t, next);
+            Tensor mean = e.start().mul(step.meanStart()).add(x.mul(step.meanNoisy()));
+            if (next == Timesteps.IMAGE) return mean;
+            return mean.add(source.like(x).mul(sigma(step, e, x)));
+        });
     }
 
-    /** σ_t. */
-    private double sigma(int t) {
-        NoiseSchedule schedule = diffusion.schedule();
-        return Math.sqrt(variance == Variance.FIXED_SMALL ? schedule.posteriorVariance(t) : schedule.beta(t));
+    /** σ, a number or, learned, one for each value. */
+    private Tensor sigma(Transition step, Estimate e, Tensor x) {
+        double small = step.posteriorVariance();
+        double large = step.beta();
+        if (e.fraction() == null) return x.scalar(Math.sqrt(variance == Variance.FIXED_SMALL ? small : large));
+        return e.fraction()
+                .mul(0.5 * Math.log(large / small))
+                .add(0.5 * Math.log(small))
+                .map(UnaryOp.EXP);
     }
 }

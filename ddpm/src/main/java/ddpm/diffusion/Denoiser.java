@@ -2,15 +2,20 @@ package ddpm.diffusion;
 
 import autograd.Variable;
 
-/** ε_θ: predicts the noise in x_t. A trained {@link ddpm.unet.UNet} is one; in tests, so is a formula. */
+/**
+ * The network's part: it looks at x_t and says what a {@link Target} asks of it, the noise unless told otherwise. A
+ * trained {@link ddpm.unet.UNet} is one; in tests, so is a formula. What else a network may be told (a label, a small
+ * image) is bound beforehand; the process itself knows x_t and t only.
+ */
 @FunctionalInterface
 public interface Denoiser {
     /**
-     * ε_θ(x_t, t).
+     * The prediction at (x_t, t).
      *
      * @param x noisy images [N,H,W,C]
      * @param t timestep of each image [N], whole numbers in 0 … T−1
-     * @return the predicted noise [N,H,W,C]
+     * @return what was learned to be predicted [N,H,W,C]; with learned variances [N,H,W,2C], the second half of which
+     *     says where each lies (see {@link Estimate})
      */
-    Variable predictNoise(Variable x, Variable t);
+    Variable predict(Variable x, Variable t);
 }

@@ -6,6 +6,7 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.Region;
 
 /**
  * The two processes of denoising diffusion (Ho et al. 2020): q adds noise in closed form, p removes it step by step with
@@ -48,35 +49,44 @@ public final class GaussianDiffusion {
         return signal.mul(x0).add(noise.mul(eps));
     }
 
-    /** x̂₀ from a noise prediction (Eq. 15), all images at timestep t. */
-    public Tensor predictStart(Tensor xt, int t, Tensor eps) {
-        return xt.sub(eps.mul(schedule.sqrtOneMinusAlphaBar(t))).mul(1 / schedule.sqrtAlphaBar(t));
-    }
-
     /** The noise that Eq. 4 implies between x_t and x₀: (x_t − √ᾱ_t x₀) / √(1−ᾱ_t). */
     public Tensor impliedNoise(Tensor xt, int t, Tensor x0) {
         return xt.sub(x0.mul(schedule.sqrtAlphaBar(t))).mul(1 / schedule.sqrtOneMinusAlphaBar(t));
     }
 
     /**
-     * What a noise prediction says about x_t, as a consistent pair: x̂₀, optionally clipped to [−1, 1], and the noise
+     * What a network's output says about x_t, as a consistent pair: x̂₀, optionally clipped to [−1, 1], and the noise
      * that goes with it. Clipping matters for quality and is in the authors' code, not in their text; the noise must
-     * then follow, or samplers that use both contradict themselves.
+     * then follow, or samplers that use both contradict themselves. An output with twice the channels of x_t holds the
+     * prediction and, behind it, the variances as values in [−1, 1]: fraction = (v + 1) / 2.
      */
-    public Estimate estimate(Tensor xt, int t, Tensor eps, boolean clip) {
-        Tensor start = predictStart(xt, t, eps);
-        if (!clip) return new Estimate(start, eps);
-        Tensor clipped = start.clamp(-1, 1);
-        return new Estimate(clipped, impliedNoise(xt, t, clipped));
+    public Estimate estimate(Target target, Tensor xt, int t, Tensor output, boolean clip) {
+        int channels = xt.shape().get(3);
+        boolean learned = output.shape().get(3) == 2 * channels;
+        Tensor prediction = learned ? channels(output, 0, channels) : output;
+        Tensor fraction = learned ? channels(output, channels, channels).add(1).mul(0.5) : null;
+        Tensor start = target.start(xt, schedule.sqrtAlphaBar(t), schedule.sqrtOneMinusAlphaBar(t), prediction);
+        if (!clip && target == Target.EPSILON) return new Estimate(start, prediction, fraction);
+        if (clip) start = start.clamp(-1, 1);
+        return new Estimate(start, impliedNoise(xt, t, start), fraction);
     }
 
-    /**
-     * A consistent reading of x_t.
-     *
-     * @param start x̂₀
-     * @param noise ε with x_t = √ᾱ_t x̂₀ + √(1−ᾱ_t) ε
-     */
-    public record Estimate(Tensor start, Tensor noise) {}
+    private static Tensor channels(Tensor x, int from, int count) {
+        Tensor y = x.empty(x.shape().with(3, count));
+        x.backend().copy(Region.of(x).slice(3, from, count), Region.of(y));
+        return y;
+    }
+
+    /** A network, which predicts {@code target}, as a model for samplers; {@code clip} as in {@link #estimate}. */
+    public Estimator estimator(Denoiser network, Target target, boolean clip) {
+        return (x, t) -> {
+            Tensor time = x.empty(Shape.of(x.shape().get(0)));
+            x.backend().fill(time, t);
+            Tensor output = network.predict(Variable.constant(x), Variable.constant(time))
+                    .value();
+            return estimate(target, x, t, output, clip);
+        };
+    }
 
     /** μ̃_t(x_t, x₀), the mean of the posterior (Eq. 7). */
     public Tensor posteriorMean(Tensor x0, Tensor xt, int t) {
@@ -87,9 +97,14 @@ public final class GaussianDiffusion {
      * The training loss of each image (Algorithm 1, lines 2–5), the mean over its elements; their mean over the batch
      * is what is minimised. x0, eps [N,H,W,C], t [N] → [N].
      */
-    public Variable losses(Denoiser denoiser, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
+    public Variable losses(Denoiser network, Target target, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
         Variable xt = Variable.constant(qSample(x0, t, eps));
-        return kind.perImage(Variable.constant(eps), denoiser.predictNoise(xt, Variable.constant(t)));
+        return kind.perImage(Variable.constant(truth(target, x0, t, eps)), network.predict(xt, Variable.constant(t)));
+    }
+
+    /** What a network should predict at x_t: x0, eps [N,H,W,C], t [N] → [N,H,W,C]. */
+    public Tensor truth(Target target, Tensor x0, Tensor t, Tensor eps) {
+        return target.truth(x0, eps, coefficient(sqrtAlphaBar, t), coefficient(sqrtOneMinusAlphaBar, t));
     }
 
     private static Tensor coefficient(Tensor table, Tensor t) {

@@ -142,6 +142,21 @@ public final class NoiseSchedule {
         return alphaBar[t] / (1 - alphaBar[t]);
     }
 
+    /** σ_t = √((1 − ᾱ_t) / ᾱ_t), the noise level beside an unscaled image; 0 at t = −1. */
+    public double sigma(int t) {
+        return Math.sqrt((1 - alphaBar(t)) / alphaBar(t));
+    }
+
+    /** λ_t = ln √(ᾱ_t / (1 − ᾱ_t)), half the logarithm of the signal-to-noise ratio; ∞ at t = −1. */
+    public double logSignalToNoise(int t) {
+        return 0.5 * Math.log(alphaBar(t) / (1 - alphaBar(t)));
+    }
+
+    /** The reverse step from t to {@code next}, which may be −1. */
+    public Transition transition(int t, int next) {
+        return new Transition(alphaBar(t), alphaBar(next));
+    }
+
     /** Whether so much signal is left at the end that pure noise is a wrong start: ᾱ_T above 0.01. */
     public boolean keepsSignal() {
         return alphaBar[alphaBar.length - 1] > SIGNAL_LIMIT;

@@ -2,7 +2,8 @@ package ddpm.diffusion;
 
 import tensor.Tensor;
 
-/** Turns noise into images with a trained ε_θ. */
+/** Turns noise into images with a trained model. */
+@FunctionalInterface
 public interface Sampler {
     /** Sees every intermediate state; the tensors are gone afterwards, so copy what is to be kept. */
     @FunctionalInterface
@@ -13,9 +14,9 @@ public interface Sampler {
         /**
          * After a step.
          *
-         * @param t the timestep whose noise has just been removed; the first is T−1, the last 0
-         * @param x x_{t−1} [N,H,W,C]; after t = 0 the result
-         * @param start x̂₀ as estimated in this step
+         * @param t the timestep just left behind; the first is T−1, the last is where the image was reached from
+         * @param x the state at the next timestep [N,H,W,C]; at last the result
+         * @param start x̂₀ as estimated at t
          */
         void step(int t, Tensor x, Tensor start);
     }
@@ -26,5 +27,5 @@ public interface Sampler {
      * @param noise x_T [N,H,W,C], standard normal
      * @return x₀ [N,H,W,C], in the scope in which this was called
      */
-    Tensor sample(Denoiser denoiser, Tensor noise, Observer observer);
+    Tensor sample(Estimator model, Tensor noise, Observer observer);
 }

@@ -9,7 +9,10 @@
  *
  * <p>In reading order: {@link ddpm.diffusion.NoiseSchedule}, the β and everything that follows from them;
  * {@link ddpm.diffusion.GaussianDiffusion}, the two processes; {@link ddpm.diffusion.LossKind};
- * {@link ddpm.diffusion.Sampler} and {@link ddpm.diffusion.AncestralSampler}.
+ * {@link ddpm.diffusion.Target}, what a network may predict, and {@link ddpm.diffusion.Estimate}, what that says about x_t;
+ * {@link ddpm.diffusion.Sampler} and {@link ddpm.diffusion.AncestralSampler}; then fewer steps:
+ * {@link ddpm.diffusion.Timesteps}, {@link ddpm.diffusion.DdimSampler}, {@link ddpm.diffusion.DpmSolver},
+ * {@link ddpm.diffusion.HeunSampler}; {@link ddpm.diffusion.ImageNoise}, noise that belongs to an image.
  *
  * <p>Invariants: timesteps are 0 … T−1 (the paper's 1 … T); images lie in [−1, 1]; tables are computed in double; an
  * estimate of x₀ and the noise that goes with it are always a consistent pair, also after clipping.

@@ -125,7 +125,11 @@ public enum Preset {
         s.put(DROPOUT, 0.0);
         s.put(BLOCKS_PER_LEVEL, 1L);
         s.put(ATTENTION_LEVELS, List.of());
+        s.put(TARGET, "epsilon");
         s.put(LOSS, "huber");
+        s.put(SAMPLER, "ddpm");
+        s.put(SAMPLING_STEPS, 0L);
+        s.put(ETA, 0.0);
         s.put(VARIANCE, "fixed-small");
         s.put(CLIP_X0, false);
         s.put(SEED, 42L);

@@ -182,11 +182,11 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         double begin = seconds();
         int[] steps = {0};
         try {
-            draw((t, pixels) -> {
+            draw((done, pixels) -> {
                 if (++steps[0] > 4) throw new Enough();
             });
         } catch (Enough e) {
-            return (seconds() - begin) / steps[0] * training.settings().timesteps();
+            return (seconds() - begin) / steps[0] * sampling.steps();
         }
         return seconds() - begin;
     }
@@ -226,12 +226,13 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     /** Final grid, film, report; after the last step. */
     public void finish() throws IOException {
         List<Picture> film = new ArrayList<>();
-        int every = Math.max(1, training.settings().timesteps() / FRAMES);
-        float[] last = draw((t, pixels) -> {
-            if (t % every == 0) film.add(grid(pixels));
+        int every = Math.max(1, sampling.steps() / FRAMES);
+        float[] last = draw((done, pixels) -> {
+            if (done % every == 0) film.add(grid(pixels));
         });
         Picture grid = grid(last);
-        film.set(film.size() - 1, grid);
+        if (sampling.steps() % every == 0) film.remove(film.size() - 1);
+        film.add(grid);
         Path path = folder.path();
         grid.writePng(path.resolve("final.png"));
         grid.writePng(path.resolve("samples").resolve(String.format(Locale.ROOT, "step-%08d.png", training.step())));

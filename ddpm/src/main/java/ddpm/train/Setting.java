@@ -3,6 +3,8 @@ package ddpm.train;
 import ddpm.diffusion.AncestralSampler;
 import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.SamplerChoice;
+import ddpm.diffusion.Target;
 import ddpm.unet.UNetConfig;
 import java.util.Arrays;
 import java.util.List;
@@ -46,8 +48,15 @@ public enum Setting {
     ATTENTION_LEVELS("attention-levels", new Kind.Wholes(0), "levels with attention, 0 the largest (topology ddpm)"),
     TIMESTEPS("timesteps", new Kind.Whole(2, 1 << 24), "T, the number of noise levels"),
     SCHEDULE("schedule", Kind.Choice.of(NoiseSchedule.Kind.class), "how the noise grows with t"),
-    LOSS("loss", Kind.Choice.of(LossKind.class), "distance between true and predicted noise"),
-    VARIANCE("variance", Kind.Choice.of(AncestralSampler.Variance.class), "noise added back in each sampling step"),
+    TARGET("target", Kind.Choice.of(Target.class), "what the network predicts: noise, image or velocity"),
+    LOSS("loss", Kind.Choice.of(LossKind.class), "distance between truth and prediction"),
+    SAMPLER("sampler", new Kind.Choice(SamplerChoice.Kind.words()), "method that draws images"),
+    SAMPLING_STEPS("sampling-steps", new Kind.Whole(0, 1 << 24), "timesteps that it visits; 0: all"),
+    ETA("eta", new Kind.Number(0, 1), "noise added back by sampler ddim; 0: none, 1: as much as ddpm"),
+    VARIANCE(
+            "variance",
+            Kind.Choice.of(AncestralSampler.Variance.class),
+            "noise added back in each step of sampler ddpm"),
     CLIP_X0("clip-x0", new Kind.Flag(), "limit the estimated image to [-1, 1] in each sampling step"),
     SEED("seed", new Kind.Whole(Long.MIN_VALUE, Long.MAX_VALUE), "start of every random stream"),
     SAMPLES("samples", new Kind.Whole(1, 1024), "images in the sample grids"),

@@ -3,6 +3,8 @@ package ddpm.train;
 import ddpm.diffusion.AncestralSampler;
 import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.SamplerChoice;
+import ddpm.diffusion.Target;
 import ddpm.unet.UNetConfig;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -20,6 +22,9 @@ public final class Settings {
         this.values = Collections.unmodifiableMap(values);
         if (steps() == 0 && epochs() == 0 && maxMinutes() == 0)
             throw new IllegalArgumentException("one of steps, epochs and max-minutes must be above 0");
+        if (sampler().count() > timesteps())
+            throw new IllegalArgumentException("sampling-steps needs at most the " + timesteps()
+                    + " timesteps of the model, not " + sampler().count());
     }
 
     /**
@@ -101,8 +106,17 @@ public final class Settings {
         return choice(Setting.LOSS, LossKind.class);
     }
 
-    public AncestralSampler.Variance variance() {
-        return choice(Setting.VARIANCE, AncestralSampler.Variance.class);
+    public Target target() {
+        return choice(Setting.TARGET, Target.class);
+    }
+
+    /** How images are drawn. */
+    public SamplerChoice sampler() {
+        return new SamplerChoice(
+                SamplerChoice.Kind.of((String) values.get(Setting.SAMPLER)),
+                whole(Setting.SAMPLING_STEPS),
+                number(Setting.ETA),
+                choice(Setting.VARIANCE, AncestralSampler.Variance.class));
     }
 
     public boolean clipStart() {

@@ -104,7 +104,7 @@ public final class Training implements AutoCloseable {
             backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
             Tensor t = rng.draw(Distribution.integers(settings.timesteps()), backend, DTYPE, Shape.of(n));
             Tensor eps = rng.normalLike(x0);
-            Variable losses = diffusion.losses(unet, settings.loss(), x0, t, eps); // [N]
+            Variable losses = diffusion.losses(unet, settings.target(), settings.loss(), x0, t, eps); // [N]
             tally.add(t.toFloats(), losses.value().toFloats());
             return Updates.of(parameters, tape.backward(scale(mean(losses), 1.0 / settings.accumulate())));
         }

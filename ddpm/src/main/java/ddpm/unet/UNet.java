@@ -38,7 +38,7 @@ public abstract class UNet extends Layer implements Denoiser {
     }
 
     @Override
-    public final Variable predictNoise(Variable x, Variable t) {
+    public final Variable predict(Variable x, Variable t) {
         Shape shape = x.shape().expect(-1, config.height(), config.width(), config.channels());
         t.shape().expect(shape.get(0));
         return local("unet", () -> forward(x, t));

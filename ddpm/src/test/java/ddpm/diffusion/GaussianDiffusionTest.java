@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.Variable;
 import ddpm.diffusion.NoiseSchedule.Kind;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,14 +70,18 @@ class GaussianDiffusionTest {
     }
 
     @Test
-    void theTrueNoiseGivesBackTheImage() {
+    void everyTargetGivesBackImageAndNoise() {
         GaussianDiffusion d = linear(300);
         Tensor x0 = normal(1, 2, 3, 3, 1);
         Tensor eps = normal(2, 2, 3, 3, 1);
         for (int t : new int[] {0, 150, 299}) {
             Tensor xt = d.qSample(x0, Tensor.of(backend, DType.F64, Shape.of(2), t, t), eps);
-            assertArrayEquals(x0.toDoubles(), d.predictStart(xt, t, eps).toDoubles(), 1e-10);
-            assertArrayEquals(eps.toDoubles(), d.impliedNoise(xt, t, x0).toDoubles(), 1e-10);
+            Tensor time = Tensor.of(backend, DType.F64, Shape.of(2), t, t);
+            for (Target target : Target.values()) {
+                Estimate e = d.estimate(target, xt, t, d.truth(target, x0, time, eps), false);
+                assertArrayEquals(x0.toDoubles(), e.start().toDoubles(), 1e-10, target.name());
+                assertArrayEquals(eps.toDoubles(), e.noise().toDoubles(), 1e-10, target.name());
+            }
         }
     }
 
@@ -88,7 +90,7 @@ class GaussianDiffusionTest {
         GaussianDiffusion d = linear(200);
         Tensor xt = normal(3, 2, 4, 4, 1).mul(3);
         Tensor eps = normal(4, 2, 4, 4, 1);
-        GaussianDiffusion.Estimate e = d.estimate(xt, 120, eps, true);
+        Estimate e = d.estimate(Target.EPSILON, xt, 120, eps, true);
         double alphaBar = d.schedule().alphaBar(120);
         double[] start = e.start().toDoubles();
         double[] noise = e.noise().toDoubles();
@@ -112,7 +114,7 @@ class GaussianDiffusionTest {
             double factor = beta / Math.sqrt(1 - d.schedule().alphaBar(t));
             double[] expected =
                     xt.sub(eps.mul(factor)).mul(1 / Math.sqrt(1 - beta)).toDoubles();
-            Tensor start = d.estimate(xt, t, eps, false).start();
+            Tensor start = d.estimate(Target.EPSILON, xt, t, eps, false).start();
             assertArrayEquals(expected, d.posteriorMean(start, xt, t).toDoubles(), 1e-10);
         }
     }
@@ -126,8 +128,10 @@ class GaussianDiffusionTest {
     void samplerReturnsTheVarianceOfGaussianData(AncestralSampler.Variance variance, double s, double expected) {
         GaussianDiffusion d = linear(1000);
         Tensor noise = normal(7, 1, 50, 50, 4); // 10,000 values
-        AncestralSampler sampler = new AncestralSampler(d, variance, false, new Rng(8));
-        double[] x = sampler.sample(gaussian(d.schedule(), s), noise, Sampler.Observer.NONE)
+        AncestralSampler sampler =
+                new AncestralSampler(d.schedule(), Timesteps.all(1000), variance, new Rng(8)::normalLike);
+        double[] x = sampler.sample(
+                        d.estimator(gaussian(d.schedule(), s), Target.EPSILON, false), noise, Sampler.Observer.NONE)
                 .toDoubles();
         double sum = 0;
         for (double v : x) sum += v * v;
@@ -135,29 +139,14 @@ class GaussianDiffusionTest {
     }
 
     @Test
-    void observerSeesEveryStepAndTheLastStateIsTheResult() {
-        GaussianDiffusion d = linear(20);
-        List<Integer> steps = new ArrayList<>();
-        double[][] last = new double[1][];
-        AncestralSampler sampler = new AncestralSampler(d, AncestralSampler.Variance.FIXED_SMALL, true, new Rng(9));
-        Tensor x = sampler.sample(gaussian(d.schedule(), 1), normal(10, 2, 2, 2, 1), (t, state, start) -> {
-            steps.add(t);
-            last[0] = state.toDoubles();
-        });
-        assertEquals(20, steps.size());
-        assertEquals(19, steps.get(0));
-        assertEquals(0, steps.get(19));
-        assertArrayEquals(last[0], x.toDoubles(), 0);
-    }
-
-    @Test
     void sameSeedSameImages() {
         GaussianDiffusion d = linear(30);
         double[][] runs = new double[2][];
         for (int i = 0; i < 2; i++) {
-            AncestralSampler sampler =
-                    new AncestralSampler(d, AncestralSampler.Variance.FIXED_LARGE, true, new Rng(11));
-            runs[i] = sampler.sample(gaussian(d.schedule(), 1), normal(12, 1, 4, 4, 1), Sampler.Observer.NONE)
+            AncestralSampler sampler = new AncestralSampler(
+                    d.schedule(), Timesteps.all(30), AncestralSampler.Variance.FIXED_LARGE, new Rng(11)::normalLike);
+            Estimator model = d.estimator(gaussian(d.schedule(), 1), Target.EPSILON, true);
+            runs[i] = sampler.sample(model, normal(12, 1, 4, 4, 1), Sampler.Observer.NONE)
                     .toDoubles();
         }
         assertArrayEquals(runs[0], runs[1], 0);
@@ -172,7 +161,8 @@ class GaussianDiffusionTest {
         Tensor eps = normal(14, 10, 50, 50, 4);
         Tensor t = new Rng(15).draw(Distribution.integers(100), backend, DType.F64, Shape.of(10));
         Denoiser nothing = (x, time) -> Variable.constant(x.value().fullLike(0));
-        double[] losses = d.losses(nothing, kind, x0, t, eps).value().toDoubles();
+        double[] losses =
+                d.losses(nothing, Target.EPSILON, kind, x0, t, eps).value().toDoubles();
         assertEquals(10, losses.length);
         double mean = 0;
         for (double loss : losses) mean += loss / 10;

@@ -133,7 +133,7 @@ class UNetTest {
 
     private float[] predict(UNet unet, Tensor x, float... t) {
         Tensor time = Tensor.of(backend, Shape.of(t.length), t);
-        return unet.predictNoise(Variable.constant(x), Variable.constant(time))
+        return unet.predict(Variable.constant(x), Variable.constant(time))
                 .value()
                 .toFloats();
     }
@@ -176,7 +176,7 @@ class UNetTest {
 
     private static Variable loss(UNet unet, Tensor x, Tensor u) {
         Tensor t = Tensor.of(x.backend(), x.dtype(), Shape.of(2), 5, 140);
-        Variable y = unet.predictNoise(Variable.constant(x), Variable.constant(t));
+        Variable y = unet.predict(Variable.constant(x), Variable.constant(t));
         return Sum.sum(Mul.mul(y, Variable.constant(u)));
     }
 

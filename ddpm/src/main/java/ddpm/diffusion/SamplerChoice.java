@@ -1,0 +1,68 @@
+package ddpm.diffusion;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Which {@link Sampler} and over how many timesteps.
+ *
+ * @param kind the method
+ * @param count number of timesteps; 0 for all of them
+ * @param eta {@link Kind#DDIM} only
+ * @param variance {@link Kind#DDPM} only
+ */
+public record SamplerChoice(Kind kind, int count, double eta, AncestralSampler.Variance variance) {
+    /** ρ of Karras et al. 2022. */
+    private static final double RHO = 7;
+
+    /** The methods, by the names they go by. */
+    public enum Kind {
+        DDPM("ddpm"),
+        DDIM("ddim"),
+        DPM_SOLVER("dpm++"),
+        HEUN("heun");
+
+        private final String word;
+
+        Kind(String word) {
+            this.word = word;
+        }
+
+        /** The name for command lines and files. */
+        public String word() {
+            return word;
+        }
+
+        /** All names. */
+        public static List<String> words() {
+            return Arrays.stream(values()).map(Kind::word).toList();
+        }
+
+        /** The method of this name, one of {@link #words}. */
+        public static Kind of(String word) {
+            return Arrays.stream(values())
+                    .filter(kind -> kind.word.equals(word))
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException(
+                            "a sampler is one of " + String.join(", ", words()) + ", not " + word));
+        }
+    }
+
+    /** The list of timesteps under a schedule: Karras's for Heun, evenly spaced ones otherwise. */
+    public Timesteps timesteps(NoiseSchedule schedule) {
+        int all = schedule.timesteps();
+        if (count == 0 || count == all) return Timesteps.all(all);
+        return kind == Kind.HEUN ? Timesteps.karras(schedule, count, RHO) : Timesteps.evenly(all, count);
+    }
+
+    /** The sampler; fresh noise comes from {@code source}. */
+    public Sampler sampler(NoiseSchedule schedule, Noise source) {
+        Timesteps steps = timesteps(schedule);
+        return switch (kind) {
+            case DDPM -> new AncestralSampler(schedule, steps, variance, source);
+            case DDIM -> new DdimSampler(schedule, steps, eta, source);
+            case DPM_SOLVER -> new DpmSolver(schedule, steps);
+            case HEUN -> new HeunSampler(schedule, steps);
+        };
+    }
+}
