@@ -2,6 +2,10 @@
  * <b>8 Measuring speed.</b> How fast is it, against what, and why? A time alone says little; every figure here stands beside
  * a rival's, taken in the same run on the same machine, and beside what the machine could do at most.
  *
+ * <p>In reading order: {@link bench.Peaks} is what the machine can do; {@link bench.Work} what a call has to do; {@link
+ * bench.Meter} sees every call that a network makes and times it; {@link bench.Profile} puts the three together: where a
+ * training step spends its time, and how much of that is more than the machine needs.
+ *
  * <p>The rival is libtorch, PyTorch's C++ library. It is large, so only the profile {@code rivals} fetches it: the package
  * {@code bench.libtorch} lies in {@code src/rivals/java}, tests that need it in {@code src/rivals-test/java}, and a plain
  * build compiles neither.

@@ -1,0 +1,34 @@
+package bench;
+
+import datasets.Dataset;
+import ddpm.train.Settings;
+import ddpm.train.Training;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import tensor.backend.Backend;
+
+/** The training of a preset on random images of the size it was made for: the work does not depend on what they show. */
+public final class Workload {
+    private static final int IMAGES = 1024;
+
+    private Workload() {}
+
+    /** The settings of a preset; {@code batch} 0 keeps its own. */
+    public static Settings settings(String preset, int batch) {
+        Map<String, String> options = new LinkedHashMap<>();
+        options.put("preset", preset);
+        if (batch > 0) options.put("batch-size", Integer.toString(batch));
+        return Settings.of(Map.of(), options);
+    }
+
+    /** A fresh training. */
+    public static Training training(Settings settings, Backend backend) {
+        boolean colour = settings.data().equals("cifar10");
+        int side = settings.imageSize() > 0 ? settings.imageSize() : colour ? 32 : 28;
+        int channels = colour ? 3 : 1;
+        byte[] pixels = new byte[IMAGES * side * side * channels];
+        new Random(1).nextBytes(pixels);
+        return new Training(settings, Dataset.of("random", side, side, channels, pixels, null), backend);
+    }
+}
