@@ -1,0 +1,163 @@
+// Every CUDA kernel with its parameters, in the order in which they are passed. The formulas of the calls stand at
+// tensor.backend.Backend.
+//
+// There are two modules with the same names in them: kernels_f32.ptx, where T is float, and kernels_bf16.ptx, where T is
+// bfloat16 (16 bits, rounded to nearest even). Arithmetic is float in both; parameters written `float *` are floats in both.
+// Every matrix is row-major, every image channels last. A tensor has fewer than 2^31 elements. Pointers into device
+// memory; one that "may be 0" stands for a tensor that is not there. Pointers are aligned to their element at least;
+// kernels take 16 bytes at a time where pointer and strides allow it.
+//
+// Launches. "flat n": any grid is right (threads stride over the work), block 256; good is
+//   grid = clamp(ceil(n / 1024), 1, 16 · multiprocessors). No dynamic shared memory unless a line says so.
+// "warp per row": block 256, any grid is right; good is clamp(ceil(rows / 8), 1, 16 · multiprocessors).
+#pragma once
+
+// A box of up to 8 axes, outermost first, with two element strides for each axis; 25 ints in a row, 100 bytes.
+// Axes of extent 1 should be left out and neighbours that form one run merged; rank is at least 1.
+struct Axes {
+    int rank;
+    int size[8];
+    int first[8];
+    int second[8];
+};
+
+// What changes from step to step, so that a captured graph can be replayed; 64 bytes in device memory.
+struct Step {
+    unsigned long long draws;  //  0  first number of the random stream that belongs to this step
+    float rate;                //  8  learning rate
+    float correction1;         // 12  1 / (1 − beta1^t)
+    float correction2;         // 16  1 / (1 − beta2^t)
+    float scale;               // 20  factor on every gradient (from squaresFinish, or set)
+    float decay;               // 24  of the exponential average
+    int finite;                // 28  0: adam and average leave everything as it is
+    double squares;            // 32  sum of the squares of all gradients (from squaresFinish)
+    long long skipped;         // 40  how many updates were left out, counted by squaresFinish
+    long long reserved[2];
+};
+
+// One parameter of an update; 56 bytes in device memory.
+struct Update {
+    float *w;         //  0  master weights
+    const void *dw;   //  8  gradient: T, or float if flags & 1
+    float *m, *v;     // 16, 24  moments
+    float *average;   // 32  exponential average, may be 0
+    void *copy;       // 40  weights rounded to T for the next forward pass, may be 0
+    int n;            // 48  elements
+    int flags;        // 52
+};
+
+// Which part of which parameter a block works on: elements first … min(first + PIECE, n) of table[entry]; 8 bytes.
+struct Piece {
+    int entry, first;
+};
+const int PIECE = 8192;  // elements; a table's pieces: for each entry, first = 0, PIECE, 2 · PIECE, …
+
+// KERNEL(name) declares the kernel of this name in the module being compiled.
+
+// ---- pointwise.cu ----------------------------------------------------------------------------------------------------
+KERNEL(fill)(T *y, int n, float value);                                     // flat n
+KERNEL(cast_to_float)(const T *x, float *y, int n);                         // flat n
+KERNEL(cast_from_float)(const float *x, T *y, int n);                       // flat n
+// unary_NEG … unary_HUBER: one kernel for each row UNARY of ../cpp/pointwise.def; y may be x.
+//   KERNEL(unary_<NAME>)(const T *x, T *y, int n)                             flat n
+// binary_ADD … binary_HUBER_GRAD: one for each row BINARY; y is packed with extents size[], the n elements of y are
+//   y[i] = f(a[Σ i_k first[k]], b[Σ i_k second[k]]); y may be a or b where that one is packed too.
+//   KERNEL(binary_<NAME>)(const T *a, const T *b, T *y, int n, Axes axes)     flat n
+
+// ---- movement.cu -----------------------------------------------------------------------------------------------------
+// to[Σ i_k second[k]] = from[Σ i_k first[k]]; n = the product of size[]; offsets are added to the pointers by the caller.
+KERNEL(copy)(const T *from, T *to, int n, Axes axes);                       // flat n
+// y[i, c] = table[index[i], c], i < n, c < width. *bad (set to 2^31 − 1 before) becomes the least i whose index is not a whole
+// number in 0 … rows−1; its row of y is not written.
+KERNEL(gather)(const T *table, const float *index, T *y, int n, int width, int rows, int *bad);           // flat n·width
+// dtable[v, c] = Σ over i with index[i] = v of dy[i, c], added in the order of i; every row of dtable is written.
+KERNEL(scatter_add)(const float *index, const T *dy, T *dtable, int n, int width, int rows, int *bad);    // flat rows·width
+
+// ---- reduce.cu -------------------------------------------------------------------------------------------------------
+// y[o] = Σ_r (maximum = 0) or max_r (maximum = 1) of x[kept(o) + reduced(r)]. kept: size and first of the axes that stay
+// (o counts them row-major), reduced: of the axes that vanish; both of rank ≥ 1 (size 1, stride 0 if there is none).
+// outputs and count are the products of their sizes. The count values are cut into `slices` equal stretches; with
+// slices = 1 y is written, else partial [slices, outputs] and reduce_finish must follow. y holds T, or float if
+// yFloat = 1. The order of summation depends on the shape and on slices alone.
+// rows: for a contiguous innermost vanishing axis. grid (outputs, slices), block 32 … 256, a multiple of 32.
+KERNEL(reduce_rows)(const T *x, void *y, float *partial, int outputs, int count, int slices, int maximum, int yFloat,
+                    Axes kept, Axes reduced);
+// columns: for a contiguous innermost axis that stays, like the bias gradient. grid (ceil(outputs / 32), slices),
+// block (32, 8).
+KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int count, int slices, int maximum, int yFloat,
+                       Axes kept, Axes reduced);
+// Good: rows slices = clamp(count / 16384, 1, max(1, 1024 / outputs)); columns: clamp(count / 512, 1, max(1, 32768 / outputs)).
+KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);   // flat 4·outputs
+
+// ---- random.cu -------------------------------------------------------------------------------------------------------
+// y[i] = draw (step ? step->draws : 0) + offset + i of the stream `seed`, as tensor.backend.Philox; kind: the ordinal of
+// Distribution.Kind. The sum of draws and offset is a multiple of 4.
+KERNEL(random)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
+               int n);                                                      // flat n
+// The same into floats, for timesteps and masks that are not T.
+KERNEL(random_float)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset,
+                     float *y, int n);                                      // flat n
+
+// ---- norm.cu ---------------------------------------------------------------------------------------------------------
+// Backend.groupNorm over x [n, length, channels]. gamma, beta [channels] may be 0, scale, shift [n, channels] may be 0.
+// A block does `bundle` neighbouring groups of one image; let B = bundle · channels / groups and
+//   grid (ceil(groups / bundle), n)    block 256 (512 where length·B ≥ 32768), one-dimensional, a multiple of 32
+//   bundle: the fewest groups with B ≥ 32 and 4 | B, at most `groups`
+//   dynamic shared memory: 4 · (2 · max(4 · block, B) + 6 · B + 4 · bundle) bytes; it must not exceed 48 KiB unless the
+//   function's limit was raised. Any bundle in 1 … groups and any such block is right.
+KERNEL(group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+                   float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu);
+// Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
+// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block and shared memory as group_norm.
+KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
+                            const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
+                            float *dshift, int length, int channels, int groups, int bundle, int silu);
+// dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], in the order of n.
+KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);    // flat 4·channels
+// The part of groupNorm after the normalisation: y = silu?((x·gamma + beta)(1 + scale) + shift), x [n, length, channels].
+KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+                    int n, int length, int channels, int silu);             // flat n·length·channels
+
+// ---- attention.cu ----------------------------------------------------------------------------------------------------
+// p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in
+// the float module.  One block per row: grid rows, block 32 (columns ≤ 128), 128 (≤ 1024) or 256.
+KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns, float scale);
+// p[i, j] = exp(scale · s[i, j] − logSum[i]).
+KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int columns, float scale);     // flat rows·columns
+// ds[i, j] = scale · p[i, j] (dp[i, j] − Σ_j p[i, j] dp[i, j]); ds may be dp in the float module. Launch as softmax_rows.
+KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int columns, float scale);
+// y[i] = Σ_c a[i, c] b[i, c]
+KERNEL(row_dot)(const T *a, const T *b, float *y, int rows, int columns);   // warp per row
+
+// Linear attention; qkv [n, length, 3·heads·d], the packed arrays [n, length, heads·d], logSum [n, heads·d].
+// q̂ = scale · softmax over the d features of each head's query, packed.
+KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d, float scale);           // warp per row, n·length·heads rows
+// dq = q̂ (dq̂ − Σ_e q̂ dq̂ / scale), into the query part of dqkv; dqHat packed.
+KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
+                               float scale);                                // warp per row, n·length·heads rows
+// logSum[n, e] = log Σ_l exp(k[n, l, e]).  grid (ceil(heads·d / 32), n), block (32, 8)
+KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width);                           // width = heads·d
+// k̂ = exp(k − logSum), packed.
+KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int length, int width);            // flat n·length·width
+// dk = k̂ (dk̂ − dot[n, e]), dot [n, width] = row_dot of dcontext and context; into the key part of dqkv.
+KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T *dqkv, int n, int length,
+                             int width);                                    // flat n·length·width
+
+// ---- update.cu -------------------------------------------------------------------------------------------------------
+// Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1
+KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,
+                 float decay);
+// step->draws += by, for a graph that is replayed without set_step.  grid 1, block 1
+KERNEL(advance_draws)(Step *step, unsigned long long by);
+// Backend.adam over a table; coupled, decoupled: the weight decay in its two forms. Nothing happens if step->finite is 0.
+// If an entry has `average` and step->decay ≥ 0 the average is updated in the same sweep, if it has `copy` that too.
+// grid pieces, block 256
+KERNEL(adam)(const Update *table, const Piece *pieces, const Step *step, float beta1, float beta2, float eps,
+             float coupled, float decoupled);
+// average = decay · average + (1 − decay) · w with step->decay, for every entry.  grid pieces, block 256
+KERNEL(average)(const Update *table, const Piece *pieces, const Step *step);
+// partial[piece] = Σ dw² in double.  grid pieces, block 256
+KERNEL(squares)(const Update *table, const Piece *pieces, double *partial);
+// step->squares = Σ partial in a fixed order; step->scale = min(1, limit / √squares), or 1 if limit ≤ 0; step->finite =
+// squares is finite and so is *loss (may be 0); skipped += 1 if not.  grid 1, block 256
+KERNEL(squares_finish)(const double *partial, int pieces, Step *step, double limit, const float *loss);
