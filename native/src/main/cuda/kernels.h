@@ -12,13 +12,14 @@
 // "warp per row": block 256, any grid is right; good is clamp(ceil(rows / 8), 1, 16 · multiprocessors).
 #pragma once
 
-// A box of up to 8 axes, outermost first, with two element strides for each axis; 25 ints in a row, 100 bytes.
-// Axes of extent 1 should be left out and neighbours that form one run merged; rank is at least 1.
+// A box of up to 6 axes, INNERMOST FIRST, with two element strides for each axis; 19 ints in a row, 76 bytes.
+// Axes of extent 1 should be left out and neighbours that form one run merged; rank is at least 1, what lies beyond it is
+// not read.
 struct Axes {
     int rank;
-    int size[8];
-    int first[8];
-    int second[8];
+    int size[6];
+    int first[6];
+    int second[6];
 };
 
 // What changes from step to step, so that a captured graph can be replayed; 64 bytes in device memory.
@@ -75,7 +76,7 @@ KERNEL(scatter_add)(const float *index, const T *dy, T *dtable, int n, int width
 
 // ---- reduce.cu -------------------------------------------------------------------------------------------------------
 // y[o] = Σ_r (maximum = 0) or max_r (maximum = 1) of x[kept(o) + reduced(r)]. kept: size and first of the axes that stay
-// (o counts them row-major), reduced: of the axes that vanish; both of rank ≥ 1 (size 1, stride 0 if there is none).
+// (o counts them, the innermost fastest), reduced: of the axes that vanish; both of rank ≥ 1 (size 1, stride 0 if there is none).
 // outputs and count are the products of their sizes. The count values are cut into `slices` equal stretches; with
 // slices = 1 y is written, else partial [slices, outputs] and reduce_finish must follow. y holds T, or float if
 // yFloat = 1. The order of summation depends on the shape and on slices alone.
@@ -92,10 +93,10 @@ KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, in
 // ---- random.cu -------------------------------------------------------------------------------------------------------
 // y[i] = draw (step ? step->draws : 0) + offset + i of the stream `seed`, as tensor.backend.Philox; kind: the ordinal of
 // Distribution.Kind. The sum of draws and offset is a multiple of 4.
-KERNEL(random)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
+KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
                int n);                                                      // flat n
 // The same into floats, for timesteps and masks that are not T.
-KERNEL(random_float)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset,
+KERNEL(draw_float)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset,
                      float *y, int n);                                      // flat n
 
 // ---- norm.cu ---------------------------------------------------------------------------------------------------------

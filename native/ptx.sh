@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Compiles src/main/cuda to PTX, the text that the driver of any GPU from compute capability 7.5 on turns into its own code:
+#   src/main/resources/nativelib/cuda/kernels_f32.ptx, kernels_bf16.ptx   and   sources.sha256, the hash of what they came from.
+# They are checked in, so that neither build nor user needs nvcc; run this after every change of the sources.
+#   ptx.sh            writes the files          ptx.sh DIRECTORY   writes them there instead (a test compares)
+#   ptx.sh --hash     only prints the hash of the sources
+# nvcc 13.0 writes ".version 9.0", which needs a driver of CUDA 13. Nothing in the kernels is newer than PTX 6.4, so the
+# version is lowered to 7.0 (drivers from CUDA 11.0 on); ptxas checks that the text is valid at that version, for Turing
+# and for Hopper. NVIDIA promises nothing about such an edit, hence the check.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+hash() { # names and contents of the sources, in a fixed order
+  (cd src/main && LC_ALL=C sha256sum cpp/pointwise.def cuda/*.cu cuda/*.h) | sha256sum | cut -d' ' -f1
+}
+if [[ ${1:-} == --hash ]]; then
+  hash
+  exit 0
+fi
+
+out=${1:-src/main/resources/nativelib/cuda}
+mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for module in f32 bf16; do
+  flags=()
+  [[ $module == bf16 ]] && flags=(-DKERNELS_BF16)
+  nvcc -std=c++17 -ptx -arch=compute_75 "${flags[@]}" -o "$scratch/new.ptx" src/main/cuda/module.cu
+  grep -q '^\.version 9\.0$' "$scratch/new.ptx" || { echo "ptx.sh: this nvcc is not 13.0; use that one"; exit 1; }
+  { # the compiler's own comments name its build, ours the module
+    echo "// module kernels_$module: compiled by ptx.sh from src/main/cuda, version lowered from 9.0"
+    sed -e '/^\/\//d' -e '/^$/d' -e 's/^\.version 9\.0$/.version 7.0/' "$scratch/new.ptx"
+  } >"$scratch/kernels_$module.ptx"
+  for processor in sm_75 sm_90; do
+    ptxas -arch=$processor -o "$scratch/check" "$scratch/kernels_$module.ptx"
+  done
+  mv "$scratch/kernels_$module.ptx" "$out/"
+done
+hash >"$out/sources.sha256"

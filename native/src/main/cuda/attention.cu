@@ -1,0 +1,127 @@
+// What attention needs beside matrix products: row softmax with its logSum, and the softmaxes of linear attention over
+// features and over positions. Formulas at tensor.backend.Backend and in the comments of kernels.h.
+#include "common.h"
+#include "kernels.h"
+
+#define LEAST __uint_as_float(0xff800000u)  // −∞
+
+KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns, float scale) {
+    for (unsigned i = blockIdx.x; i < rows; i += gridDim.x) {
+        const float *row = s + static_cast<unsigned long long>(i) * columns;
+        T *out = p + static_cast<unsigned long long>(i) * columns;
+        float most = LEAST, sum = 0;
+        for (unsigned j = threadIdx.x; j < columns; j += blockDim.x) most = larger(most, scale * row[j]);
+        most = blockMax(most);
+        for (unsigned j = threadIdx.x; j < columns; j += blockDim.x) sum += expf(scale * row[j] - most);
+        sum = blockSum(sum);
+        float inverse = 1.0f / sum;
+        for (unsigned j = threadIdx.x; j < columns; j += blockDim.x)
+            narrow(expf(scale * row[j] - most) * inverse, out[j]);
+        if (threadIdx.x == 0) logSum[i] = most + logf(sum);
+    }
+}
+
+KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int columns, float scale) {
+    unsigned all = static_cast<unsigned>(rows) * columns;
+    FLAT(i, 0, all)
+        narrow(expf(scale * s[i] - logSum[i / columns]), p[i]);
+}
+
+KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int columns, float scale) {
+    for (unsigned i = blockIdx.x; i < rows; i += gridDim.x) {
+        unsigned long long first = static_cast<unsigned long long>(i) * columns;
+        float dot = 0;
+        for (unsigned j = threadIdx.x; j < columns; j += blockDim.x) dot += widen(p[first + j]) * dp[first + j];
+        dot = blockSum(dot);
+        for (unsigned j = threadIdx.x; j < columns; j += blockDim.x)
+            narrow(scale * widen(p[first + j]) * (dp[first + j] - dot), ds[first + j]);
+    }
+}
+
+// This warp and the number of warps in a flat grid.
+DEVICE unsigned flatWarp() { return flatThread() >> 5; }
+DEVICE unsigned flatWarps() { return flatThreads() >> 5; }
+DEVICE unsigned lane() { return threadIdx.x & 31; }
+
+KERNEL(row_dot)(const T *a, const T *b, float *y, int rows, int columns) {
+    for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+        unsigned long long first = static_cast<unsigned long long>(i) * columns;
+        float dot = 0;
+        for (unsigned c = lane(); c < columns; c += 32) dot += widen(a[first + c]) * widen(b[first + c]);
+        dot = warpSum(dot);
+        if (lane() == 0) y[i] = dot;
+    }
+}
+
+// Row i = (image · length + position) · heads + head: its first feature in a packed array, and as a query in qkv.
+DEVICE unsigned long long queryAt(unsigned i, int heads, int d) {
+    return (static_cast<unsigned long long>(i / heads) * 3 * heads + i % heads) * d;
+}
+
+KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d, float scale) {
+    unsigned rows = static_cast<unsigned>(n) * length * heads;
+    for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+        const T *q = qkv + queryAt(i, heads, d);
+        T *out = qHat + static_cast<unsigned long long>(i) * d;
+        float most = LEAST, sum = 0;
+        for (unsigned e = lane(); e < d; e += 32) most = larger(most, widen(q[e]));
+        most = warpMax(most);
+        for (unsigned e = lane(); e < d; e += 32) sum += expf(widen(q[e]) - most);
+        float factor = scale / warpSum(sum);
+        for (unsigned e = lane(); e < d; e += 32) narrow(expf(widen(q[e]) - most) * factor, out[e]);
+    }
+}
+
+KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
+                               float scale) {
+    unsigned rows = static_cast<unsigned>(n) * length * heads;
+    for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+        unsigned long long first = static_cast<unsigned long long>(i) * d;
+        T *dq = dqkv + queryAt(i, heads, d);
+        float dot = 0;
+        for (unsigned e = lane(); e < d; e += 32) dot += widen(qHat[first + e]) * widen(dqHat[first + e]);
+        dot = warpSum(dot) / scale;
+        for (unsigned e = lane(); e < d; e += 32)
+            narrow(widen(qHat[first + e]) * (widen(dqHat[first + e]) - dot), dq[e]);
+    }
+}
+
+KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width) {
+    __shared__ float part[8][32];
+    unsigned e = blockIdx.x * 32 + threadIdx.x, image = blockIdx.y;
+    if (image >= n) return;
+    bool inside = e < width;
+    const T *k = qkv + static_cast<unsigned long long>(image) * length * 3 * width + width + (inside ? e : 0);
+    float most = LEAST;
+    for (unsigned l = threadIdx.y; l < length; l += 8) most = larger(most, widen(k[3ull * l * width]));
+    part[threadIdx.y][threadIdx.x] = most;
+    __syncthreads();
+    for (int j = 0; j < 8; j++) most = larger(most, part[j][threadIdx.x]);
+    __syncthreads();
+    float sum = 0;
+    for (unsigned l = threadIdx.y; l < length; l += 8) sum += expf(widen(k[3ull * l * width]) - most);
+    part[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y == 0 && inside) {
+        for (int j = 1; j < 8; j++) sum += part[j][threadIdx.x];
+        logSum[image * width + e] = most + logf(sum);
+    }
+}
+
+KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int length, int width) {
+    unsigned all = static_cast<unsigned>(n) * length * width;
+    FLAT(i, 0, all) {
+        unsigned pixel = i / width, e = i - pixel * width;
+        float key = widen(qkv[static_cast<unsigned long long>(pixel) * 3 * width + width + e]);
+        narrow(expf(key - logSum[pixel / length * width + e]), kHat[i]);
+    }
+}
+
+KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T *dqkv, int n, int length, int width) {
+    unsigned all = static_cast<unsigned>(n) * length * width;
+    FLAT(i, 0, all) {
+        unsigned pixel = i / width, e = i - pixel * width;
+        narrow(widen(kHat[i]) * (widen(dkHat[i]) - dot[pixel / length * width + e]),
+               dqkv[static_cast<unsigned long long>(pixel) * 3 * width + width + e]);
+    }
+}

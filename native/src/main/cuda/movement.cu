@@ -1,0 +1,51 @@
+// Calls that move elements and compute nothing: one strided copy, rows picked by an index, and the transpose of that.
+#include "common.h"
+#include "axes.h"
+#include "kernels.h"
+
+KERNEL(copy)(const T *from, T *to, int count, Axes axes) {
+    unsigned n = count;
+    bool runs = axes.first[0] == 1 && axes.second[0] == 1 && (axes.rank == 1 || axes.size[0] % VECTOR == 0) &&
+                runsAligned(from, axes.first, axes.rank) && runsAligned(to, axes.second, axes.rank);
+    unsigned vectors = runs ? n / VECTOR : 0;
+    FLAT(i, 0, vectors) {
+        unsigned source, target;
+        place(axes, i * VECTOR, source, target);
+        *reinterpret_cast<uint4 *>(to + target) = *reinterpret_cast<const uint4 *>(from + source);
+    }
+    FLAT(i, vectors * VECTOR, n) {
+        unsigned source, target;
+        place(axes, i, source, target);
+        to[target] = from[source];
+    }
+}
+
+// The row that an index names, or −1.
+DEVICE int rowOf(float value, int rows) {
+    int row = static_cast<int>(value);
+    return static_cast<float>(row) == value && row >= 0 && row < rows ? row : -1;
+}
+
+KERNEL(gather)(const T *table, const float *index, T *y, int n, int width, int rows, int *bad) {
+    unsigned all = static_cast<unsigned>(n) * width;
+    FLAT(j, 0, all) {
+        unsigned i = j / width, c = j - i * width;
+        int row = rowOf(index[i], rows);
+        if (row >= 0) y[j] = table[static_cast<unsigned>(row) * width + c];
+        else if (c == 0) atomicMin(bad, static_cast<int>(i));
+    }
+}
+
+KERNEL(scatter_add)(const float *index, const T *dy, T *dtable, int n, int width, int rows, int *bad) {
+    unsigned all = static_cast<unsigned>(rows) * width;
+    FLAT(j, 0, all) {
+        int v = j / width, c = j - v * width;
+        float sum = 0;
+        for (int i = 0; i < n; i++) {
+            int row = rowOf(index[i], rows);
+            if (row == v) sum += widen(dy[static_cast<unsigned>(i) * width + c]);
+            if (row < 0 && j == 0) atomicMin(bad, i);
+        }
+        narrow(sum, dtable[j]);
+    }
+}

@@ -1,0 +1,334 @@
+// Group norm over x [n, length, channels], channels last, with affine map, time conditioning and SiLU in one kernel each
+// way. For channel c of group g of one image, with x̂ = (x − mean_g) rstd_g:
+//
+//   z = a_c x̂ + b_c      a_c = gamma_c (1 + scale_c)      b_c = beta_c (1 + scale_c) + shift_c      y = silu(z) or z
+//
+// Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
+//
+//   dx = rstd (a_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} a_c S1_c / m      M2_g = Σ_{c in g} a_c S2_c / m
+//   dgamma = Σ_n (1 + scale) S2      dbeta = Σ_n (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
+//
+// A block does `bundle` neighbouring groups of one image, so that a warp reads 128 bytes or more of each pixel. A thread
+// keeps its channels and goes down the pixels; statistics are one pass, taken about a pivot near the mean so that nothing
+// cancels; the second pass mostly meets the second-level cache.
+#include "common.h"
+#include "kernels.h"
+
+DEVICE float sigmoid(float z) { return 1.0f / (1.0f + expf(-z)); }
+DEVICE float siluSlope(float z) {
+    float s = sigmoid(z);
+    return s * (1.0f + z * (1.0f - s));
+}
+
+// A block's share of one image, and how its threads are laid over it.
+struct Bundle {
+    unsigned image, group, groups;   // first group and their number
+    unsigned channel, width, depth;  // first channel, channels, channels of one group
+    unsigned columns, rows;          // threads side by side, each with V channels, and below one another
+    unsigned row, column;
+    unsigned long long first;        // first element
+};
+template <int V> DEVICE Bundle bundleOf(int length, int channels, int groups, int bundle) {
+    Bundle b;
+    b.image = blockIdx.y;
+    b.group = blockIdx.x * bundle;
+    b.groups = b.group + bundle < groups ? bundle : groups - b.group;
+    b.depth = channels / groups;
+    b.channel = b.group * b.depth;
+    b.width = b.groups * b.depth;
+    b.columns = b.width / V < blockDim.x ? b.width / V : blockDim.x;
+    b.rows = blockDim.x / b.columns;
+    b.row = threadIdx.x / b.columns;
+    b.column = threadIdx.x - b.row * b.columns;
+    b.first = static_cast<unsigned long long>(b.image) * length * channels + b.channel;
+    return b;
+}
+
+// The block's shared memory: two sums for each row and channel, then what belongs to a channel and to a group.
+struct Shared {
+    float *sum1, *sum2;  // [rows, width]
+    float *a, *b, *total1, *total2;  // [width]
+    float *mean, *rstd, *m1, *m2;    // [bundle]
+};
+DEVICE Shared sharedOf(float *memory, int width, int bundle) {
+    int sums = 4 * static_cast<int>(blockDim.x);
+    if (width > sums) sums = width;
+    Shared s;
+    s.sum1 = memory;
+    s.sum2 = s.sum1 + sums;
+    s.a = s.sum2 + sums;
+    s.b = s.a + width;
+    s.total1 = s.b + width;
+    s.total2 = s.total1 + width;
+    s.mean = s.total2 + width;
+    s.rstd = s.mean + bundle;
+    s.m1 = s.rstd + bundle;
+    s.m2 = s.m1 + bundle;
+    return s;
+}
+
+// a_c and b_c of the bundle.
+DEVICE void coefficients(const Bundle &b, const Shared &s, const float *gamma, const float *beta, const float *scale,
+                         const float *shift, int channels) {
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        unsigned at = b.channel + c, conditioned = b.image * channels + at;
+        float times = scale ? 1.0f + scale[conditioned] : 1.0f;
+        s.a[c] = gamma ? gamma[at] * times : times;
+        s.b[c] = (beta ? beta[at] * times : 0.0f) + (shift ? shift[conditioned] : 0.0f);
+    }
+}
+
+template <int V>
+DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+                      float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
+    DYNAMIC_SHARED(float, memory);
+    Bundle b = bundleOf<V>(length, channels, groups, bundle);
+    Shared s = sharedOf(memory, b.width, bundle);
+    const T *from = x + b.first;
+
+    // The pivot of a group: the mean of eight of its values.
+    for (unsigned g = threadIdx.x; g < b.groups; g += blockDim.x) {
+        float pivot = 0;
+#pragma unroll
+        for (unsigned i = 0; i < 8; i++)
+            pivot += widen(from[static_cast<unsigned long long>(i * length / 8) * channels + g * b.depth + i * b.depth / 8]);
+        s.m1[g] = pivot * 0.125f;
+    }
+    coefficients(b, s, gamma, beta, scale, shift, channels);
+    __syncthreads();
+
+    if (b.row < b.rows)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            float pivot[V], sum[V], square[V];
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                pivot[j] = s.m1[(c + j) / b.depth];
+                sum[j] = square[j] = 0;
+            }
+            for (unsigned l = b.row; l < length; l += b.rows) {
+                float v[V];
+                load<V>(from + static_cast<unsigned long long>(l) * channels + c, v);
+#pragma unroll
+                for (int j = 0; j < V; j++) {
+                    float d = v[j] - pivot[j];
+                    sum[j] += d;
+                    square[j] += d * d;
+                }
+            }
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                s.sum1[b.row * b.width + c + j] = sum[j];
+                s.sum2[b.row * b.width + c + j] = square[j];
+            }
+        }
+    __syncthreads();
+
+    // A warp adds up a group.
+    for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
+        double sum = 0, square = 0;
+        for (unsigned i = threadIdx.x & 31; i < b.rows * b.depth; i += 32) {
+            unsigned row = i / b.depth, at = row * b.width + g * b.depth + i - row * b.depth;
+            sum += s.sum1[at];
+            square += s.sum2[at];
+        }
+        sum = warpSum(sum);
+        square = warpSum(square);
+        if ((threadIdx.x & 31) == 0) {
+            double m = static_cast<double>(length) * b.depth, off = sum / m, variance = square / m - off * off;
+            if (variance < 0) variance = 0;
+            s.mean[g] = static_cast<float>(s.m1[g] + off);
+            s.rstd[g] = static_cast<float>(1 / sqrt(variance + eps));
+            mean[b.image * groups + b.group + g] = s.mean[g];
+            rstd[b.image * groups + b.group + g] = s.rstd[g];
+        }
+    }
+    __syncthreads();
+
+    T *to = y + b.first;
+    if (b.row < b.rows)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            float mu[V], k[V], plus[V];
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                unsigned g = (c + j) / b.depth;
+                mu[j] = s.mean[g];
+                k[j] = s.a[c + j] * s.rstd[g];
+                plus[j] = s.b[c + j];
+            }
+            for (unsigned l = b.row; l < length; l += b.rows) {
+                float v[V];
+                unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
+                load<V>(from + at, v);
+#pragma unroll
+                for (int j = 0; j < V; j++) {
+                    float z = (v[j] - mu[j]) * k[j] + plus[j];
+                    v[j] = silu ? z * sigmoid(z) : z;
+                }
+                store<V>(v, to + at);
+            }
+        }
+}
+
+// Whether every pixel of the block's share can be read and written four values at a time.
+DEVICE bool byFours(const T *x, const T *y, int channels, int groups, int bundle) {
+    int depth = channels / groups, last = groups % bundle;
+    return channels % 4 == 0 && bundle * depth % 4 == 0 && last * depth % 4 == 0 && aligned(x, 4 * sizeof(T)) &&
+           aligned(y, 4 * sizeof(T));
+}
+
+KERNEL(group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+                   float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
+    if (byFours(x, y, channels, groups, bundle))
+        groupNorm<4>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
+    else groupNorm<1>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
+}
+
+template <int V>
+DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
+                              const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
+                              float *dshift, int length, int channels, int groups, int bundle, int silu) {
+    DYNAMIC_SHARED(float, memory);
+    Bundle b = bundleOf<V>(length, channels, groups, bundle);
+    Shared s = sharedOf(memory, b.width, bundle);
+    const T *from = x + b.first, *slope = dy + b.first;
+
+    for (unsigned g = threadIdx.x; g < b.groups; g += blockDim.x) {
+        s.mean[g] = mean[b.image * groups + b.group + g];
+        s.rstd[g] = rstd[b.image * groups + b.group + g];
+    }
+    coefficients(b, s, gamma, beta, scale, shift, channels);
+    __syncthreads();
+
+    if (b.row < b.rows)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            float mu[V], r[V], a[V], plus[V], sum1[V], sum2[V];
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                unsigned g = (c + j) / b.depth;
+                mu[j] = s.mean[g];
+                r[j] = s.rstd[g];
+                a[j] = s.a[c + j];
+                plus[j] = s.b[c + j];
+                sum1[j] = sum2[j] = 0;
+            }
+            for (unsigned l = b.row; l < length; l += b.rows) {
+                float v[V], dz[V];
+                unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
+                load<V>(from + at, v);
+                load<V>(slope + at, dz);
+#pragma unroll
+                for (int j = 0; j < V; j++) {
+                    float hat = (v[j] - mu[j]) * r[j];
+                    if (silu) dz[j] *= siluSlope(hat * a[j] + plus[j]);
+                    sum1[j] += dz[j];
+                    sum2[j] += dz[j] * hat;
+                }
+            }
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                s.sum1[b.row * b.width + c + j] = sum1[j];
+                s.sum2[b.row * b.width + c + j] = sum2[j];
+            }
+        }
+    __syncthreads();
+
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        float sum1 = 0, sum2 = 0;
+        for (unsigned row = 0; row < b.rows; row++) {
+            sum1 += s.sum1[row * b.width + c];
+            sum2 += s.sum2[row * b.width + c];
+        }
+        s.total1[c] = sum1;
+        s.total2[c] = sum2;
+        unsigned at = b.channel + c;
+        unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
+        if (partial) {
+            float times = scale ? 1.0f + scale[conditioned] : 1.0f;
+            float *own = partial + 2ull * b.image * channels + at;
+            own[0] = times * sum2;
+            own[channels] = times * sum1;
+        }
+        if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
+        if (dshift) dshift[conditioned] = sum1;
+    }
+    __syncthreads();
+
+    for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
+        double m1 = 0, m2 = 0;
+        for (unsigned c = g * b.depth + (threadIdx.x & 31); c < (g + 1) * b.depth; c += 32) {
+            m1 += s.a[c] * s.total1[c];
+            m2 += s.a[c] * s.total2[c];
+        }
+        m1 = warpSum(m1);
+        m2 = warpSum(m2);
+        if ((threadIdx.x & 31) == 0) {
+            double m = static_cast<double>(length) * b.depth;
+            s.m1[g] = static_cast<float>(m1 / m);
+            s.m2[g] = static_cast<float>(m2 / m);
+        }
+    }
+    __syncthreads();
+
+    T *to = dx + b.first;
+    if (b.row < b.rows)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            float mu[V], r[V], a[V], plus[V], m1[V], m2[V];
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                unsigned g = (c + j) / b.depth;
+                mu[j] = s.mean[g];
+                r[j] = s.rstd[g];
+                a[j] = s.a[c + j];
+                plus[j] = s.b[c + j];
+                m1[j] = s.m1[g];
+                m2[j] = s.m2[g];
+            }
+            for (unsigned l = b.row; l < length; l += b.rows) {
+                float v[V], dz[V];
+                unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
+                load<V>(from + at, v);
+                load<V>(slope + at, dz);
+#pragma unroll
+                for (int j = 0; j < V; j++) {
+                    float hat = (v[j] - mu[j]) * r[j];
+                    if (silu) dz[j] *= siluSlope(hat * a[j] + plus[j]);
+                    v[j] = r[j] * (a[j] * dz[j] - m1[j] - hat * m2[j]);
+                }
+                store<V>(v, to + at);
+            }
+        }
+}
+
+KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
+                            const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
+                            float *dshift, int length, int channels, int groups, int bundle, int silu) {
+    if (byFours(x, dx, channels, groups, bundle) && aligned(dy, 4 * sizeof(T)))
+        groupNormBackward<4>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
+                             groups, bundle, silu);
+    else
+        groupNormBackward<1>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
+                             groups, bundle, silu);
+}
+
+KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels) {
+    FLAT(c, 0, channels) {
+        double gamma = 0, beta = 0;
+        for (int i = 0; i < n; i++) {
+            gamma += partial[2ull * i * channels + c];
+            beta += partial[2ull * i * channels + channels + c];
+        }
+        dgamma[c] = static_cast<float>(gamma);
+        dbeta[c] = static_cast<float>(beta);
+    }
+}
+
+KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+                    int n, int length, int channels, int silu) {
+    unsigned all = static_cast<unsigned>(n) * length * channels, image = static_cast<unsigned>(length) * channels;
+    FLAT(i, 0, all) {
+        unsigned c = i % channels, conditioned = i / image * channels + c;
+        float h = gamma ? widen(x[i]) * gamma[c] + beta[c] : widen(x[i]);
+        float z = scale ? h * (1.0f + scale[conditioned]) + shift[conditioned] : h;
+        narrow(silu ? z * sigmoid(z) : z, y[i]);
+    }
+}
