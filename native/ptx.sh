@@ -29,7 +29,9 @@ for module in f32 bf16; do
   grep -q '^\.version 9\.0$' "$scratch/new.ptx" || { echo "ptx.sh: this nvcc is not 13.0; use that one"; exit 1; }
   { # the compiler's own comments name its build, ours the module
     echo "// module kernels_$module: compiled by ptx.sh from src/main/cuda, version lowered from 9.0"
-    sed -e '/^\/\//d' -e '/^$/d' -e 's/^\.version 9\.0$/.version 7.0/' "$scratch/new.ptx"
+    # names of internal functions carry a hash of the folder they were compiled in
+    sed -E -e '/^\/\//d' -e '/^$/d' -e 's/^\.version 9\.0$/.version 7.0/' \
+      -e 's/_INTERNAL_[0-9a-f]{8}_/_INTERNAL_00000000_/g' "$scratch/new.ptx"
   } >"$scratch/kernels_$module.ptx"
   for processor in sm_75 sm_90; do
     ptxas -arch=$processor -o "$scratch/check" "$scratch/kernels_$module.ptx"

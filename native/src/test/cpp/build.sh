@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the CPU stand-ins for libcuda, libcublas and libcudnn, and our kernels compiled for the CPU, into
 #   target/stand-ins/cuda12   as on a host with CUDA 12        target/stand-ins/cuda13   as on one with only CUDA 13
+# and the programs kernel_test and stand_in_test, which are tests of these and run from CudaKernelsTest.
 # A test process that finds one of these folders first in LD_LIBRARY_PATH believes that it has a GPU.
 # What is up to date is left alone. Without a compiler, or on another platform, nothing is built and tests are skipped.
 set -euo pipefail
@@ -64,6 +65,17 @@ for version in 12 13; do
   make cuda$version/libcublas.so.$version $from/fake_blas.cpp -- "${sums[@]}" -Wl,-soname,libcublas.so.$version \
     "-Wl,--version-script=$from/blas$version.map" -DFAKE_VERSION=${version}0603
 done
+tests=(-std=c++17 -O2 -Wall -Wextra -Werror -I$from -Isrc/main/cuda "-Wl,-rpath,\$ORIGIN/cuda12")
+test_program() { # test_program NAME SOURCES...
+  local name=$1 newest
+  shift
+  newest=$(ls -t "$@" $from/*.h $from/build.sh src/main/cuda/kernels.h src/main/cpp/pointwise.def | head -1)
+  [[ -e $out/$name && ! $newest -nt $out/$name ]] && return
+  "$compiler" "${tests[@]}" -o "$out/$name.new" "$@" $LINK
+  mv "$out/$name.new" "$out/$name"
+}
+test_program kernel_test $from/kernel_test.cpp $from/kernel_test_layers.cpp
+test_program stand_in_test $from/stand_in_test.cpp
 for file in libcuda.so.1 libcudnn.so.9 libkernels_f32.so libkernels_bf16.so; do
   ln -sf "../cuda12/$file" "$out/cuda13/$file"
 done

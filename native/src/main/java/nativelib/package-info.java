@@ -17,6 +17,14 @@
  * {@code kernels_*} are compiled twice, for AVX2 and for AVX-512, and the choice falls when the library is loaded.
  * The environment variable {@code ONEDNN_MAX_CPU_ISA=AVX2} holds oneDNN and our kernels back to AVX2. Without a compiler the build succeeds without the library, and the backend says so.
  *
+ * <h3>Kernels for the GPU</h3>
+ *
+ * {@code src/main/cuda} holds the kernels of the backend "cuda"; {@code kernels.h} lists them with their parameters.
+ * {@code ptx.sh} compiles them to PTX, once with floats and once with bfloat16 as the storage type. The PTX is checked in
+ * with the hash of its sources, so that neither the build nor a user needs nvcc; a test fails when the two differ.
+ * {@code src/test/cpp} has CPU stand-ins for the CUDA driver, cuBLAS and cuDNN, and runs the same sources compiled as C++:
+ * the whole backend is tested without a GPU.
+ *
  * <h3>Reading order</h3>
  *
  * <ol>

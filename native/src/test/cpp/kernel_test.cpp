@@ -1,0 +1,333 @@
+// Every kernel against plain loops in double. usage: kernel_test PTX. Prints "ok NAME" or "FAIL NAME: why" for each case.
+#include "device.h"
+
+#include <fstream>
+#include <sstream>
+
+#define KERNEL(name) void declared_##name
+typedef void T;
+#include "kernels.h"
+#undef KERNEL
+
+bool halves;
+void *module;
+std::vector<Case> &cases() {
+    static std::vector<Case> all;
+    return all;
+}
+
+int main(int count, char **arguments) {
+    if (count != 2) return 2;
+    std::ifstream file(arguments[1]);
+    std::stringstream text;
+    text << file.rdbuf();
+    halves = text.str().find("// module kernels_bf16") != std::string::npos;
+    void *context;
+    int device;
+    check(cuInit(0), "cuInit");
+    check(cuDeviceGet(&device, 0), "cuDeviceGet");
+    check(cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
+    check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+    check(cuModuleLoadData(&module, text.str().c_str()), "cuModuleLoadData");
+    bool all = true;
+    for (Case &c : cases()) {
+        try {
+            c.body();
+            check(cuCtxSynchronize(), "cuCtxSynchronize");
+            printf("ok %s\n", c.name.c_str());
+        } catch (const std::exception &e) {
+            all = false;
+            printf("FAIL %s: %s\n", c.name.c_str(), e.what());
+        }
+    }
+    return all ? 0 : 1;
+}
+
+// ---- pointwise --------------------------------------------------------------------------------------------------------
+
+CASE(fill_and_casts) {
+    for (int n : {1, 7, 1003}) {
+        Array y(n), wide(n, true), back(n);
+        launch("fill", flat(n), y.at(), n, 0.1f);
+        agree(y.get(), std::vector<double>(n, stored(0.1f)), 0, "fill");
+        auto x = normal(n, 1, true);
+        wide.put(x);
+        launch("cast_from_float", flat(n), wide.at(), back.at(), n);
+        for (double &v : x) v = stored(v);
+        agree(back.get(), x, 0, "from float, rounded to nearest even");
+        launch("cast_to_float", flat(n), back.at(), wide.at(), n);
+        agree(wide.get(), x, 0, "to float");
+    }
+    double special[] = {INFINITY, -INFINITY, NAN, 1 + 0x1p-8, 1 + 3 * 0x1p-8, -0.0, 3.3895314e38};
+    Array wide(std::vector<double>(special, special + 7), true), y(7);
+    launch("cast_from_float", flat(7), wide.at(), y.at(), 7);
+    auto got = y.get();
+    expect(got[0] == INFINITY && got[1] == -INFINITY && std::isnan(got[2]), "infinities and NaN keep their meaning");
+    expect(!halves || (got[3] == 1 && got[4] == 1 + 0x1p-6), "ties go to the even neighbour");
+}
+
+namespace table {
+using std::abs;
+const double SQRT1_2 = 0.70710678118654752440, SQRT2_PI = 0.79788456080286535588, SQRT1_2PI = 0.39894228040143267794;
+double gelu_tanh_derivative(double x) {
+    double t = tanh(SQRT2_PI * (x + 0.044715 * x * x * x));
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * SQRT2_PI * (1 + 3 * 0.044715 * x * x);
+}
+struct Row {
+    const char *name;
+    double (*unary)(double);
+    double (*binary)(double, double);
+};
+const Row rows[] = {
+#define UNARY(name, expression) {"unary_" #name, [](double x) -> double { return expression; }, nullptr},
+#define BINARY(name, expression) {"binary_" #name, nullptr, [](double a, double b) -> double { return expression; }},
+#include "../../main/cpp/pointwise.def"
+};
+}  // namespace table
+
+CASE(every_row_of_the_table) {
+    for (const table::Row &row : table::rows) {
+        std::string name = row.name;
+        for (int n : {1, 1003, 1024})
+            for (int shift : {0, 1}) {  // 1: no 16-byte accesses
+                bool positive = name.find("SQRT") != std::string::npos || name == "unary_LOG" || name == "unary_RECIPROCAL";
+                auto a = positive ? between(1.25, 4, n, 3) : between(-4, 4, n, 3);
+                auto b = name == "binary_DIV" ? between(0.5, 2, n, 4) : normal(n, 4);
+                std::vector<double> expected(n);
+                for (int i = 0; i < n; i++) expected[i] = row.unary ? row.unary(a[i]) : row.binary(a[i], b[i]);
+                Array x(a, false, shift), z(b, false, shift), y(n, false, shift);
+                Axes axes = {1, {n}, {1}, {1}};
+                if (row.unary) {
+                    launch(row.name, flat(n), x.at(), y.at(), n);
+                    agree(y.get(), expected, tolerance(), row.name);
+                    launch(row.name, flat(n), x.at(), x.at(), n);
+                    agree(x.get(), expected, tolerance(), "in place");
+                } else {
+                    launch(row.name, flat(n), x.at(), z.at(), y.at(), n, axes);
+                    agree(y.get(), expected, tolerance(), row.name);
+                }
+            }
+    }
+}
+
+CASE(saturated_values_and_nan) {
+    std::vector<double> x = {-300, 300, 0, NAN, INFINITY, -700};
+    Array a(x), y(6);
+    launch("unary_SILU", flat(6), a.at(), y.at(), 6);
+    auto got = y.get();
+    expect(got[0] == 0 && got[1] == 300 && got[2] == 0 && std::isnan(got[3]) && got[4] == INFINITY, "silu");
+    launch("unary_SIGMOID", flat(6), a.at(), y.at(), 6);
+    got = y.get();
+    expect(got[0] == 0 && got[1] == 1 && got[4] == 1 && got[5] == 0, "sigmoid");
+}
+
+// A box of sizes (innermost first) with strides; calls f(number, first offset, second offset).
+template <class F> static void overBox(const Axes &a, F f) {
+    int n = 1;
+    for (int k = 0; k < a.rank; k++) n *= a.size[k];
+    for (int i = 0; i < n; i++) {
+        int rest = i, first = 0, second = 0;
+        for (int k = 0; k < a.rank; k++) {
+            first += rest % a.size[k] * a.first[k];
+            second += rest % a.size[k] * a.second[k];
+            rest /= a.size[k];
+        }
+        f(i, first, second);
+    }
+}
+static int reach(const Axes &a, const int *stride) {
+    int last = 0;
+    for (int k = 0; k < a.rank; k++) last += (a.size[k] - 1) * stride[k];
+    return last + 1;
+}
+static int product(const Axes &a) {
+    int n = 1;
+    for (int k = 0; k < a.rank; k++) n *= a.size[k];
+    return n;
+}
+
+CASE(broadcasting) {
+    const Axes boxes[] = {
+        {1, {1003}, {1}, {0}},                                  // one value for all
+        {1, {1024}, {0}, {1}},
+        {2, {28, 91}, {1, 28}, {1, 0}},                         // a row for each
+        {2, {32, 91}, {1, 32}, {1, 0}},
+        {2, {33, 26}, {1, 33}, {0, 1}},                         // a column for each
+        {2, {64, 26}, {1, 64}, {0, 1}},
+        {3, {28, 91, 2}, {1, 28, 2548}, {1, 0, 28}},            // [2,91,28] and [2,1,28]
+        {3, {32, 91, 2}, {1, 32, 2912}, {0, 1, 0}},
+        {2, {7, 5}, {0, 1}, {1, 0}},                            // [5,1] and [1,7]
+        {4, {3, 2, 7, 26}, {1, 0, 3, 21}, {1, 3, 6, 42}},       // repeated columns
+        {6, {4, 2, 3, 2, 3, 2}, {1, 4, 8, 24, 48, 144}, {1, 0, 4, 0, 12, 36}},
+        {2, {64, 8}, {1, 66}, {1, 64}},                         // runs that are not aligned
+    };
+    for (const Axes &axes : boxes) {
+        int n = product(axes);
+        auto a = between(0.5, 2, reach(axes, axes.first), 5), b = between(0.5, 2, reach(axes, axes.second), 6);
+        std::vector<double> sub(n), div(n);
+        overBox(axes, [&](int i, int p, int q) {
+            sub[i] = a[p] - b[q];
+            div[i] = a[p] / b[q];
+        });
+        Array x(a), z(b), y(n);
+        launch("binary_SUB", flat(n), x.at(), z.at(), y.at(), n, axes);
+        agree(y.get(), sub, tolerance(), "SUB");
+        launch("binary_DIV", flat(n), x.at(), z.at(), y.at(), n, axes);
+        agree(y.get(), div, tolerance(), "DIV");
+    }
+}
+
+// ---- movement ---------------------------------------------------------------------------------------------------------
+
+CASE(strided_copies) {
+    const Axes boxes[] = {
+        {1, {1003}, {1}, {1}},
+        {1, {33}, {0}, {1}},                                            // repeat
+        {2, {28, 26}, {1, 28}, {1, 31}},                                // into the columns of something wider
+        {2, {32, 26}, {1, 32}, {1, 96}},
+        {2, {16, 26}, {1, 48}, {1, 16}},                                // a slice
+        {3, {13, 28, 2}, {28, 1, 364}, {1, 13, 364}},                   // NHWC to NCHW
+        {6, {3, 2, 7, 2, 3, 2}, {1, 3, 6, 42, 84, 252}, {1, 21, 3, 42, 84, 252}},
+        {5, {4, 2, 7, 2, 26}, {1, 0, 4, 0, 28}, {1, 4, 8, 56, 112}},    // upsampling
+    };
+    for (const Axes &axes : boxes)
+        for (int shift : {0, 1}) {
+            int n = product(axes), target = reach(axes, axes.second);
+            auto x = normal(reach(axes, axes.first), 7);
+            std::vector<double> before(target, 0.5), expected = before;
+            overBox(axes, [&](int, int p, int q) { expected[q] = x[p]; });
+            Array from(x, false, shift), to(before, false, shift);
+            launch("copy", flat(n), from.at(), to.at(), n, axes);
+            agree(to.get(), expected, 0, "copy");
+        }
+}
+
+CASE(gather_and_scatter) {
+    for (int width : {1, 33, 128}) {
+        int n = 7, rows = 10;
+        std::vector<double> index = {9, 0, 3, 3, 9, 5, 3}, table = normal(rows * width, 8), dy = normal(n * width, 9);
+        std::vector<double> picked(n * width), sum(rows * width);
+        for (int i = 0; i < n; i++)
+            for (int c = 0; c < width; c++) {
+                picked[i * width + c] = table[int(index[i]) * width + c];
+                sum[int(index[i]) * width + c] += dy[i * width + c];
+            }
+        Array t(table), i(index, true), y(n * width), d(dy), dt(rows * width);
+        Records<int> bad({INT32_MAX});
+        launch("gather", flat(n * width), t.at(), i.at(), y.at(), n, width, rows, bad.at());
+        agree(y.get(), picked, 0, "gather");
+        launch("scatter_add", flat(rows * width), i.at(), d.at(), dt.at(), n, width, rows, bad.at());
+        agree(dt.get(), sum, tolerance(), "scatter_add");
+        expect(bad.get()[0] == INT32_MAX, "no index is bad");
+        for (double wrong : {10.0, -1.0, 2.5, double(NAN), 3e9}) {
+            std::vector<double> spoiled = index;
+            spoiled[4] = wrong;
+            spoiled[6] = wrong;
+            i.put(spoiled);
+            Records<int> one({INT32_MAX}), two({INT32_MAX});
+            launch("gather", flat(n * width), t.at(), i.at(), y.at(), n, width, rows, one.at());
+            launch("scatter_add", flat(rows * width), i.at(), d.at(), dt.at(), n, width, rows, two.at());
+            expect(one.get()[0] == 4 && two.get()[0] == 4, "the first bad index is found");
+        }
+    }
+}
+
+// ---- reductions -------------------------------------------------------------------------------------------------------
+
+CASE(sums_and_maxima) {
+    struct Shape {
+        Axes kept, reduced;
+        const char *name;
+    };
+    const Shape shapes[] = {
+        {{1, {1}, {0}, {}}, {1, {30003}, {1}, {}}, "all of 30,003"},
+        {{1, {26}, {33}, {}}, {1, {33}, {1}, {}}, "rows of 33"},
+        {{1, {33}, {1}, {}}, {1, {182}, {33}, {}}, "columns, 182 of 33"},
+        {{2, {33, 2}, {1, 3003}, {}}, {1, {91}, {33}, {}}, "[2,91,33] to [2,1,33]"},
+        {{1, {91}, {33}, {}}, {2, {33, 2}, {1, 3003}, {}}, "[2,91,33] to [1,91,1]"},
+        {{2, {7, 3}, {33, 3003}, {}}, {2, {33, 13}, {1, 231}, {}}, "[3,13,7,33] to [3,1,7,1]"},
+        {{1, {1}, {0}, {}}, {1, {1}, {0}, {}}, "a scalar"},
+        {{1, {4000}, {1}, {}}, {1, {3}, {4000}, {}}, "many columns, three rows"},
+    };
+    for (const Shape &s : shapes) {
+        int outputs = product(s.kept), count = product(s.reduced);
+        auto x = normal(reach(s.kept, s.kept.first) + reach(s.reduced, s.reduced.first) - 1, 10);
+        std::vector<double> sum(outputs), most(outputs, -INFINITY);
+        overBox(s.kept, [&](int o, int p, int) {
+            overBox(s.reduced, [&](int, int q, int) {
+                sum[o] += x[p + q];
+                most[o] = std::fmax(most[o], x[p + q]);
+            });
+        });
+        Array in(x), y(outputs), wide(outputs, true);
+        for (int slices : {1, 3})
+            for (int columns : {0, 1})
+                for (int maximum : {0, 1}) {
+                    if (slices > count) continue;
+                    Array partial(static_cast<size_t>(outputs) * slices, true);
+                    Launch rows = {unsigned(outputs), unsigned(slices), outputs > 1000 ? 32u : 128u, 1, 0};
+                    Launch both = {unsigned(outputs + 31) / 32, unsigned(slices), 32, 8, 0};
+                    for (int yFloat : {0, 1}) {
+                        void *to = yFloat ? wide.at() : y.at();
+                        launch(columns ? "reduce_columns" : "reduce_rows", columns ? both : rows, in.at(), to, partial.at(), outputs,
+                               count, slices, maximum, yFloat, s.kept, s.reduced);
+                        if (slices > 1) launch("reduce_finish", flat(4 * outputs), partial.at(), to, outputs, slices, maximum, yFloat);
+                        agree(yFloat ? wide.get() : y.get(), maximum ? most : sum, maximum ? 0 : yFloat ? 1e-6 : tolerance(), s.name);
+                    }
+                }
+    }
+    std::vector<double> x(64, 1);
+    x[40] = NAN;
+    Array in(x), y(1, true);
+    Axes one = {1, {1}, {0}, {}}, all = {1, {64}, {1}, {}};
+    launch("reduce_rows", Launch{1, 1, 32, 1, 0}, in.at(), y.at(), static_cast<void *>(nullptr), 1, 64, 1, 1, 1, one, all);
+    expect(std::isnan(y.get()[0]), "a NaN is the largest");
+}
+
+// ---- random -----------------------------------------------------------------------------------------------------------
+
+// The published answer of Philox 4x32-10 for counter 0 and key 0 (Salmon et al. 2011, the Random123 test vectors).
+CASE(philox_known_answer) {
+    uint32_t word[] = {0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u};
+    Array y(4, true);
+    std::vector<double> uniform, integers, keep, gauss;
+    for (uint32_t w : word) {
+        uniform.push_back((w >> 8) * 0x1p-24);
+        integers.push_back(double(uint64_t(w) * 1000 >> 32));
+        keep.push_back((w >> 8) * 0x1p-24 < 0.7 ? 1 / 0.7 : 0);
+    }
+    for (int i = 0; i < 4; i += 2) {
+        double radius = sqrt(-2 * log((word[i] + 0.5) * 0x1p-32)), angle = 2 * M_PI * (word[i + 1] * 0x1p-32);
+        gauss.push_back(radius * cos(angle));
+        gauss.push_back(radius * sin(angle));
+    }
+    auto draw = [&](int kind, double parameter) {
+        launch("draw_float", flat(4), kind, parameter, 0ull, static_cast<void *>(nullptr), 0ull, y.at(), 4);
+        return y.get();
+    };
+    agree(draw(0, 0), uniform, 0, "uniform");
+    agree(draw(1, 0), gauss, 1e-7, "normal");
+    agree(draw(2, 1000), integers, 0, "integers");
+    agree(draw(3, 0.7), keep, 1e-7, "keep");
+}
+
+CASE(draws_count_from_the_step) {
+    int n = 1003;
+    uint64_t seed = 0x123456789ABCDEFull, offset = 1ull << 34;
+    Array all(n + 64, true), part(n, true), y(n);
+    launch("draw_float", flat(n), 1, 0.0, seed, static_cast<void *>(nullptr), static_cast<unsigned long long>(offset), all.at(), n + 64);
+    Step zero = {};
+    Records<Step> step({zero});
+    launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), static_cast<unsigned long long>(offset), 0.f, 0.f, 0.f, 0.f, 0.f);
+    launch("advance_draws", Launch{1, 1, 1, 1, 0}, step.at(), 40ull);
+    launch("draw_float", flat(n), 1, 0.0, seed, step.at(), 24ull, part.at(), n);
+    auto expected = all.get();
+    expected.erase(expected.begin(), expected.begin() + 64);
+    agree(part.get(), expected, 0, "draws 64 on");
+    launch("draw", flat(n), 1, 0.0, seed, step.at(), 24ull, y.at(), n);
+    for (double &v : expected) v = stored(v);
+    agree(y.get(), expected, 0, "the same, stored");
+    double mean = 0, square = 0;
+    for (double v : all.get()) mean += v / (n + 64), square += v * v / (n + 64);
+    expect(fabs(mean) < 0.12 && fabs(square - 1) < 0.17, "mean 0, variance 1");
+}

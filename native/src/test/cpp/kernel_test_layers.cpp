@@ -1,0 +1,308 @@
+// The kernels of layers and updates against plain loops in double; see kernel_test.cpp.
+#include "device.h"
+
+#define KERNEL(name) void declared_##name
+typedef void T;
+#include "kernels.h"
+#undef KERNEL
+
+typedef std::vector<double> Doubles;
+
+// ---- group norm, formulas of norm.cu ----------------------------------------------------------------------------------
+
+struct NormCase {
+    int n, length, channels, groups, bundle, block;
+};
+static double silu(double z) { return z / (1 + exp(-z)); }
+static double slope(double z) {
+    double s = 1 / (1 + exp(-z));
+    return s * (1 + z * (1 - s));
+}
+
+static void norm(const NormCase &c, bool affine, bool conditioned, bool activated) {
+    const double eps = 1e-5;
+    int depth = c.channels / c.groups, all = c.n * c.length * c.channels, width = c.bundle * depth;
+    Doubles x = normal(all, 20), dy = normal(all, 21);
+    for (double &v : x) v = stored(v * 0.5 + 3);  // a mean far from 0
+    Doubles gamma = normal(c.channels, 22, true), beta = normal(c.channels, 23, true);
+    Doubles scale = normal(c.n * c.channels, 24, true), shift = normal(c.n * c.channels, 25, true);
+    Doubles y(all), dx(all), mean(c.n * c.groups), rstd(c.n * c.groups), dgamma(c.channels), dbeta(c.channels);
+    Doubles dscale(c.n * c.channels), dshift(c.n * c.channels);
+    for (int n = 0; n < c.n; n++)
+        for (int g = 0; g < c.groups; g++) {
+            auto over = [&](auto f) {
+                for (int l = 0; l < c.length; l++)
+                    for (int k = g * depth; k < (g + 1) * depth; k++) f((n * c.length + l) * c.channels + k, k);
+            };
+            double m = double(c.length) * depth, mu = 0, variance = 0, sum = 0, product = 0;
+            over([&](int i, int) { mu += x[i] / m; });
+            over([&](int i, int) { variance += (x[i] - mu) * (x[i] - mu) / m; });
+            double r = 1 / sqrt(variance + eps);
+            mean[n * c.groups + g] = mu;
+            rstd[n * c.groups + g] = r;
+            over([&](int i, int k) {
+                double hat = (x[i] - mu) * r, h = affine ? hat * gamma[k] + beta[k] : hat;
+                double times = conditioned ? 1 + scale[n * c.channels + k] : 1;
+                double z = h * times + (conditioned ? shift[n * c.channels + k] : 0);
+                y[i] = activated ? silu(z) : z;
+                double dz = activated ? dy[i] * slope(z) : dy[i], dh = dz * times;
+                dscale[n * c.channels + k] += dz * h;
+                dshift[n * c.channels + k] += dz;
+                dgamma[k] += dh * hat;
+                dbeta[k] += dh;
+                dx[i] = affine ? dh * gamma[k] : dh;
+                sum += dx[i];
+                product += dx[i] * hat;
+            });
+            over([&](int i, int) { dx[i] = r * (dx[i] - sum / m - (x[i] - mu) * r * product / m); });
+        }
+    Array X(x), DY(dy), Y(all), DX(all), M(mean.size(), true), R(rstd.size(), true), P(2 * c.n * c.channels, true);
+    Array G(gamma, true), B(beta, true), S(scale, true), H(shift, true), DG(c.channels, true), DB(c.channels, true);
+    Array DS(scale.size(), true), DH(scale.size(), true);
+    void *none = nullptr, *g = affine ? G.at() : none, *b = affine ? B.at() : none, *s = conditioned ? S.at() : none;
+    void *h = conditioned ? H.at() : none;
+    unsigned sums = width > 4 * c.block ? width : 4 * c.block;
+    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4 * (2 * sums + 6 * width + 4 * c.bundle)};
+    launch("group_norm", l, X.at(), g, b, s, h, Y.at(), M.at(), R.at(), c.length, c.channels, c.groups, c.bundle, float(eps), int(activated));
+    agree(M.get(), mean, 1e-6, "mean");
+    agree(R.get(), rstd, 1e-6, "rstd");
+    agree(Y.get(), y, tolerance(2e-6), "y");
+    M.put(mean);
+    R.put(rstd);
+    launch("group_norm_backward", l, X.at(), g, b, s, h, M.at(), R.at(), DY.at(), DX.at(), affine ? P.at() : none, conditioned ? DS.at() : none,
+           conditioned ? DH.at() : none, c.length, c.channels, c.groups, c.bundle, int(activated));
+    agree(DX.get(), dx, tolerance(3e-6), "dx");
+    if (affine) {
+        launch("group_norm_parameters", flat(4 * c.channels), P.at(), DG.at(), DB.at(), c.n, c.channels);
+        agree(DG.get(), dgamma, 3e-6, "dgamma");
+        agree(DB.get(), dbeta, 3e-6, "dbeta");
+    }
+    if (conditioned) {
+        agree(DS.get(), dscale, 3e-6, "dscale");
+        agree(DH.get(), dshift, 3e-6, "dshift");
+    }
+}
+
+CASE(group_norm_of_every_kind) {
+    const NormCase shapes[] = {
+        {2, 91, 33, 11, 11, 64}, {2, 91, 33, 11, 4, 64}, {3, 16, 28, 4, 4, 32}, {3, 16, 28, 4, 1, 96}, {1, 49, 64, 32, 16, 256},
+        {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64}};
+    for (const NormCase &c : shapes)
+        for (int kind = 0; kind < 8; kind++) norm(c, kind & 1, kind & 2, kind & 4);
+}
+
+CASE(affine_silu_after_a_view) {
+    int n = 2, length = 15, channels = 33;
+    Doubles x = normal(n * length * channels, 30), gamma = normal(channels, 31, true), beta = normal(channels, 32, true);
+    Doubles scale = normal(n * channels, 33, true), shift = normal(n * channels, 34, true), y(x.size());
+    for (size_t i = 0; i < x.size(); i++) {
+        int c = i % channels, k = int(i) / (length * channels) * channels + c;
+        y[i] = silu((x[i] * gamma[c] + beta[c]) * (1 + scale[k]) + shift[k]);
+    }
+    Array X(x), G(gamma, true), B(beta, true), S(scale, true), H(shift, true), Y(x.size());
+    launch("affine_silu", flat(x.size()), X.at(), G.at(), B.at(), S.at(), H.at(), Y.at(), n, length, channels, 1);
+    agree(Y.get(), y, tolerance(), "y");
+    void *none = nullptr;
+    launch("affine_silu", flat(x.size()), X.at(), none, none, none, none, Y.at(), n, length, channels, 0);
+    agree(Y.get(), x, 0, "without everything it is a copy");
+}
+
+// ---- attention --------------------------------------------------------------------------------------------------------
+
+CASE(attention_softmax) {
+    for (int columns : {1, 33, 256, 700}) {
+        int rows = 5;
+        float scale = 0.3f;
+        unsigned block = columns <= 128 ? 32 : columns <= 1024 ? 128 : 256;
+        Launch l = {unsigned(rows), 1, block, 1, 0};
+        Doubles s = normal(rows * columns, 40, true), dp = normal(rows * columns, 41, true), p(s.size()), ds(s.size()), logSum(rows), dots(rows);
+        for (double &v : s) v *= 20;
+        for (double &v : s) v = stored(v, true);
+        for (int i = 0; i < rows; i++) {
+            double most = -INFINITY, sum = 0, dot = 0;
+            for (int j = 0; j < columns; j++) most = std::fmax(most, double(scale) * s[i * columns + j]);
+            for (int j = 0; j < columns; j++) sum += exp(double(scale) * s[i * columns + j] - most);
+            logSum[i] = most + log(sum);
+            for (int j = 0; j < columns; j++) p[i * columns + j] = exp(double(scale) * s[i * columns + j] - logSum[i]);
+            for (int j = 0; j < columns; j++) dot += stored(p[i * columns + j]) * dp[i * columns + j];
+            for (int j = 0; j < columns; j++)
+                ds[i * columns + j] = double(scale) * stored(p[i * columns + j]) * (dp[i * columns + j] - dot);
+        }
+        Array S(s, true), P(s.size()), L(rows, true), Q(s.size()), DP(dp, true), DS(s.size());
+        launch("softmax_rows", l, S.at(), P.at(), L.at(), rows, columns, scale);
+        agree(P.get(), p, tolerance(3e-6), "softmax");
+        agree(L.get(), logSum, 1e-6, "logSum");
+        L.put(logSum);
+        launch("probabilities", flat(rows * columns), S.at(), L.at(), Q.at(), rows, columns, scale);
+        agree(Q.get(), p, tolerance(5e-6), "probabilities");
+        P.put(p);
+        launch("softmax_rows_backward", l, P.at(), DP.at(), DS.at(), rows, columns, scale);
+        if (columns > 1) agree(DS.get(), ds, tolerance(3e-6), "ds");
+        Doubles a = normal(rows * columns, 42), b = normal(rows * columns, 43);
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < columns; j++) dots[i] += a[i * columns + j] * b[i * columns + j];
+        Array A(a), B(b), Y(rows, true);
+        launch("row_dot", warps(rows), A.at(), B.at(), Y.at(), rows, columns);
+        agree(Y.get(), dots, 2e-6, "row_dot");
+    }
+}
+
+CASE(linear_attention) {
+    const int sizes[][4] = {{1, 1, 1, 5}, {2, 49, 4, 32}, {2, 13, 3, 5}, {1, 20, 1, 70}};
+    for (auto &size : sizes) {
+        int n = size[0], length = size[1], heads = size[2], d = size[3], width = heads * d;
+        float scale = float(1 / sqrt(d));
+        Doubles qkv = normal(n * length * 3 * width, 50), qHat(n * length * width), kHat(qHat.size()), logSum(n * width);
+        Doubles dq = normal(qHat.size(), 51), dk = normal(qHat.size(), 52), dot = normal(n * width, 53, true), expected(qkv.size(), 7);
+        auto in = [&](int part, int i, int l, int e) { return ((i * length + l) * 3 + part) * width + e; };
+        auto packed = [&](int i, int l, int e) { return (i * length + l) * width + e; };
+        for (int i = 0; i < n; i++) {
+            for (int l = 0; l < length; l++)
+                for (int h = 0; h < heads; h++) {
+                    double sum = 0, product = 0;
+                    for (int e = h * d; e < (h + 1) * d; e++) sum += exp(qkv[in(0, i, l, e)]);
+                    for (int e = h * d; e < (h + 1) * d; e++) {
+                        qHat[packed(i, l, e)] = stored(scale * exp(qkv[in(0, i, l, e)]) / sum);
+                        product += qHat[packed(i, l, e)] * dq[packed(i, l, e)];
+                    }
+                    for (int e = h * d; e < (h + 1) * d; e++)
+                        expected[in(0, i, l, e)] = qHat[packed(i, l, e)] * (dq[packed(i, l, e)] - product / scale);
+                }
+            for (int e = 0; e < width; e++) {
+                double sum = 0;
+                for (int l = 0; l < length; l++) sum += exp(qkv[in(1, i, l, e)]);
+                logSum[i * width + e] = log(sum);
+                for (int l = 0; l < length; l++) {
+                    kHat[packed(i, l, e)] = stored(exp(qkv[in(1, i, l, e)]) / sum);
+                    expected[in(1, i, l, e)] = kHat[packed(i, l, e)] * (dk[packed(i, l, e)] - dot[i * width + e]);
+                }
+            }
+        }
+        Array Q(qkv), QH(qHat.size()), KH(qHat.size()), L(logSum.size(), true), DQ(dq), DK(dk), D(dot, true), G(Doubles(qkv.size(), 7));
+        launch("query_softmax", warps(n * length * heads), Q.at(), QH.at(), n, length, heads, d, scale);
+        agree(QH.get(), qHat, tolerance(), "query softmax");
+        launch("key_log_sum", Launch{unsigned(width + 31) / 32, unsigned(n), 32, 8, 0}, Q.at(), L.at(), n, length, width);
+        agree(L.get(), logSum, 1e-6, "logSum");
+        launch("key_softmax", flat(qHat.size()), Q.at(), L.at(), KH.at(), n, length, width);
+        agree(KH.get(), kHat, tolerance(2e-6), "key softmax");
+        QH.put(qHat);
+        KH.put(kHat);
+        launch("query_softmax_backward", warps(n * length * heads), QH.at(), DQ.at(), G.at(), n, length, heads, d, scale);
+        launch("key_softmax_backward", flat(qHat.size()), KH.at(), DK.at(), D.at(), G.at(), n, length, width);
+        agree(G.get(), expected, tolerance(2e-6), "dq and dk, and dv left alone");
+    }
+}
+
+// ---- updates ----------------------------------------------------------------------------------------------------------
+
+struct Parameters {
+    std::vector<int> sizes = {1, 33, 2548, 10000};
+    std::vector<Doubles> w, dw, m, v, average;
+    std::vector<Array *> W, DW, M, V, A, C;
+    std::vector<Update> table;
+    std::vector<Piece> pieces;
+    Records<Update> *entries;
+    Records<Piece> *parts;
+    Parameters(bool averages, bool copies) {
+        for (size_t i = 0; i < sizes.size(); i++) {
+            bool wide = i % 2 == 1;  // gradients of both kinds
+            w.push_back(normal(sizes[i], 60 + i, true));
+            dw.push_back(normal(sizes[i], 70 + i, wide));
+            m.push_back(normal(sizes[i], 80 + i, true));
+            v.push_back(between(0.1, 2, sizes[i], 90 + i));
+            average.push_back(normal(sizes[i], 100 + i, true));
+            W.push_back(new Array(w[i], true));
+            DW.push_back(new Array(dw[i], wide));
+            M.push_back(new Array(m[i], true));
+            V.push_back(new Array(v[i], true));
+            A.push_back(new Array(average[i], true));
+            C.push_back(new Array(sizes[i]));
+            auto floats = [](Array *a) { return static_cast<float *>(a->at()); };
+            table.push_back({floats(W[i]), DW[i]->at(), floats(M[i]), floats(V[i]), averages ? floats(A[i]) : nullptr,
+                             copies ? C[i]->at() : nullptr, sizes[i], wide ? 1 : 0});
+            for (int first = 0; first < sizes[i]; first += PIECE) pieces.push_back({int(i), first});
+        }
+        entries = new Records<Update>(table);
+        parts = new Records<Piece>(pieces);
+    }
+    ~Parameters() {
+        for (auto list : {&W, &DW, &M, &V, &A, &C})
+            for (Array *a : *list) delete a;
+        delete entries;
+        delete parts;
+    }
+    Launch launch() const { return {unsigned(pieces.size()), 1, 256, 1, 0}; }
+};
+
+CASE(adam_and_average) {
+    const double variants[][4] = {{0, 0, 1, 1}, {0.01, 0, 1, 0.5}, {0.01, 1, 1000, 0.25}};
+    for (auto &variant : variants)
+        for (bool averages : {false, true}) {
+            Parameters p(averages, averages);
+            double rate = 1e-2, b1 = 0.9, b2 = 0.999, eps = 1e-8, decay = 0.995;
+            double coupled = variant[1] ? 0 : variant[0], decoupled = variant[1] ? variant[0] : 0;
+            double c1 = 1 / (1 - pow(b1, variant[2])), c2 = 1 / (1 - pow(b2, variant[2]));
+            Step zero = {};
+            Records<Step> step({zero});
+            launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 0ull, float(rate), float(c1), float(c2), float(variant[3]), float(decay));
+            launch("adam", p.launch(), p.entries->at(), p.parts->at(), step.at(), float(b1), float(b2), float(eps), float(coupled), float(decoupled));
+            for (size_t t = 0; t < p.sizes.size(); t++) {
+                for (int i = 0; i < p.sizes[t]; i++) {
+                    double &w = p.w[t][i], g = p.dw[t][i] * variant[3] + coupled * w;
+                    double &m = p.m[t][i] = b1 * p.m[t][i] + (1 - b1) * g, &v = p.v[t][i] = b2 * p.v[t][i] + (1 - b2) * g * g;
+                    w -= rate * (m * c1 / (sqrt(v * c2) + eps) + decoupled * w);
+                    if (averages) p.average[t][i] = decay * p.average[t][i] + (1 - decay) * w;
+                }
+                agree(p.W[t]->get(), p.w[t], 1e-6, "w");
+                agree(p.M[t]->get(), p.m[t], 1e-6, "m");
+                agree(p.V[t]->get(), p.v[t], 1e-6, "v");
+                agree(p.A[t]->get(), p.average[t], 1e-6, "average");
+                if (averages) agree(p.C[t]->get(), p.w[t], tolerance(), "copy");
+            }
+            if (averages) {
+                launch("average", p.launch(), p.entries->at(), p.parts->at(), step.at());
+                for (size_t t = 0; t < p.sizes.size(); t++) {
+                    for (int i = 0; i < p.sizes[t]; i++) p.average[t][i] = decay * p.average[t][i] + (1 - decay) * p.w[t][i];
+                    agree(p.A[t]->get(), p.average[t], 1e-6, "average");
+                }
+            }
+        }
+}
+
+CASE(norm_of_the_gradient_and_the_skipped_update) {
+    Parameters p(true, false);
+    double expected = 0;
+    for (auto &dw : p.dw)
+        for (double g : dw) expected += g * g;
+    Records<double> partial(Doubles(p.pieces.size()));
+    Step zero = {};
+    Records<Step> step({zero});
+    Array loss(Doubles(1, 0.5), true);
+    auto finish = [&](double limit, void *of) {
+        launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 8ull, 0.1f, 1.f, 1.f, 9.f, 0.9f);
+        launch("squares", p.launch(), p.entries->at(), p.parts->at(), partial.at());
+        launch("squares_finish", Launch{1, 1, 256, 1, 0}, partial.at(), int(p.pieces.size()), step.at(), limit, of);
+        return step.get()[0];
+    };
+    Step s = finish(0, nullptr);
+    agree({s.squares}, {expected}, 1e-12, "squares");
+    expect(s.scale == 1 && s.finite == 1 && s.skipped == 0 && s.draws == 8, "no limit");
+    s = finish(1e9, loss.at());
+    expect(s.scale == 1 && s.finite == 1, "a limit that is not reached");
+    s = finish(2, loss.at());
+    agree({s.scale}, {2 / sqrt(expected)}, 1e-7, "the factor of clipping");
+    loss.put({NAN});
+    expect(finish(2, loss.at()).finite == 0, "a loss that is not finite");
+    loss.put({0.5});
+    p.dw[2][2000] = INFINITY;
+    p.DW[2]->put(p.dw[2]);
+    s = finish(2, loss.at());
+    expect(s.finite == 0 && s.skipped == 2, "a gradient that is not finite");
+    launch("adam", p.launch(), p.entries->at(), p.parts->at(), step.at(), 0.9f, 0.999f, 1e-8f, 0.f, 0.f);
+    launch("average", p.launch(), p.entries->at(), p.parts->at(), step.at());
+    for (size_t t = 0; t < p.sizes.size(); t++) {
+        agree(p.W[t]->get(), p.w[t], 0, "w stays");
+        agree(p.M[t]->get(), p.m[t], 0, "m stays");
+        agree(p.A[t]->get(), p.average[t], 0, "the average stays");
+    }
+}
