@@ -132,12 +132,17 @@ CASE(attention_softmax) {
         launch("softmax_rows", l, S.at(), P.at(), L.at(), rows, columns, scale);
         agree(P.get(), p, tolerance(3e-6), "softmax");
         agree(L.get(), logSum, 1e-6, "logSum");
+        P.put(Doubles(p.size()));
+        launch("softmax_rows", Launch{2, 1, block, 1, 0}, S.at(), P.at(), L.at(), rows, columns, scale);
+        agree(P.get(), p, tolerance(3e-6), "softmax, several rows to a block");
         L.put(logSum);
         launch("probabilities", flat(rows * columns), S.at(), L.at(), Q.at(), rows, columns, scale);
         agree(Q.get(), p, tolerance(5e-6), "probabilities");
         P.put(p);
         launch("softmax_rows_backward", l, P.at(), DP.at(), DS.at(), rows, columns, scale);
         if (columns > 1) agree(DS.get(), ds, tolerance(3e-6), "ds");
+        launch("softmax_rows_backward", Launch{2, 1, block, 1, 0}, P.at(), DP.at(), DS.at(), rows, columns, scale);
+        if (columns > 1) agree(DS.get(), ds, tolerance(3e-6), "ds, several rows to a block");
         Doubles a = normal(rows * columns, 42), b = normal(rows * columns, 43);
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < columns; j++) dots[i] += a[i * columns + j] * b[i * columns + j];
