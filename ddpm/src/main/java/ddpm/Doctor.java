@@ -6,7 +6,6 @@ import datasets.Datasets;
 import ddpm.train.Settings;
 import ddpm.train.Training;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,6 +21,7 @@ import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.BinaryOp;
 import tensor.backend.Distribution;
+import tensor.backend.cuda.CudaBackend;
 import tensor.memory.Scope;
 
 /** Says what is here, what is missing, how fast it is, and what to do next. */
@@ -31,8 +31,6 @@ import tensor.memory.Scope;
         usageHelpAutoWidth = true,
         description = "Looks at this machine: Java, native library, threads, memory, data, GPU libraries, speed.")
 public final class Doctor extends Program {
-    private static final List<String> GPU_LIBRARIES = List.of("libcuda.so.1", "libcublas.so", "libcudnn.so.9");
-
     public static void main(String[] args) {
         Program.main(new Doctor(), args);
     }
@@ -56,8 +54,7 @@ public final class Doctor extends Program {
                         memory()));
         for (String name : Backends.names()) backend(name, advice);
         data(advice);
-        for (String library : GPU_LIBRARIES) line("gpu", library + ": " + find(library));
-        line("gpu", "there is no GPU backend in this version; training runs on the processor");
+        for (String library : CudaBackend.libraries()) line("gpu", library);
         speed(advice);
         System.out.println();
         if (advice.isEmpty()) advice.add("all is well: mvn compile exec:java -Dexec.mainClass=ddpm.Train");
@@ -103,7 +100,8 @@ public final class Doctor extends Program {
             line("backend", name + ": " + opened.description());
         } catch (IllegalStateException e) {
             line("backend", name + ": " + e.getMessage());
-            advice.add("without the backend " + name + " training is slow: " + e.getMessage());
+            if (!name.equals("cuda"))
+                advice.add("without the backend " + name + " training is slow: " + e.getMessage());
         }
     }
 
@@ -117,22 +115,6 @@ public final class Doctor extends Program {
             } catch (DatasetException e) {
                 line("data", name + ": " + e.getMessage());
             }
-    }
-
-    /** Where a library lies, in the places in which the loader looks. */
-    private static String find(String library) throws IOException {
-        List<Path> folders = new ArrayList<>();
-        String path = System.getenv("LD_LIBRARY_PATH");
-        if (path != null) for (String folder : path.split(":")) if (!folder.isEmpty()) folders.add(Path.of(folder));
-        for (String folder : List.of("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/cuda/lib64"))
-            folders.add(Path.of(folder));
-        for (Path folder : folders) {
-            if (!Files.isDirectory(folder)) continue;
-            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, library + "*")) {
-                for (Path file : files) return file + " -> " + file.toRealPath().getFileName();
-            }
-        }
-        return "not found (looked in " + folders.size() + " folders: LD_LIBRARY_PATH, /usr/lib, /usr/local/cuda/lib64)";
     }
 
     /** About five seconds of products, adds and training steps. */

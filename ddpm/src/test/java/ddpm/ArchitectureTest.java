@@ -48,12 +48,20 @@ class ArchitectureTest {
             .resideInAPackage("nativelib..");
 
     @ArchTest
-    static final ArchRule onlyTheCpuBackendCallsNativeCode = noClasses()
+    static final ArchRule onlyTheFastBackendsCallNativeCode = noClasses()
             .that()
-            .resideOutsideOfPackages("nativelib..", "tensor.backend.cpu..")
+            .resideOutsideOfPackages("nativelib..", "tensor.backend.cpu..", "tensor.backend.cuda..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("nativelib..");
+
+    @ArchTest
+    static final ArchRule onlyTheCudaBackendKnowsJCuda = noClasses()
+            .that()
+            .resideOutsideOfPackage("tensor.backend.cuda..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("jcuda..");
 
     @ArchTest
     static final ArchRule opsAndLayersDoNotKnowOptimizers = noClasses()

@@ -1,5 +1,6 @@
 package nativelib;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.JarURLConnection;
@@ -16,7 +17,7 @@ import java.util.zip.CRC32;
  * Files unpacked from the class path, kept between runs: the system loads libraries from files only, and oneDNN is too
  * large to unpack every time. Each file lies in a folder named after it, its checksum and its size, so two versions never meet.
  */
-final class LibraryCache {
+public final class LibraryCache {
     private final Path root;
 
     LibraryCache(Path root) {
@@ -24,7 +25,7 @@ final class LibraryCache {
     }
 
     /** The folder everything lies in. */
-    Path root() {
+    public Path root() {
         return root;
     }
 
@@ -32,7 +33,7 @@ final class LibraryCache {
      * {@code $XDG_CACHE_HOME/ddpm-java/native}, else {@code ~/.cache/ddpm-java/native}; where that cannot be written, a
      * temporary folder for this run.
      */
-    static LibraryCache ofUser() {
+    public static LibraryCache ofUser() {
         return new LibraryCache(writable(userFolder(System.getenv("XDG_CACHE_HOME"), System.getProperty("user.home"))));
     }
 
@@ -61,20 +62,33 @@ final class LibraryCache {
     }
 
     /** The file with the contents of {@code source}: found, or written beside and then renamed. */
-    Path unpack(URL source) throws IOException {
+    public Path unpack(URL source) throws IOException {
         String path = source.getPath();
         String name = path.substring(path.lastIndexOf('/') + 1);
         URLConnection connection = source.openConnection();
         JarEntry entry = connection instanceof JarURLConnection jar ? jar.getJarEntry() : null;
         long crc = entry == null ? checksum(source) : entry.getCrc();
         long size = entry == null ? connection.getContentLengthLong() : entry.getSize();
+        try (InputStream in = connection.getInputStream()) {
+            return keep(name, crc, size, in);
+        }
+    }
+
+    /** The file of this name with these contents: found, or written beside and then renamed. */
+    public Path keep(String name, byte[] contents) throws IOException {
+        CRC32 crc = new CRC32();
+        crc.update(contents);
+        return keep(name, crc.getValue(), contents.length, new ByteArrayInputStream(contents));
+    }
+
+    private Path keep(String name, long crc, long size, InputStream contents) throws IOException {
         Path folder = root.resolve(name + "-" + Long.toHexString(crc) + "-" + size);
         Path file = folder.resolve(name);
         if (Files.exists(file) && Files.size(file) == size) return file;
         Files.createDirectories(folder);
         Path half = Files.createTempFile(folder, name, ".part");
-        try (InputStream in = connection.getInputStream()) {
-            Files.copy(in, half, StandardCopyOption.REPLACE_EXISTING);
+        try {
+            Files.copy(contents, half, StandardCopyOption.REPLACE_EXISTING);
             Files.move(half, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(half);

@@ -3,6 +3,7 @@ package tensor.backend;
 import java.util.ArrayList;
 import java.util.List;
 import tensor.backend.cpu.CpuBackend;
+import tensor.backend.cuda.CudaBackend;
 import tensor.backend.reference.ReferenceBackend;
 
 /**
@@ -19,15 +20,35 @@ public final class Backends {
 
     /** A way to open a backend; throws with one clear sentence when it cannot. */
     interface Opener {
-        Backend open(int threads);
+        Backend open(int threads, Precision precision);
     }
 
-    /** One known backend. */
-    record Candidate(String name, Opener opener) {}
+    /**
+     * One known backend.
+     *
+     * @param precisions how it can compute; the first is what it does when nothing is asked for
+     */
+    record Candidate(String name, List<Precision> precisions, Opener opener) {
+        /** Opens it; {@code null} leaves the precision to the backend. */
+        Backend open(int threads, Precision wanted) {
+            Precision precision = wanted == null ? precisions.get(0) : wanted;
+            if (!precisions.contains(precision))
+                throw new IllegalStateException("it does not compute in " + precision + ", only in "
+                        + String.join(
+                                ", ",
+                                precisions.stream().map(Precision::toString).toList()));
+            return opener.open(threads, precision);
+        }
+    }
 
     /** From fast to slow; the last one always opens. */
     private static final List<Candidate> CANDIDATES = List.of(
-            new Candidate("cpu", CpuBackend::open), new Candidate("reference", threads -> new ReferenceBackend()));
+            new Candidate(
+                    "cuda",
+                    List.of(Precision.TF32, Precision.FP32),
+                    (threads, precision) -> CudaBackend.open(precision)),
+            new Candidate("cpu", List.of(Precision.FP32), (threads, precision) -> CpuBackend.open(threads)),
+            new Candidate("reference", List.of(Precision.FP32), (threads, precision) -> new ReferenceBackend()));
 
     private Backends() {}
 
@@ -51,11 +72,20 @@ public final class Backends {
      * @throws IllegalStateException when the named backend cannot be opened here, with the reason
      */
     public static Choice open(String name, int threads) {
-        return open(CANDIDATES, name, threads);
+        return open(name, threads, null);
     }
 
-    /** {@link #open(String, int)} among these candidates. */
-    static Choice open(List<Candidate> candidates, String name, int threads) {
+    /**
+     * Opens a backend that computes as exactly as this.
+     *
+     * @param precision how products are computed; {@code null} for what the backend does by itself
+     */
+    public static Choice open(String name, int threads, Precision precision) {
+        return open(CANDIDATES, name, threads, precision);
+    }
+
+    /** {@link #open(String, int, Precision)} among these candidates. */
+    static Choice open(List<Candidate> candidates, String name, int threads, Precision precision) {
         if (threads < 0) throw new IllegalArgumentException("threads = " + threads + ", needs 0 (all) or more");
         boolean auto = name.equals("auto");
         String decided = auto ? System.getProperty(PROPERTY, "auto") : name;
@@ -63,7 +93,7 @@ public final class Backends {
         List<String> refusals = new ArrayList<>();
         for (Candidate candidate : decided.equals("auto") ? candidates : List.of(named(candidates, decided))) {
             try {
-                Backend backend = candidate.opener.open(threads);
+                Backend backend = candidate.open(threads, precision);
                 String refused = refusals.isEmpty() ? "" : "; not " + String.join("; not ", refusals);
                 return new Choice(backend, "backend " + backend.name() + by + ": " + backend.description() + refused);
             } catch (IllegalStateException | UnsatisfiedLinkError e) {

@@ -25,16 +25,16 @@ class BackendsTest {
 
     /** A fast backend that cannot be opened, before one that can. */
     private static final List<Backends.Candidate> BROKEN_FIRST = List.of(
-            new Backends.Candidate("fast", threads -> {
+            new Backends.Candidate("fast", List.of(Precision.TF32), (threads, precision) -> {
                 throw new IllegalStateException("its library is not here: install it");
             }),
-            new Backends.Candidate("slow", threads -> new ReferenceBackend()));
+            new Backends.Candidate("slow", List.of(Precision.FP32), (threads, precision) -> new ReferenceBackend()));
 
     @Test
     void autoTellsWhyItRefused() {
         String property = System.clearProperty(Backends.PROPERTY);
         try {
-            Backends.Choice choice = Backends.open(BROKEN_FIRST, "auto", 0);
+            Backends.Choice choice = Backends.open(BROKEN_FIRST, "auto", 0, null);
             assertTrue(
                     choice.explanation().endsWith("; not fast: its library is not here: install it"),
                     choice.explanation());
@@ -45,9 +45,21 @@ class BackendsTest {
 
     @Test
     void aBackendAskedForByNameNeverFallsBack() {
-        String message = assertThrows(IllegalStateException.class, () -> Backends.open(BROKEN_FIRST, "fast", 0))
+        String message = assertThrows(IllegalStateException.class, () -> Backends.open(BROKEN_FIRST, "fast", 0, null))
                 .getMessage();
         assertEquals("backend fast cannot be opened: its library is not here: install it", message);
+    }
+
+    @Test
+    void aPrecisionThatABackendLacksIsRefusedInWords() {
+        assertEquals(
+                "backend slow cannot be opened: it does not compute in tf32, only in fp32",
+                assertThrows(IllegalStateException.class, () -> Backends.open(BROKEN_FIRST, "slow", 0, Precision.TF32))
+                        .getMessage());
+        try (Backend opened =
+                Backends.open(BROKEN_FIRST, "slow", 0, Precision.FP32).backend()) {
+            assertEquals("reference", opened.name());
+        }
     }
 
     @Test

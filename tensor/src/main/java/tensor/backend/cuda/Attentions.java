@@ -1,0 +1,181 @@
+package tensor.backend.cuda;
+
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.AttentionParams;
+import tensor.memory.Buffer;
+
+/**
+ * Softmax attention as products by cuBLAS around our softmax over rows; the scores S [N, heads, L, L] exist, in scratch
+ * memory, in 32-bit floats.
+ *
+ * <pre>S = q kᵀ      P = softmax(scale · S)      y = P v
+ *   dP = dy vᵀ      dS = scale · P (dP − Σ P dP)      dq = dS k      dk = dSᵀ q      dv = Pᵀ dy</pre>
+ *
+ * One product serves all images of one head: they lie the same distance apart.
+ */
+final class Attentions {
+    private final Engine engine;
+    private final Products products;
+
+    Attentions(Engine engine, Products products) {
+        this.engine = engine;
+        this.products = products;
+    }
+
+    /** {@link tensor.backend.Backend#attention}. */
+    void forward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
+        Heads at = Heads.of(p, qkv);
+        Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
+        Buffer weights = at.probabilities(engine, scores);
+        Matrix s = at.square(DType.F32, scores);
+        Matrix probability = at.square(qkv.dtype(), weights);
+        for (int h = 0; h < at.heads(); h++)
+            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
+        launchRows(
+                engine.launch(Kernel.SOFTMAX_ROWS, qkv.dtype())
+                        .address(scores.address())
+                        .address(weights.address())
+                        .tensor(logSum),
+                at,
+                p);
+        for (int h = 0; h < at.heads(); h++)
+            at.multiply(
+                    products,
+                    false,
+                    false,
+                    at.head(probability, h),
+                    at.value(h),
+                    at.part(y, h),
+                    at.width(),
+                    at.length());
+        Heads.release(scores, weights);
+    }
+
+    /** {@link tensor.backend.Backend#attentionBackward}. */
+    void backward(AttentionParams p, Tensor qkv, Tensor logSum, Tensor dy, Tensor dqkv) {
+        Heads at = Heads.of(p, qkv);
+        Heads to = Heads.of(p, dqkv);
+        Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
+        Buffer weights = engine.scratch(at.scores() * qkv.dtype().bytes());
+        Matrix s = at.square(DType.F32, scores);
+        Matrix probability = at.square(qkv.dtype(), weights);
+        for (int h = 0; h < at.heads(); h++)
+            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
+        engine.launch(Kernel.PROBABILITIES, qkv.dtype())
+                .address(scores.address())
+                .tensor(logSum)
+                .address(weights.address())
+                .integer(at.rows())
+                .integer(at.length())
+                .number(p.scale())
+                .flat(at.scores());
+        for (int h = 0; h < at.heads(); h++) {
+            at.multiply(
+                    products,
+                    true,
+                    false,
+                    at.head(probability, h),
+                    at.part(dy, h),
+                    to.value(h),
+                    at.width(),
+                    at.length());
+            at.multiply(products, false, true, at.part(dy, h), at.value(h), at.head(s, h), at.length(), at.width());
+        }
+        Buffer slopes = at.probabilities(engine, scores);
+        Matrix ds = at.square(qkv.dtype(), slopes);
+        launchRows(
+                engine.launch(Kernel.SOFTMAX_ROWS_BACKWARD, qkv.dtype())
+                        .address(weights.address())
+                        .address(scores.address())
+                        .address(slopes.address()),
+                at,
+                p);
+        for (int h = 0; h < at.heads(); h++) {
+            at.multiply(products, false, false, at.head(ds, h), at.key(h), to.query(h), at.width(), at.length());
+            at.multiply(products, true, false, at.head(ds, h), at.query(h), to.key(h), at.width(), at.length());
+        }
+        weights.release();
+        Heads.release(scores, slopes);
+    }
+
+    private static void launchRows(Launch launch, Heads at, AttentionParams p) {
+        int block = at.length() <= 128 ? 32 : at.length() <= 1024 ? 128 : 256;
+        launch.integer(at.rows()).integer(at.length()).number(p.scale()).grid(at.rows(), 1, block, 1, 0);
+    }
+
+    /** Where the heads of qkv [N, L, 3·heads·d] and of packed arrays [N, L, heads·d] lie, for one batch over the images. */
+    record Heads(Matrix qkv, int images, int length, int heads, int width) {
+        static Heads of(AttentionParams p, Tensor qkv) {
+            Shape s = qkv.shape();
+            int row = s.get(2);
+            return new Heads(Matrix.of(qkv, row, (long) s.get(1) * row), s.get(0), s.get(1), p.heads(), p.headWidth(s));
+        }
+
+        Matrix query(int head) {
+            return qkv.at((long) head * width);
+        }
+
+        Matrix key(int head) {
+            return qkv.at((long) (heads + head) * width);
+        }
+
+        Matrix value(int head) {
+            return qkv.at((long) (2 * heads + head) * width);
+        }
+
+        /** One head of a packed array. */
+        Matrix part(Tensor packed, int head) {
+            return part(packed.dtype(), packed.buffer(), head);
+        }
+
+        Matrix part(DType dtype, Buffer packed, int head) {
+            int row = heads * width;
+            return new Matrix(dtype, packed.address(), row, (long) length * row).at((long) head * width);
+        }
+
+        /** An array [N, heads, L, L]. */
+        Matrix square(DType dtype, Buffer block) {
+            return new Matrix(dtype, block.address(), length, (long) heads * length * length);
+        }
+
+        /** One head of {@link #square}. */
+        Matrix head(Matrix square, int head) {
+            return square.at((long) head * length * length);
+        }
+
+        /** One head of an array [N, heads, d, d]. */
+        Matrix context(DType dtype, Buffer block, int head) {
+            return new Matrix(dtype, block.address(), width, (long) heads * width * width)
+                    .at((long) head * width * width);
+        }
+
+        /** Rows of all scores together. */
+        int rows() {
+            return images * heads * length;
+        }
+
+        /** Number of all scores. */
+        long scores() {
+            return (long) rows() * length;
+        }
+
+        /** Room for what has the type of the tensors where the scores are floats: the scores themselves if both are the same. */
+        Buffer probabilities(Engine engine, Buffer scores) {
+            return qkv.dtype() == DType.F32
+                    ? scores
+                    : engine.scratch(scores() * qkv.dtype().bytes());
+        }
+
+        static void release(Buffer scores, Buffer other) {
+            if (other != scores) other.release();
+            scores.release();
+        }
+
+        /** y ← op(a) · op(b) with L rows, for every image. */
+        void multiply(Products products, boolean ta, boolean tb, Matrix a, Matrix b, Matrix y, int columns, int inner) {
+            products.multiply(ta, tb, length, columns, inner, a, b, y, images);
+        }
+    }
+}

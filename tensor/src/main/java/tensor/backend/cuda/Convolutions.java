@@ -1,0 +1,159 @@
+package tensor.backend.cuda;
+
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import jcuda.Pointer;
+import jcuda.jcudnn.cudnnMathType;
+import nativelib.LibraryCache;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Precision;
+import tensor.backend.ReduceOp;
+import tensor.backend.Region;
+import tensor.backend.cuda.ConvolutionPlan.Direction;
+import tensor.memory.Buffer;
+import tensor.memory.Scope;
+
+/**
+ * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
+ * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product. Padding that differs
+ * on opposite sides, which cuDNN does not know, is made by copying the image into one with a border of zeros.
+ */
+final class Convolutions implements AutoCloseable {
+    /** Most bytes that an algorithm may use beside its tensors. */
+    private static final long ROOM = 256L << 20;
+
+    private record Key(Direction direction, Geometry geometry) {}
+
+    private final Engine engine;
+    private final Dnn dnn;
+    private final Products products;
+    private final Movement movement;
+    private final int math;
+    private final AlgorithmFile file;
+    private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
+
+    Convolutions(Engine engine, Dnn dnn, Products products, Movement movement) {
+        this.engine = engine;
+        this.dnn = dnn;
+        this.products = products;
+        this.movement = movement;
+        math = engine.precision() == Precision.FP32
+                ? cudnnMathType.CUDNN_FMA_MATH // no tensor cores
+                : cudnnMathType.CUDNN_DEFAULT_MATH; // TF32 for floats
+        Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
+        file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
+    }
+
+    /** {@link tensor.backend.Backend#conv2d}. */
+    void forward(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Geometry g = Geometry.of(p, x, w, y);
+        if (g.isProduct()) {
+            products.multiply(false, true, g.pixels(), g.k(), g.c(), g.image(x), g.filters(w), g.result(y), 1);
+        } else if (isEven(p)) {
+            run(Direction.FORWARD, g, x, w, y);
+        } else {
+            try (Scope scope = Scope.open("padding")) {
+                run(Direction.FORWARD, g.bordered(p), bordered(p, x), w, y);
+            }
+        }
+        engine.addBias(y, bias);
+    }
+
+    /** {@link tensor.backend.Backend#conv2dBackwardData}. */
+    void data(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        Geometry g = Geometry.of(p, dx, w, dy);
+        if (g.isProduct()) {
+            products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
+        } else if (isEven(p)) {
+            run(Direction.DATA, g, dx, w, dy);
+        } else {
+            try (Scope scope = Scope.open("padding")) {
+                Tensor larger = dx.empty(withBorder(p, dx.shape()));
+                run(Direction.DATA, g.bordered(p), larger, w, dy);
+                movement.copy(inside(p, larger, dx.shape()), Region.of(dx));
+            }
+        }
+    }
+
+    /** {@link tensor.backend.Backend#conv2dBackwardWeights}. */
+    void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Geometry g = Geometry.of(p, x, dw, dy);
+        if (g.isProduct()) {
+            products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), g.filters(dw), 1);
+        } else if (isEven(p)) {
+            run(Direction.FILTER, g, x, dw, dy);
+        } else {
+            try (Scope scope = Scope.open("padding")) {
+                run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, dy);
+            }
+        }
+        if (dbias != null) movement.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
+    }
+
+    private static boolean isEven(Conv2dParams p) {
+        return p.top() == p.bottom() && p.left() == p.right();
+    }
+
+    private static Shape withBorder(Conv2dParams p, Shape x) {
+        return Shape.of(x.get(0), x.get(1) + p.top() + p.bottom(), x.get(2) + p.left() + p.right(), x.get(3));
+    }
+
+    /** The part of an image with a border that is not border. */
+    private static Region inside(Conv2dParams p, Tensor larger, Shape x) {
+        return Region.of(larger).slice(1, p.top(), x.get(1)).slice(2, p.left(), x.get(2));
+    }
+
+    private Tensor bordered(Conv2dParams p, Tensor x) {
+        Tensor larger = x.empty(withBorder(p, x.shape()));
+        movement.fill(larger, 0);
+        movement.copy(Region.of(x), inside(p, larger, x.shape()));
+        return larger;
+    }
+
+    private void run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor y) {
+        Key key = new Key(direction, g);
+        ConvolutionPlan plan = plans.get(key);
+        if (plan == null) {
+            plan = plan(key, x, w, y);
+            plans.put(key, plan);
+        }
+        long bytes = plan.workspace();
+        Buffer workspace = bytes == 0 ? null : engine.scratch(bytes);
+        plan.run(
+                Engine.pointer(x),
+                Engine.pointer(w),
+                Engine.pointer(y),
+                workspace == null ? new Pointer() : new Device(workspace.address()));
+        if (workspace != null) workspace.release();
+    }
+
+    private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
+        ConvolutionPlan plan = new ConvolutionPlan(engine, dnn, key.direction, key.geometry, math);
+        String name = key.direction + "-" + key.geometry.key();
+        ConvolutionPlan.Algorithm known = file.get(name);
+        if (known != null && plan.accept(known)) return plan;
+        Buffer workspace = engine.scratch(ROOM);
+        try {
+            file.put(
+                    name,
+                    plan.search(
+                            Engine.pointer(x),
+                            Engine.pointer(w),
+                            Engine.pointer(y),
+                            new Device(workspace.address()),
+                            ROOM,
+                            name));
+        } finally {
+            workspace.release();
+        }
+        return plan;
+    }
+
+    @Override
+    public void close() {
+        plans.values().forEach(ConvolutionPlan::close);
+    }
+}

@@ -1,0 +1,383 @@
+package tensor.backend.cuda;
+
+import tensor.DType;
+import tensor.Tensor;
+import tensor.backend.AdamParams;
+import tensor.backend.AttentionParams;
+import tensor.backend.Backend;
+import tensor.backend.BinaryOp;
+import tensor.backend.Checks;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Distribution;
+import tensor.backend.NormParams;
+import tensor.backend.Precision;
+import tensor.backend.ReduceOp;
+import tensor.backend.Region;
+import tensor.backend.UnaryOp;
+import tensor.memory.Buffer;
+import tensor.memory.MemoryUse;
+
+/**
+ * Computes on an NVIDIA GPU: cuDNN for convolutions and softmax, cuBLAS for products, our own kernels for everything
+ * else. Calls are queued on one stream and return at once; the host waits only where it reads.
+ */
+public final class CudaBackend implements Backend {
+    private final Engine engine;
+    private final Staging staging;
+    private final Dnn dnn;
+    private final Products products;
+    private final Movement movement;
+    private final Indices indices;
+    private final Convolutions convolutions;
+    private final Norms norms;
+    private final Softmaxes softmaxes;
+    private final Attentions attentions;
+    private final LinearAttentions linearAttentions;
+    private final Updates updates;
+
+    private CudaBackend(Precision precision) {
+        engine = new Engine(precision);
+        staging = new Staging(engine.context());
+        dnn = new Dnn(engine.context());
+        products = new Products(engine);
+        movement = new Movement(engine);
+        indices = new Indices(engine, staging);
+        convolutions = new Convolutions(engine, dnn, products, movement);
+        norms = new Norms(engine);
+        softmaxes = new Softmaxes(engine, dnn);
+        attentions = new Attentions(engine, products);
+        linearAttentions = new LinearAttentions(engine, products);
+        updates = new Updates(engine, staging);
+    }
+
+    /**
+     * Opens the backend on the first GPU.
+     *
+     * @throws IllegalStateException when a library or the GPU is missing, with a sentence that says which and what to do
+     */
+    public static CudaBackend open(Precision precision) {
+        return new CudaBackend(precision);
+    }
+
+    /** What of NVIDIA's lies where on this machine, a line for each library; loads nothing. */
+    public static java.util.List<String> libraries() {
+        return Libraries.look(LibrarySearch.ofHost());
+    }
+
+    private static void written(Tensor... outputs) {
+        for (Tensor y : outputs) if (y != null) y.buffer().written();
+    }
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public String description() {
+        CudaContext context = engine.context();
+        return context.name() + ", driver " + context.driver() + ", cuBLAS " + products.version() + ", cuDNN "
+                + Dnn.version() + ", " + engine.precision();
+    }
+
+    @Override
+    public boolean supports(DType dtype) {
+        return dtype == DType.F32;
+    }
+
+    // ---- 1 memory ---------------------------------------------------------------------------------------------
+
+    @Override
+    public Buffer allocate(DType dtype, long elements) {
+        Checks.allocate(this, dtype, elements);
+        engine.context().enter();
+        return engine.arena().allocate(elements * dtype.bytes());
+    }
+
+    @Override
+    public MemoryUse memory() {
+        return engine.arena().use();
+    }
+
+    @Override
+    public void upload(float[] source, Tensor y) {
+        Checks.upload(this, source.length, y);
+        engine.context().enter();
+        staging.upload(
+                source.length,
+                Float.BYTES,
+                y.buffer().address(),
+                (slot, start, count) -> slot.asFloatBuffer().put(source, start, count));
+        written(y);
+    }
+
+    @Override
+    public void upload(double[] source, Tensor y) {
+        float[] rounded = new float[source.length];
+        for (int i = 0; i < rounded.length; i++) rounded[i] = (float) source[i];
+        upload(rounded, y);
+    }
+
+    @Override
+    public void download(Tensor x, float[] target) {
+        Checks.download(this, x, target.length);
+        engine.context().enter();
+        staging.download(
+                target.length,
+                Float.BYTES,
+                x.buffer().address(),
+                (slot, start, count) -> slot.asFloatBuffer().get(target, start, count));
+        indices.check();
+    }
+
+    @Override
+    public void download(Tensor x, double[] target) {
+        float[] values = new float[target.length];
+        download(x, values);
+        for (int i = 0; i < values.length; i++) target[i] = values[i];
+    }
+
+    @Override
+    public void synchronize() {
+        engine.context().enter();
+        engine.context().synchronize();
+        indices.check();
+    }
+
+    // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
+
+    @Override
+    public void fill(Tensor y, double value) {
+        Checks.fill(this, y);
+        engine.context().enter();
+        movement.fill(y, value);
+        written(y);
+    }
+
+    @Override
+    public void copy(Region from, Region to) {
+        Checks.copy(this, from, to);
+        engine.context().enter();
+        movement.copy(from, to);
+        written(to.tensor());
+    }
+
+    @Override
+    public void unary(UnaryOp f, Tensor x, Tensor y) {
+        Checks.unary(this, f, x, y);
+        engine.context().enter();
+        movement.unary(f, x, y);
+        written(y);
+    }
+
+    @Override
+    public void binary(BinaryOp f, Tensor a, Tensor b, Tensor y) {
+        Checks.binary(this, f, a, b, y);
+        engine.context().enter();
+        movement.binary(f, a, b, y);
+        written(y);
+    }
+
+    @Override
+    public void reduce(ReduceOp f, Tensor x, Tensor y) {
+        Checks.reduce(this, f, x, y);
+        engine.context().enter();
+        movement.reduce(f, x, x.shape(), y, y.shape());
+        written(y);
+    }
+
+    @Override
+    public void random(Distribution distribution, long seed, long offset, Tensor y) {
+        Checks.random(this, offset, y);
+        engine.context().enter();
+        movement.random(distribution, seed, offset, y);
+        written(y);
+    }
+
+    @Override
+    public void gather(Tensor table, Tensor index, Tensor y) {
+        Checks.gather(this, table, index, y);
+        engine.context().enter();
+        indices.gather(table, index, y);
+        written(y);
+    }
+
+    @Override
+    public void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
+        Checks.scatterAdd(this, index, dy, dtable);
+        engine.context().enter();
+        indices.scatterAdd(index, dy, dtable);
+        written(dtable);
+    }
+
+    // ---- 3 linear algebra -------------------------------------------------------------------------------------
+
+    @Override
+    public void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
+        Checks.matmul(this, ta, tb, a, b, bias, y);
+        engine.context().enter();
+        products.matmul(ta, tb, a, b, bias, y);
+        written(y);
+    }
+
+    @Override
+    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Checks.conv2d(this, p, x, w, bias, y);
+        engine.context().enter();
+        convolutions.forward(p, x, w, bias, y);
+        written(y);
+    }
+
+    @Override
+    public void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        Checks.conv2dBackwardData(this, p, w, dy, dx);
+        engine.context().enter();
+        convolutions.data(p, w, dy, dx);
+        written(dx);
+    }
+
+    @Override
+    public void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Checks.conv2dBackwardWeights(this, p, x, dy, dw, dbias);
+        engine.context().enter();
+        convolutions.weights(p, x, dy, dw, dbias);
+        written(dw, dbias);
+    }
+
+    // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
+
+    @Override
+    public void groupNorm(
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor y,
+            Tensor mean,
+            Tensor rstd) {
+        Checks.groupNorm(this, p, x, gamma, beta, scale, shift, y, mean, rstd);
+        engine.context().enter();
+        norms.forward(p, x, gamma, beta, scale, shift, y, mean, rstd);
+        written(y, mean, rstd);
+    }
+
+    @Override
+    public void groupNormBackward(
+            NormParams p,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor mean,
+            Tensor rstd,
+            Tensor dy,
+            Tensor dx,
+            Tensor dgamma,
+            Tensor dbeta,
+            Tensor dscale,
+            Tensor dshift) {
+        Checks.groupNormBackward(
+                this, p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+        engine.context().enter();
+        norms.backward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+        written(dx, dgamma, dbeta, dscale, dshift);
+    }
+
+    @Override
+    public void softmax(int axis, Tensor x, Tensor y) {
+        Checks.softmax(this, axis, x, y);
+        engine.context().enter();
+        softmaxes.forward(axis, x, y);
+        written(y);
+    }
+
+    @Override
+    public void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
+        Checks.softmaxBackward(this, axis, y, dy, dx);
+        engine.context().enter();
+        softmaxes.backward(axis, y, dy, dx);
+        written(dx);
+    }
+
+    @Override
+    public void attention(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
+        Checks.attention(this, p, qkv, y, logSum);
+        engine.context().enter();
+        attentions.forward(p, qkv, y, logSum);
+        written(y, logSum);
+    }
+
+    @Override
+    public void attentionBackward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
+        Checks.attentionBackward(this, p, qkv, y, logSum, dy, dqkv);
+        engine.context().enter();
+        attentions.backward(p, qkv, logSum, dy, dqkv);
+        written(dqkv);
+    }
+
+    @Override
+    public void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
+        Checks.linearAttention(this, p, qkv, y, context, logSum);
+        engine.context().enter();
+        linearAttentions.forward(p, qkv, y, context, logSum);
+        written(y, context, logSum);
+    }
+
+    @Override
+    public void linearAttentionBackward(
+            AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
+        Checks.linearAttentionBackward(this, p, qkv, context, logSum, dy, dqkv);
+        engine.context().enter();
+        linearAttentions.backward(p, qkv, context, logSum, dy, dqkv);
+        written(dqkv);
+    }
+
+    // ---- 5 updates --------------------------------------------------------------------------------------------
+
+    @Override
+    public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
+        Checks.adam(this, w, dw, m, v);
+        engine.context().enter();
+        updates.adam(p, w, dw, m, v);
+        written(w);
+        written(m);
+        written(v);
+    }
+
+    @Override
+    public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
+        Checks.exponentialAverage(this, decay, average, w);
+        engine.context().enter();
+        updates.exponentialAverage(decay, average, w);
+        written(average);
+    }
+
+    @Override
+    public double sumOfSquares(Tensor[] x) {
+        Checks.sumOfSquares(this, x);
+        engine.context().enter();
+        return updates.sumOfSquares(x);
+    }
+
+    /**
+     * Gives everything back to the device.
+     *
+     * @throws IllegalStateException when tensors are still in use
+     */
+    @Override
+    public void close() {
+        engine.context().enter();
+        engine.context().synchronize();
+        updates.close();
+        softmaxes.close();
+        convolutions.close();
+        indices.close();
+        products.close();
+        dnn.close();
+        staging.close();
+        engine.close();
+    }
+}

@@ -1,0 +1,104 @@
+package tensor.backend.cuda;
+
+import jcuda.Pointer;
+import tensor.DType;
+import tensor.Tensor;
+import tensor.backend.BinaryOp;
+import tensor.backend.Precision;
+import tensor.memory.Buffer;
+import tensor.memory.CachingAllocator;
+
+/** What all calls of the backend share: device, arena, kernels, and the scalars 1 and 0 where libraries can read them. */
+final class Engine implements AutoCloseable {
+    private static final int ONE = 0;
+    private static final int ZERO = 8;
+
+    private final CudaContext context = new CudaContext();
+    private final CachingAllocator arena = new CachingAllocator(context);
+    private final Kernels floats = new Kernels(context, DType.F32);
+    private final Launch launch = new Launch(context);
+    private final Pinned scalars = new Pinned(16);
+    private final Pointer one = scalars.pointer(ONE);
+    private final Pointer zero = scalars.pointer(ZERO);
+    private final Precision precision;
+
+    Engine(Precision precision) {
+        this.precision = precision;
+        scalars.bytes().putFloat(ONE, 1).putFloat(ZERO, 0);
+        floats.allowShared(Kernel.GROUP_NORM);
+        floats.allowShared(Kernel.GROUP_NORM_BACKWARD);
+    }
+
+    CudaContext context() {
+        return context;
+    }
+
+    CachingAllocator arena() {
+        return arena;
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
+    /** The scalar 1, in the form that libraries want it. */
+    Pointer one() {
+        return one;
+    }
+
+    /** The scalar 0. */
+    Pointer zero() {
+        return zero;
+    }
+
+    /** Begins the launch of a kernel for tensors of this type. */
+    Launch launch(Kernel kernel, DType dtype) {
+        return launch.of(kernels(dtype).of(kernel));
+    }
+
+    /** The compiled module for this type. */
+    Kernels kernels(DType dtype) {
+        if (dtype != DType.F32) throw new IllegalArgumentException("the backend cuda has no kernels for " + dtype);
+        return floats;
+    }
+
+    /** Begins any launch. */
+    Launch launch() {
+        return launch;
+    }
+
+    /** A block to be released in the same call: whatever runs later runs after what uses it now. */
+    Buffer scratch(long bytes) {
+        return arena.allocate(bytes);
+    }
+
+    /** The address of a tensor, in the form that libraries want it. */
+    static Pointer pointer(Tensor t) {
+        return new Device(t.buffer().address());
+    }
+
+    /** y ← y + bias along the last axis, unless bias is {@code null}. */
+    void addBias(Tensor y, Tensor bias) {
+        if (bias == null) return;
+        Axes axes = new Axes();
+        int width = y.shape().get(-1);
+        axes.add(y.shape().size() / width, width, 0).add(width, 1, 1);
+        launch.of(kernels(y.dtype()).of(BinaryOp.ADD))
+                .tensor(y)
+                .tensor(bias)
+                .tensor(y)
+                .integer(y.shape().size())
+                .axes(axes)
+                .flat(y.shape().size());
+    }
+
+    @Override
+    public void close() {
+        context.enter();
+        arena.close();
+        scalars.close();
+        launch.close();
+        floats.close();
+        context.close();
+    }
+}

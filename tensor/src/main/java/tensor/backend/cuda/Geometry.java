@@ -1,0 +1,94 @@
+package tensor.backend.cuda;
+
+import tensor.DType;
+import tensor.Tensor;
+import tensor.backend.Conv2dParams;
+
+/**
+ * The numbers that describe a convolution to cuDNN, and the key under which its algorithm is remembered: x [n,h,w,c], filters
+ * [k,r,s,c/groups], y [n,p,q,k]. cuDNN pads both sides alike.
+ */
+record Geometry(
+        DType dtype,
+        int n,
+        int h,
+        int w,
+        int c,
+        int k,
+        int r,
+        int s,
+        int p,
+        int q,
+        int stride,
+        int padH,
+        int padW,
+        int groups) {
+    /** The geometry of a call, taking the padding on top and at the left for that on all sides. */
+    static Geometry of(Conv2dParams params, Tensor x, Tensor w, Tensor y) {
+        return new Geometry(
+                x.dtype(),
+                x.shape().get(0),
+                x.shape().get(1),
+                x.shape().get(2),
+                x.shape().get(3),
+                w.shape().get(0),
+                w.shape().get(1),
+                w.shape().get(2),
+                y.shape().get(1),
+                y.shape().get(2),
+                params.stride(),
+                params.top(),
+                params.left(),
+                params.groups());
+    }
+
+    /** Whether the convolution is the product of the pixels [n·h·w, c] and the filters [k, c]. */
+    boolean isProduct() {
+        return r == 1 && s == 1 && stride == 1 && p == h && q == w && groups == 1;
+    }
+
+    /** The same call on images that have the padding as a border already. */
+    Geometry bordered(Conv2dParams params) {
+        return new Geometry(
+                dtype,
+                n,
+                h + params.top() + params.bottom(),
+                w + params.left() + params.right(),
+                c,
+                k,
+                r,
+                s,
+                p,
+                q,
+                stride,
+                0,
+                0,
+                groups);
+    }
+
+    /** Pixels of all images. */
+    int pixels() {
+        return n * h * w;
+    }
+
+    /** x of a product, [pixels, c]. */
+    Matrix image(Tensor x) {
+        return Matrix.of(x, c);
+    }
+
+    /** w of a product, [k, c]. */
+    Matrix filters(Tensor w) {
+        return Matrix.of(w, c);
+    }
+
+    /** y of a product, [pixels, k]. */
+    Matrix result(Tensor y) {
+        return Matrix.of(y, k);
+    }
+
+    /** One word, for the file of algorithms. */
+    String key() {
+        return dtype + "-" + n + "x" + h + "x" + w + "x" + c + "-" + k + "x" + r + "x" + s + "-" + p + "x" + q + "-s"
+                + stride + "-p" + padH + "x" + padW + "-g" + groups;
+    }
+}

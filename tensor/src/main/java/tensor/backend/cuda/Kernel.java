@@ -1,0 +1,40 @@
+package tensor.backend.cuda;
+
+import java.util.Locale;
+
+/** Our own kernels, but for the pointwise ones; their parameters stand in {@code native/src/main/cuda/kernels.h}. */
+enum Kernel {
+    FILL,
+    CAST_TO_FLOAT,
+    CAST_FROM_FLOAT,
+    COPY,
+    GATHER,
+    SCATTER_ADD,
+    REDUCE_ROWS,
+    REDUCE_COLUMNS,
+    REDUCE_FINISH,
+    DRAW,
+    GROUP_NORM,
+    GROUP_NORM_BACKWARD,
+    GROUP_NORM_PARAMETERS,
+    AFFINE_SILU,
+    SOFTMAX_ROWS,
+    PROBABILITIES,
+    SOFTMAX_ROWS_BACKWARD,
+    ROW_DOT,
+    QUERY_SOFTMAX,
+    QUERY_SOFTMAX_BACKWARD,
+    KEY_LOG_SUM,
+    KEY_SOFTMAX,
+    KEY_SOFTMAX_BACKWARD,
+    SET_STEP,
+    ADAM,
+    AVERAGE,
+    SQUARES,
+    SQUARES_FINISH;
+
+    /** The name of the function in the compiled module. */
+    String function() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,116 @@
+package tensor.backend.cuda;
+
+import static jcuda.driver.JCudaDriver.cuLaunchKernel;
+
+import java.nio.ByteBuffer;
+import jcuda.Pointer;
+import jcuda.driver.CUfunction;
+import tensor.Tensor;
+
+/**
+ * One kernel launch after the other through one block of pinned memory: a table of addresses, as the driver wants it,
+ * and behind it the arguments that they point to. Nothing is allocated.
+ *
+ * <pre>launch.of(function).tensor(x).tensor(y).integer(n).flat(n)</pre>
+ */
+final class Launch implements AutoCloseable {
+    private static final int MOST_ARGUMENTS = 32;
+    private static final int ARGUMENTS = 8 * MOST_ARGUMENTS;
+    private static final int BLOCK = 256;
+    private static final int WARPS = BLOCK / 32;
+    /** Elements for one thread block of a flat launch. */
+    private static final int FLAT = 1024;
+
+    private final CudaContext context;
+    private final Pinned block = new Pinned(ARGUMENTS + 1024);
+    private final ByteBuffer bytes = block.bytes();
+    private final Pointer table = block.pointer(0);
+    private CUfunction function;
+    private int count;
+    private int end;
+
+    Launch(CudaContext context) {
+        this.context = context;
+    }
+
+    /** Begins the arguments of a kernel. */
+    Launch of(CUfunction kernel) {
+        function = kernel;
+        count = 0;
+        end = ARGUMENTS;
+        return this;
+    }
+
+    /** The place of the next argument, of {@code size} bytes at a multiple of 8. */
+    private int next(int size) {
+        int at = end;
+        bytes.putLong(8 * count++, block.address(at));
+        end += (size + 7) / 8 * 8;
+        return at;
+    }
+
+    /** The address of a tensor; 0 for {@code null}. */
+    Launch tensor(Tensor t) {
+        return address(t == null ? 0 : t.buffer().address());
+    }
+
+    Launch address(long address) {
+        bytes.putLong(next(8), address);
+        return this;
+    }
+
+    Launch integer(int value) {
+        bytes.putInt(next(4), value);
+        return this;
+    }
+
+    Launch integer(boolean value) {
+        return integer(value ? 1 : 0);
+    }
+
+    Launch number(double value) {
+        bytes.putFloat(next(4), (float) value);
+        return this;
+    }
+
+    Launch wide(long value) {
+        bytes.putLong(next(8), value);
+        return this;
+    }
+
+    Launch wide(double value) {
+        bytes.putDouble(next(8), value);
+        return this;
+    }
+
+    Launch axes(Axes axes) {
+        axes.write(bytes, next(Axes.BYTES));
+        return this;
+    }
+
+    /** Threads that stride over {@code n} elements. */
+    void flat(long n) {
+        grid(clamp((n + FLAT - 1) / FLAT), 1, BLOCK, 1, 0);
+    }
+
+    /** One warp for each of {@code rows}. */
+    void warps(long rows) {
+        grid(clamp((rows + WARPS - 1) / WARPS), 1, BLOCK, 1, 0);
+    }
+
+    private int clamp(long blocks) {
+        return (int) Math.max(1, Math.min(blocks, 16L * context.multiprocessors()));
+    }
+
+    /** This grid of blocks of these threads, with so many bytes of shared memory. */
+    void grid(int gridX, int gridY, int blockX, int blockY, int shared) {
+        Status.driver(
+                cuLaunchKernel(function, gridX, gridY, 1, blockX, blockY, 1, shared, context.stream(), table, null),
+                "cuLaunchKernel");
+    }
+
+    @Override
+    public void close() {
+        block.close();
+    }
+}

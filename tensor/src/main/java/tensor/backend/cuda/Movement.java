@@ -1,0 +1,144 @@
+package tensor.backend.cuda;
+
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.BinaryOp;
+import tensor.backend.Distribution;
+import tensor.backend.ReduceOp;
+import tensor.backend.Region;
+import tensor.backend.UnaryOp;
+import tensor.memory.Buffer;
+
+/** Pointwise calls, sums and copies: our own kernels, told where elements lie by {@link Axes}. */
+final class Movement {
+    /** Threads of a block that sums along rows. */
+    private static final int ROW_BLOCK = 256;
+
+    private final Engine engine;
+    private final Axes axes = new Axes();
+    private final Axes reduced = new Axes();
+
+    Movement(Engine engine) {
+        this.engine = engine;
+    }
+
+    void fill(Tensor y, double value) {
+        int n = y.shape().size();
+        engine.launch(Kernel.FILL, y.dtype()).tensor(y).integer(n).number(value).flat(n);
+    }
+
+    void copy(Region from, Region to) {
+        axes.clear();
+        for (int i = 0; i < to.sizes().length; i++) axes.add(to.sizes()[i], from.strides()[i], to.strides()[i]);
+        int n = axes.count();
+        engine.launch(Kernel.COPY, to.tensor().dtype())
+                .address(start(from))
+                .address(start(to))
+                .integer(n)
+                .axes(axes)
+                .flat(n);
+    }
+
+    private static long start(Region region) {
+        return region.tensor().buffer().address()
+                + region.offset() * region.tensor().dtype().bytes();
+    }
+
+    void unary(UnaryOp f, Tensor x, Tensor y) {
+        int n = y.shape().size();
+        engine.launch()
+                .of(engine.kernels(y.dtype()).of(f))
+                .tensor(x)
+                .tensor(y)
+                .integer(n)
+                .flat(n);
+    }
+
+    void binary(BinaryOp f, Tensor a, Tensor b, Tensor y) {
+        Shape shape = y.shape();
+        long[] first = stretched(a.shape(), shape);
+        long[] second = stretched(b.shape(), shape);
+        axes.clear();
+        for (int i = 0; i < first.length; i++) axes.add(shape.get(i), first[i], second[i]);
+        int n = shape.size();
+        engine.launch()
+                .of(engine.kernels(y.dtype()).of(f))
+                .tensor(a)
+                .tensor(b)
+                .tensor(y)
+                .integer(n)
+                .axes(axes)
+                .flat(n);
+    }
+
+    /** Element strides of a tensor read with the given shape: 0 along the axes where it is stretched. */
+    private static long[] stretched(Shape s, Shape shape) {
+        Shape padded = s.padTo(shape.rank());
+        long[] strides = padded.strides();
+        for (int i = 0; i < strides.length; i++) if (padded.get(i) == 1) strides[i] = 0;
+        return strides;
+    }
+
+    void random(Distribution distribution, long seed, long offset, Tensor y) {
+        int n = y.shape().size();
+        engine.launch(Kernel.DRAW, y.dtype())
+                .integer(distribution.kind().ordinal())
+                .wide(distribution.parameter())
+                .wide(seed)
+                .address(0)
+                .wide(offset)
+                .tensor(y)
+                .integer(n)
+                .flat(n);
+    }
+
+    /**
+     * y ← f over the axes where its shape has extent 1 and that of x has not; the shapes may be others than the
+     * tensors'. Long sums are cut into slices, so that enough blocks have work, and a second kernel adds those up: no
+     * atomics, so the order depends on the shapes alone.
+     */
+    void reduce(ReduceOp f, Tensor x, Shape xs, Tensor y, Shape ys) {
+        long[] strides = xs.strides();
+        axes.clear();
+        reduced.clear();
+        boolean rows = true;
+        for (int i = 0; i < strides.length; i++) {
+            if (xs.get(i) == 1) continue;
+            rows = ys.get(i) == 1;
+            (rows ? reduced : axes).add(xs.get(i), strides[i], strides[i]);
+        }
+        int outputs = ys.size();
+        int count = xs.size() / outputs;
+        int slices = rows
+                ? clamp(count / 16384, Math.max(1, 1024 / outputs))
+                : clamp(count / 512, Math.max(1, 32768 / outputs));
+        Buffer partial = slices == 1 ? null : engine.scratch(4L * slices * outputs);
+        Launch launch = engine.launch(rows ? Kernel.REDUCE_ROWS : Kernel.REDUCE_COLUMNS, x.dtype())
+                .tensor(x)
+                .tensor(y)
+                .address(partial == null ? 0 : partial.address())
+                .integer(outputs)
+                .integer(count)
+                .integer(slices)
+                .integer(f == ReduceOp.MAX)
+                .integer(y.dtype() != x.dtype())
+                .axes(axes)
+                .axes(reduced);
+        if (rows) launch.grid(outputs, slices, clamp((count + 31) / 32, ROW_BLOCK / 32) * 32, 1, 0);
+        else launch.grid((outputs + 31) / 32, slices, 32, 8, 0);
+        if (partial == null) return;
+        engine.launch(Kernel.REDUCE_FINISH, x.dtype())
+                .address(partial.address())
+                .tensor(y)
+                .integer(outputs)
+                .integer(slices)
+                .integer(f == ReduceOp.MAX)
+                .integer(y.dtype() != x.dtype())
+                .flat(4L * outputs);
+        partial.release();
+    }
+
+    private static int clamp(int value, int most) {
+        return Math.max(1, Math.min(value, most));
+    }
+}

@@ -1,0 +1,106 @@
+package tensor.backend.cuda;
+
+import tensor.DType;
+import tensor.Tensor;
+import tensor.backend.AdamParams;
+import tensor.memory.Buffer;
+
+/**
+ * What happens to all parameters at once after a backward pass, a kernel for each call. Numbers that change from step to
+ * step (the learning rate, the corrections 1/(1 − βᵗ), the factor on the gradients) are read from a block in device
+ * memory, which one small kernel fills.
+ */
+final class Updates implements AutoCloseable {
+    /** Bytes of that block, and where the sum of squares lies in it. */
+    private static final int STEP = 64;
+
+    private static final int SQUARES = 32;
+    private static final double NO_AVERAGE = -1;
+
+    private final Engine engine;
+    private final Staging staging;
+    private final long step;
+    private final UpdateTable parameters;
+    private final UpdateTable averages;
+    private final UpdateTable gradients;
+    private final double[] result = new double[1];
+
+    Updates(Engine engine, Staging staging) {
+        this.engine = engine;
+        this.staging = staging;
+        step = engine.context().allocate(STEP);
+        parameters = new UpdateTable(engine);
+        averages = new UpdateTable(engine);
+        gradients = new UpdateTable(engine);
+        staging.upload(STEP / 8, 8, step, (slot, start, count) -> {
+            for (int i = 0; i < count; i++) slot.putLong(8 * i, 0);
+        });
+    }
+
+    private void set(double rate, double correction1, double correction2, double scale, double decay) {
+        engine.launch(Kernel.SET_STEP, DType.F32)
+                .address(step)
+                .wide(0L)
+                .number(rate)
+                .number(correction1)
+                .number(correction2)
+                .number(scale)
+                .number(decay)
+                .grid(1, 1, 1, 1, 0);
+    }
+
+    /** {@link tensor.backend.Backend#adam}. */
+    void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
+        if (w.length == 0) return;
+        parameters.set(w, dw, m, v, null);
+        set(
+                p.learningRate(),
+                1 / (1 - Math.pow(p.beta1(), p.step())),
+                1 / (1 - Math.pow(p.beta2(), p.step())),
+                p.gradientScale(),
+                NO_AVERAGE);
+        parameters
+                .begin(Kernel.ADAM)
+                .address(step)
+                .number(p.beta1())
+                .number(p.beta2())
+                .number(p.eps())
+                .number(p.decoupled() ? 0 : p.weightDecay())
+                .number(p.decoupled() ? p.weightDecay() : 0)
+                .grid(parameters.pieces(), 1, 256, 1, 0);
+    }
+
+    /** {@link tensor.backend.Backend#exponentialAverage}. */
+    void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
+        if (w.length == 0) return;
+        averages.set(w, null, null, null, average);
+        set(0, 0, 0, 1, decay);
+        averages.begin(Kernel.AVERAGE).address(step).grid(averages.pieces(), 1, 256, 1, 0);
+    }
+
+    /** {@link tensor.backend.Backend#sumOfSquares}. */
+    double sumOfSquares(Tensor[] x) {
+        if (x.length == 0) return 0;
+        gradients.set(null, x, null, null, null);
+        Buffer partial = engine.scratch(8L * gradients.pieces());
+        gradients.begin(Kernel.SQUARES).address(partial.address()).grid(gradients.pieces(), 1, 256, 1, 0);
+        engine.launch(Kernel.SQUARES_FINISH, DType.F32)
+                .address(partial.address())
+                .integer(gradients.pieces())
+                .address(step)
+                .wide(0.0)
+                .address(0)
+                .grid(1, 1, 256, 1, 0);
+        partial.release();
+        staging.download(1, 8, step + SQUARES, (slot, start, count) -> result[0] = slot.getDouble(0));
+        return result[0];
+    }
+
+    @Override
+    public void close() {
+        parameters.close();
+        averages.close();
+        gradients.close();
+        engine.context().free(step, STEP);
+    }
+}
