@@ -8,8 +8,11 @@ import autograd.check.OpCatalogue;
 import autograd.ops.Mul;
 import autograd.ops.Sum;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -17,6 +20,7 @@ import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
@@ -25,24 +29,20 @@ class OpParityTest {
     /** ‖a − b‖ / ‖b‖, allowed: rounding of single operations, grown by sums of a few hundred terms. */
     private static final double TOLERANCE = 5e-6;
 
+    private static final Map<String, Backend> OPENED = new HashMap<>();
+    private static final Map<String, String> REFUSED = new HashMap<>();
+
     @TestFactory
     Stream<DynamicTest> everyBackendAgreesWithTheReference() {
         return Backends.names().stream()
-                .filter(name -> !name.equals("reference"))
+                .filter(name -> !name.equals("reference") && name.matches(System.getProperty("test.backends", ".*")))
                 .flatMap(name -> OpCatalogue.all().stream()
                         .map(c -> DynamicTest.dynamicTest(name + ": " + c, () -> compare(name, c))));
     }
 
     private static void compare(String name, OpCase c) {
-        Backend backend;
-        try {
-            backend = Backends.open(name).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort("backend " + name + " is not here: " + e.getMessage());
-            return;
-        }
-        try (backend;
-                Backend reference = new ReferenceBackend()) {
+        Backend backend = opened(name);
+        try (Backend reference = new ReferenceBackend()) {
             List<double[]> expected = run(c, reference);
             List<double[]> found = run(c, backend);
             assertEquals(expected.size(), found.size());
@@ -55,6 +55,22 @@ class OpParityTest {
             }
             assertEquals(0, backend.memory().live());
         }
+    }
+
+    private static Backend opened(String name) {
+        if (!OPENED.containsKey(name) && !REFUSED.containsKey(name))
+            try {
+                OPENED.put(name, Backends.open(name, 0, Precision.FP32).backend());
+            } catch (IllegalStateException e) {
+                REFUSED.put(name, e.getMessage());
+            }
+        if (REFUSED.containsKey(name)) Assumptions.abort("backend " + name + " is not here: " + REFUSED.get(name));
+        return OPENED.get(name);
+    }
+
+    @AfterAll
+    static void close() {
+        OPENED.values().forEach(Backend::close);
     }
 
     /** The value, then the gradient of every input that has one. */

@@ -18,12 +18,14 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.MemoryUse;
 import tensor.memory.Scope;
 
@@ -92,6 +94,7 @@ class TrainingTest {
     }
 
     /** 9 steps are 3 epochs of 11 images in batches of 4; most cuts lie in the middle of one. */
+    @Tag("long")
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 5, 8})
     void resumedTrainingIsTheUninterruptedOneBitForBit(int cut) throws IOException {
@@ -132,6 +135,7 @@ class TrainingTest {
         backend.close();
     }
 
+    @Tag("long")
     @Test
     void oneBatchCanBeLearnt() {
         try (Backend backend = Backends.open("auto").backend();
@@ -235,6 +239,6 @@ class TrainingTest {
     }
 
     private static Backend open(String name) {
-        return Backends.open(name).backend();
+        return Backends.open(name, 0, Precision.FP32).backend();
     }
 }

@@ -44,7 +44,7 @@ public interface Backend extends AutoCloseable {
     /** target ← x. */
     void download(Tensor x, double[] target);
 
-    /** Waits until everything asked for has been done. */
+    /** Waits until everything asked for has been done; throws what was found to be wrong on the way. */
     void synchronize();
 
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
@@ -71,8 +71,8 @@ public interface Backend extends AutoCloseable {
     void random(Distribution distribution, long seed, long offset, Tensor y);
 
     /**
-     * y[i, …] ← table[index[i], …]; index [N] holds whole numbers in 0 … V−1 and anything else throws, table [V, …],
-     * y [N, …].
+     * y[i, …] ← table[index[i], …]; index [N] holds whole numbers in 0 … V−1 and anything else throws, here or, on a
+     * backend that computes beside the host, when the host next waits for it; table [V, …], y [N, …].
      */
     void gather(Tensor table, Tensor index, Tensor y);
 

@@ -94,7 +94,7 @@ public final class CachingAllocator implements AutoCloseable {
                 return source.allocate(bytes);
             } catch (OutOfMemoryError second) {
                 OutOfMemoryError error = new OutOfMemoryError("asked for " + (bytes >> 20) + " MiB while "
-                        + (live >> 20) + " MiB are in use: use a smaller batch or model");
+                        + (live >> 20) + " MiB are in use (" + second.getMessage() + "): use a smaller batch or model");
                 error.initCause(second);
                 throw error;
             }

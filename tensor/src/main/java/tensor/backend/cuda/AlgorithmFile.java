@@ -8,8 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What earlier runs found out about convolutions on this device with this cuDNN: a line for each, {@code key number math
- * workspace}. A search takes seconds for a whole network, so it is done once. Lines are only ever appended, each in one
+ * What earlier runs found out about convolutions on this device with this cuDNN: a line for each, {@code key number workspace}. A search takes seconds for a whole network, so it is done once. Lines are only ever appended, each in one
  * write, so several runs may share the file; a line that makes no sense is passed over.
  */
 final class AlgorithmFile {
@@ -29,12 +28,9 @@ final class AlgorithmFile {
 
     private void read(String line) {
         String[] words = line.split(" ");
-        if (words.length != 4) return;
+        if (words.length != 3) return;
         try {
-            known.put(
-                    words[0],
-                    new ConvolutionPlan.Algorithm(
-                            Integer.parseInt(words[1]), Integer.parseInt(words[2]), Long.parseLong(words[3])));
+            known.put(words[0], new ConvolutionPlan.Algorithm(Integer.parseInt(words[1]), Long.parseLong(words[2])));
         } catch (NumberFormatException e) {
             return; // torn by a crash
         }
@@ -48,7 +44,7 @@ final class AlgorithmFile {
     /** Remembers a result. The file is a convenience: where it cannot be written the next run searches again. */
     void put(String key, ConvolutionPlan.Algorithm found) {
         known.put(key, found);
-        String line = key + " " + found.number() + " " + found.math() + " " + found.workspace() + "\n";
+        String line = key + " " + found.number() + " " + found.workspace() + "\n";
         try {
             Files.createDirectories(file.getParent());
             Files.writeString(file, line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);

@@ -41,6 +41,10 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         int[] number = new int[1];
         Status.driver(cuDriverGetVersion(number), "cuDriverGetVersion");
         driver = number[0];
+        if (driver / 1000 < Libraries.blasVersion())
+            throw new IllegalStateException("the NVIDIA driver knows CUDA " + driver() + " and the libraries that were"
+                    + " found are of CUDA " + Libraries.blasVersion() + "; install a newer driver or CUDA "
+                    + driver / 1000);
         Status.driver(cuDeviceGetCount(number), "cuDeviceGetCount");
         if (number[0] == 0) throw new IllegalStateException("the NVIDIA driver finds no GPU; look at nvidia-smi");
         Status.driver(cuDeviceGet(device, 0), "cuDeviceGet");

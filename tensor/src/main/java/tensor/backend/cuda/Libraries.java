@@ -39,6 +39,11 @@ final class Libraries {
         return WHY_NOT;
     }
 
+    /** The version of cuBLAS that was loaded: 12 or 13. */
+    static int blasVersion() {
+        return blasVersion(LibrarySearch.ofHost());
+    }
+
     /** What lies where on this machine, one line for each library; for people. Loads nothing. */
     static List<String> look(LibrarySearch search) {
         List<String> lines = new ArrayList<>();

@@ -1,0 +1,44 @@
+/**
+ * <h2>2 Backends, continued: the GPU</h2>
+ *
+ * <p><b>How does Java make a GPU compute, and what does that cost?</b>
+ *
+ * <p>The device works through a queue of its own. A call here checks its arguments, puts work into the queue and returns;
+ * the host runs ahead and waits only where it reads a number. So what counts is the price of putting something there:
+ *
+ * <pre>a launch with arguments in one native block ≈ 0.2 µs      with Java objects as arguments ≈ 5 µs      (bridge alone)</pre>
+ *
+ * <p>Three of NVIDIA's libraries are used, through JCuda: the driver (memory, queues, our kernels), cuBLAS (products) and
+ * cuDNN (convolutions, softmax). Everything else is our own kernels, {@code native/src/main/cuda}, kept as PTX, which the
+ * driver compiles for whatever device it finds.
+ *
+ * <h3>Reading order</h3>
+ *
+ * <ol>
+ *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
+ *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
+ *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
+ *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code Updates}: the calls that they serve.
+ *   <li>{@code Products}, {@code Convolutions}, {@code Softmaxes}, {@code Attentions}, {@code LinearAttentions}: the calls
+ *       that libraries serve.
+ *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
+ * </ol>
+ *
+ * <h3>What always holds</h3>
+ *
+ * <ul>
+ *   <li>One queue computes, in the order of the calls; a block that the host has released may be used again at once.
+ *   <li>The same call gives the same bits: no kernel adds with atomics, and only deterministic algorithms are taken from
+ *       cuDNN.
+ *   <li>What is wrong inside a call is said at the call; an index that names no row, which only the device can see, is
+ *       said when the host reads next.
+ *   <li>Only the driver's interface is used; CUDA's runtime library is never loaded.
+ * </ul>
+ *
+ * <h3>Not here</h3>
+ *
+ * Several GPUs. Compilers at run time: the kernels are few and their shapes are arguments.
+ *
+ * <p>Next: chapter 3, {@code autograd}: reverse mode.
+ */
+package tensor.backend.cuda;

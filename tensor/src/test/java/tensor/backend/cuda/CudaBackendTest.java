@@ -1,0 +1,131 @@
+package tensor.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Distribution;
+import tensor.backend.Precision;
+import tensor.memory.Scope;
+
+/** What is particular to this backend; that it computes the right numbers is shown by the parity tests. */
+class CudaBackendTest {
+    private Backend backend;
+
+    @BeforeEach
+    void open() {
+        try {
+            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            Assumptions.abort(e.getMessage());
+        }
+    }
+
+    @AfterEach
+    void close() {
+        if (backend != null) backend.close();
+    }
+
+    @Test
+    void theRuntimeLibraryIsNeverLoaded() throws IOException {
+        String maps = Files.readString(Path.of("/proc/self/maps"));
+        assertTrue(maps.contains("libJCudaDriver"));
+        assertFalse(maps.contains("libJCudaRuntime"));
+    }
+
+    @Test
+    void bridgesAreLoadedFromThePrivateFolder() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/self/maps")))
+            if (line.contains("libJC")) assertTrue(line.contains("/ddpm-java/native/libJC"), line);
+    }
+
+    @Test
+    void arraysLargerThanAStagingSlotGoThereAndBack() {
+        try (Scope scope = Scope.open("test")) {
+            float[] values = new float[Staging.SLOT / 4 * 2 + 17];
+            for (int i = 0; i < values.length; i++) values[i] = i * 0.25f;
+            assertArrayEquals(
+                    values, Tensor.of(backend, Shape.of(values.length), values).toFloats());
+        }
+    }
+
+    @Test
+    void moreThanTheDeviceHasIsRefusedInWords() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor held = Tensor.full(backend, DType.F32, Shape.of(3 << 20), 1); // 12 MiB
+            OutOfMemoryError error = assertThrows(OutOfMemoryError.class, () -> {
+                for (int i = 0; i < 64; i++)
+                    Tensor.empty(backend, DType.F32, Shape.of((int) Shape.MAX_SIZE)); // 8 GiB each
+            });
+            String message = error.getMessage();
+            assertTrue(
+                    message.matches("asked for \\d+ MiB while \\d+ MiB are in use \\(the device .* has \\d+ of \\d+ MiB"
+                            + " free\\): use a smaller batch or model"),
+                    message);
+            assertEquals(1, held.toFloats()[77], "what was there is intact");
+        }
+    }
+
+    @Test
+    void anIndexThatNamesNoRowIsReportedWhenTheHostReads() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor table = Tensor.of(backend, Shape.of(3), 1, 2, 3);
+            Tensor index = Tensor.of(backend, Shape.of(4), 0, 2, 3, 1);
+            Tensor y = Tensor.full(backend, DType.F32, Shape.of(4), 0);
+            backend.gather(table, index, y);
+            String message =
+                    assertThrows(IllegalArgumentException.class, y::toFloats).getMessage();
+            assertEquals(
+                    "gather in a table of 3 rows: index[2] is not a whole number that names a row, from 0", message);
+            backend.gather(table, Tensor.of(backend, Shape.of(4), 0, 2, 2, 1), y);
+            assertArrayEquals(new float[] {1, 3, 3, 2}, y.toFloats());
+        }
+    }
+
+    @Test
+    void theSameStepAgainAsksTheDeviceForNothing() {
+        try (Scope root = Scope.open("test")) {
+            Tensor w = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(5, 3, 3, 4));
+            long reserved = 0;
+            for (int i = 0; i < 4; i++) {
+                try (Scope step = Scope.open("step")) {
+                    Tensor x = new Rng(2).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(2, 7, 7, 4));
+                    Tensor y = x.empty(Shape.of(2, 7, 7, 5));
+                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, y);
+                    backend.softmax(3, y, y.emptyLike());
+                    backend.sumOfSquares(new Tensor[] {y, w});
+                    y.sum();
+                }
+                if (i == 1) reserved = backend.memory().reserved();
+            }
+            assertEquals(reserved, backend.memory().reserved());
+            assertEquals(768, backend.memory().live(), "180 floats in a block of its size class");
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    @Test
+    void whatIsStillInUseIsReportedOnClosing() {
+        Scope scope = Scope.open("test");
+        Tensor.full(backend, DType.F32, Shape.of(16), 1);
+        assertThrows(IllegalStateException.class, backend::close);
+        scope.close();
+        backend = null; // half closed: the process ends with the test
+    }
+}

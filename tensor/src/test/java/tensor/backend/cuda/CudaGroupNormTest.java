@@ -1,0 +1,127 @@
+package tensor.backend.cuda;
+
+import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationBackward;
+import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardTraining;
+import static jcuda.jcudnn.cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import jcuda.Pointer;
+import jcuda.jcudnn.cudnnTensorDescriptor;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Distribution;
+import tensor.backend.NormParams;
+import tensor.backend.Precision;
+import tensor.backend.Region;
+import tensor.memory.Scope;
+
+/**
+ * Our group norm against cuDNN, which has none: a tensor [N, C, H, W] read as [1, N·G, C/G·H, W] has one "channel" for each
+ * group of each image, and batch normalisation over it, with gain 1 and shift 0, is group normalisation. The mode is the
+ * plain spatial one; the persistent one can overflow.
+ */
+class CudaGroupNormTest {
+    private static final int N = 3;
+    private static final int C = 12;
+    private static final int G = 4;
+    private static final int H = 5;
+    private static final int W = 7;
+    private static final double EPS = 1e-5;
+
+    @Test
+    void batchNormOverImagesTimesGroupsIsGroupNorm() {
+        Backend backend = null;
+        try {
+            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            Assumptions.abort(e.getMessage());
+        }
+        try (Backend opened = backend;
+                Engine engine = new Engine(Precision.FP32);
+                Scope scope = Scope.open("test")) {
+            Rng rng = new Rng(5);
+            Tensor x = rng.draw(Distribution.NORMAL, opened, DType.F32, Shape.of(N, H, W, C));
+            Tensor dy = rng.draw(Distribution.NORMAL, opened, DType.F32, x.shape());
+            Tensor y = x.emptyLike();
+            Tensor dx = x.emptyLike();
+            Tensor mean = x.empty(Shape.of(N, G));
+            Tensor rstd = x.empty(Shape.of(N, G));
+            NormParams p = new NormParams(G, EPS, false);
+            opened.groupNorm(p, x, null, null, null, null, y, mean, rstd);
+            opened.groupNormBackward(p, x, null, null, null, null, mean, rstd, dy, dx, null, null, null, null);
+
+            Tensor planes = channelsFirst(x);
+            Tensor viewed = planes.emptyLike();
+            Tensor slopes = planes.emptyLike();
+            Tensor ones = Tensor.full(opened, DType.F32, Shape.of(N * G), 1);
+            Tensor zeros = Tensor.full(opened, DType.F32, Shape.of(N * G), 0);
+            Tensor means = ones.emptyLike();
+            Tensor rstds = ones.emptyLike();
+            opened.synchronize();
+            try (Dnn dnn = new Dnn(engine.context())) {
+                cudnnTensorDescriptor images = Dnn.planes(DType.F32, 1, N * G, C / G * H, W);
+                cudnnTensorDescriptor channels = Dnn.planes(DType.F32, 1, N * G, 1, 1);
+                Status.dnn(
+                        cudnnBatchNormalizationForwardTraining(
+                                dnn.handle(),
+                                CUDNN_BATCHNORM_SPATIAL,
+                                engine.one(),
+                                engine.zero(),
+                                images,
+                                Engine.pointer(planes),
+                                images,
+                                Engine.pointer(viewed),
+                                channels,
+                                Engine.pointer(ones),
+                                Engine.pointer(zeros),
+                                0,
+                                new Pointer(),
+                                new Pointer(),
+                                EPS,
+                                Engine.pointer(means),
+                                Engine.pointer(rstds)),
+                        "batch norm");
+                Status.dnn(
+                        cudnnBatchNormalizationBackward(
+                                dnn.handle(),
+                                CUDNN_BATCHNORM_SPATIAL,
+                                engine.one(),
+                                engine.zero(),
+                                engine.one(),
+                                engine.zero(),
+                                images,
+                                Engine.pointer(planes),
+                                images,
+                                Engine.pointer(channelsFirst(dy)),
+                                images,
+                                Engine.pointer(slopes),
+                                channels,
+                                Engine.pointer(ones),
+                                Engine.pointer(ones.emptyLike()),
+                                Engine.pointer(ones.emptyLike()),
+                                EPS,
+                                Engine.pointer(means),
+                                Engine.pointer(rstds)),
+                        "batch norm, backward");
+                engine.context().synchronize();
+            }
+            assertArrayEquals(viewed.toFloats(), channelsFirst(y).toFloats(), 2e-5f);
+            assertArrayEquals(slopes.toFloats(), channelsFirst(dx).toFloats(), 2e-5f);
+            assertArrayEquals(means.toFloats(), mean.toFloats(), 1e-6f);
+            assertArrayEquals(rstds.toFloats(), rstd.toFloats(), 1e-5f);
+        }
+    }
+
+    private static Tensor channelsFirst(Tensor x) {
+        Tensor y = x.empty(Shape.of(N, C, H, W));
+        x.backend().copy(Region.of(x).permute(0, 3, 1, 2), Region.of(y));
+        x.backend().synchronize();
+        return y;
+    }
+}
