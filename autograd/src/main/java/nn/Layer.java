@@ -18,7 +18,15 @@ public abstract class Layer {
 
     /** Registers a tensor of this layer. */
     protected final Parameter parameter(String name, Tensor value, Parameter.Layout layout) {
-        Parameter parameter = new Parameter(value, layout);
+        return register(name, new Parameter(Variable.leaf(value), layout));
+    }
+
+    /** Registers a tensor that is kept in files like any parameter but gets no gradient, so that it stays as it is. */
+    protected final Parameter fixed(String name, Tensor value, Parameter.Layout layout) {
+        return register(name, new Parameter(Variable.constant(value), layout));
+    }
+
+    private Parameter register(String name, Parameter parameter) {
         if (own.put(name, parameter) != null) throw new IllegalStateException("two parameters are named " + name);
         return parameter;
     }
@@ -41,7 +49,7 @@ public abstract class Layer {
         children.forEach((name, layer) -> layer.collect(path + name + ".", all));
     }
 
-    /** Number of trainable values. */
+    /** Number of values in all parameters. */
     public final long parameterCount() {
         return parameters().values().stream()
                 .mapToLong(p -> p.value().shape().size())

@@ -15,18 +15,20 @@ public final class Parameter {
         /** The same. */
         PLAIN,
         /** A filter: [K, R, S, C] here, [K, C, R, S] there. */
-        FILTER
+        FILTER,
+        /** One value for each channel: [C] here, [1, C, 1, 1] there. */
+        CHANNEL
     }
 
     private final Variable variable;
     private final Layout layout;
 
-    Parameter(Tensor value, Layout layout) {
-        this.variable = Variable.leaf(value);
+    Parameter(Variable variable, Layout layout) {
+        this.variable = variable;
         this.layout = layout;
     }
 
-    /** The leaf that stands on the tape. */
+    /** What stands on the tape: a leaf, or a constant when this is not to be trained. */
     public Variable variable() {
         return variable;
     }
@@ -39,13 +41,17 @@ public final class Parameter {
     /** The shape in which files hold this parameter: PyTorch's. */
     public Shape exchangeShape() {
         Shape s = value().shape();
-        return layout == Layout.PLAIN ? s : Shape.of(s.get(0), s.get(3), s.get(1), s.get(2));
+        return switch (layout) {
+            case PLAIN -> s;
+            case FILTER -> Shape.of(s.get(0), s.get(3), s.get(1), s.get(2));
+            case CHANNEL -> Shape.of(1, s.get(0), 1, 1);
+        };
     }
 
     /** {@code x}, shaped like this parameter, in the order in which files hold it. */
     public float[] toExchange(Tensor x) {
         float[] values = x.toFloats();
-        if (layout == Layout.PLAIN) return values;
+        if (layout != Layout.FILTER) return values;
         Shape s = value().shape();
         return transposed(values, s.get(0), s.get(1) * s.get(2), s.get(3));
     }
@@ -53,7 +59,7 @@ public final class Parameter {
     /** Writes values in file order into {@code target}, shaped like this parameter. */
     public void fromExchange(float[] values, Tensor target) {
         Shape s = value().shape();
-        float[] ours = layout == Layout.PLAIN ? values : transposed(values, s.get(0), s.get(3), s.get(1) * s.get(2));
+        float[] ours = layout != Layout.FILTER ? values : transposed(values, s.get(0), s.get(3), s.get(1) * s.get(2));
         target.backend().upload(ours, target);
     }
 

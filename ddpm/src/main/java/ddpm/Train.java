@@ -113,13 +113,16 @@ public final class Train extends Program {
     }
 
     private int start() throws IOException {
-        Settings settings = Settings.of(
-                configFile == null ? Map.of() : RunFolder.settingsOf(RunFolder.readConfig(configFile)), options);
+        Map<String, Object> file = new LinkedHashMap<>(
+                configFile == null ? Map.of() : RunFolder.settingsOf(RunFolder.readConfig(configFile)));
+        Checkpoint.Model start = init == null ? null : Checkpoint.find(init, true);
+        if (start != null && start.foreign()) file.putAll(RunFolder.settingsOf(start.config()));
+        Settings settings = Settings.of(file, options);
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
         try (Backend backend = openBackend();
                 Scope root = Scope.open("train");
                 Training training = new Training(settings, data, backend)) {
-            if (init != null) training.initialise(Checkpoint.find(init, true).weights());
+            if (start != null) training.initialise(start.weights());
             introduce(training, data);
             if (dryRun) return measure(training);
             RunFolder.newest(out)
@@ -209,10 +212,8 @@ public final class Train extends Program {
         say("data      " + data.description());
         say(String.format(
                 Locale.ROOT,
-                "model     U-Net %s, dim %s, mults %s, %.2f M parameters",
-                s.toJson().get("topology"),
-                s.toJson().get("dim"),
-                s.toJson().get("dim-mults"),
+                "model     U-Net %s, %.2f M parameters",
+                s.describeNetwork(),
                 training.unet().parameterCount() / 1e6));
         say("settings  preset " + s.preset() + ", T " + s.timesteps() + " "
                 + s.toJson().get("schedule") + ", loss "

@@ -32,6 +32,10 @@ class ProgramTest {
         Files.writeString(folder.resolve("broken.json"), "{\"lr\": }");
         Files.writeString(folder.resolve("unknown.json"), "{\"learning-rate\": 1}");
         Files.writeString(folder.resolve("array.json"), "[1]");
+        Files.writeString(folder.resolve("unet.json"), """
+                {"_class_name": "UNet2DModel", "sample_size": 28, "in_channels": 1, "out_channels": 1,
+                 "block_out_channels": [8, 8], "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+                 "up_block_types": ["AttnUpBlock2D", "UpBlock2D"], "layers_per_block": 1, "norm_num_groups": 4}""");
         Files.writeString(folder.resolve("notes.txt"), "no data");
         Files.createDirectories(folder.resolve("empty"));
         Files.createDirectories(folder.resolve("pictures"));
@@ -54,13 +58,27 @@ class ProgramTest {
         return new Outcome(code, err.toString(StandardCharsets.UTF_8));
     }
 
-    private static final Map<String, java.util.function.Supplier<Program>> PROGRAMS =
-            Map.of("Train", Train::new, "Sample", Sample::new, "Visualize", Visualize::new, "Doctor", Doctor::new);
+    private static final Map<String, java.util.function.Supplier<Program>> PROGRAMS = Map.of(
+            "Train",
+            Train::new,
+            "Sample",
+            Sample::new,
+            "Visualize",
+            Visualize::new,
+            "Doctor",
+            Doctor::new,
+            "Export",
+            Export::new);
 
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
+                "Export | $ | 2 | --format",
+                "Export | $ --format onnx | 2 | --format needs one of [diffusers, annotated",
+                "Export | $/nowhere --format diffusers | 4 | there is no such run or file",
+                "Train | --network $/unknown.json | 2 | the network class null is not known",
+                "Train | --network $/unet.json --dim 8 | 2 | dim is part of the network, which is given whole",
                 "Train | --batchsize 4 | 2 | --batch-size",
                 "Train | --batch-size 0 | 2 | batch-size needs a whole number in 1..1048576, not 0",
                 "Train | --batch-size many | 2 | not many",
@@ -121,6 +139,26 @@ class ProgramTest {
         assertTrue(outcome.error.startsWith("error: "), outcome.error);
         assertFalse(outcome.error.contains("\tat "), "no stack trace without -v: " + outcome.error);
         assertTrue(outcome.error.lines().count() <= 4, outcome.error);
+    }
+
+    /** Train a UNet2DModel → export → sample the folder → fine-tune it → export again, as a model of diffusers. */
+    @Test
+    void modelsGoOutAndComeBackIn() throws IOException {
+        String start =
+                "--network $/unet.json --batch-size 4 --steps 2 --samples 4 --timesteps 6 -q --out $/runs --name ";
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "one --schedule linear"));
+        assertEquals(new Outcome(0, ""), run(new Export(), "$/runs/one --format diffusers --out $/out -q"));
+        assertTrue(Files.exists(folder.resolve("out/scheduler/scheduler_config.json")));
+        assertEquals(new Outcome(0, ""), run(new Sample(), "$/out -n 2 --out $/two.png -q"));
+        assertTrue(Files.size(folder.resolve("two.png")) > 100);
+        assertEquals(
+                new Outcome(0, ""),
+                run(new Train(), "--init $/out --batch-size 4 --steps 2 --samples 4 -q --out $/runs --name tuned"));
+        assertEquals(new Outcome(0, ""), run(new Export(), "$/runs/tuned --format diffusers --weights raw -q"));
+        assertTrue(Files.exists(folder.resolve("runs/tuned/export/diffusers/model_index.json")));
+        Outcome wrong = run(new Export(), "$/runs/tuned --format annotated --out $/wrong -q");
+        assertEquals(2, wrong.code);
+        assertTrue(wrong.error.contains("can go to --format diffusers"), wrong.error);
     }
 
     @Test

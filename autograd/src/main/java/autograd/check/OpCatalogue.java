@@ -8,6 +8,7 @@ import autograd.check.OpCase.Function;
 import autograd.check.OpCase.Input;
 import autograd.ops.Add;
 import autograd.ops.Attention;
+import autograd.ops.AveragePool;
 import autograd.ops.Clamp;
 import autograd.ops.Concat;
 import autograd.ops.Conv2d;
@@ -23,10 +24,12 @@ import autograd.ops.LinearAttention;
 import autograd.ops.MatMul;
 import autograd.ops.Mean;
 import autograd.ops.MeanSquaredError;
+import autograd.ops.Mish;
 import autograd.ops.Mul;
 import autograd.ops.Permute;
 import autograd.ops.Pointwise;
 import autograd.ops.Reshape;
+import autograd.ops.RmsNorm;
 import autograd.ops.Scale;
 import autograd.ops.Shift;
 import autograd.ops.Slice;
@@ -101,6 +104,7 @@ public final class OpCatalogue {
             add("Pointwise", f.name(), v -> Pointwise.of(f, v[0]), x);
         }
         add("Pointwise", "SILU of 1 element", v -> Pointwise.silu(v[0]), of(1));
+        add("Mish", "from −6 to 6", v -> Mish.mish(v[0]), of(3, 37).within(-6, 6));
     }
 
     private void products() {
@@ -180,6 +184,8 @@ public final class OpCatalogue {
     }
 
     private void norms() {
+        add("RmsNorm", "7 channels", x -> RmsNorm.rmsNorm(x[0], x[1]), of(2, 5, 3, 7), of(7));
+        add("RmsNorm", "one pixel", x -> RmsNorm.rmsNorm(x[0], x[1]), of(1, 16), of(16));
         for (boolean silu : new boolean[] {false, true})
             for (int groups : new int[] {1, 4, 7, 28}) {
                 NormParams p = new NormParams(groups, 1e-5, silu);
@@ -246,6 +252,7 @@ public final class OpCatalogue {
         add("Concat", "a variable with itself", x -> Concat.concat(0, x[0], x[0]), of(2, 3));
         add("Upsample", "by 2", x -> Upsample.nearest(x[0], 2), of(2, 5, 3, 7));
         add("Upsample", "by 3", x -> Upsample.nearest(x[0], 3), of(1, 2, 3, 1));
+        add("AveragePool", "squares of 2", x -> AveragePool.averagePool(x[0], 2), of(2, 6, 4, 5));
         add("SpaceToDepth", "squares of 2", x -> SpaceToDepth.spaceToDepth(x[0], 2), of(2, 6, 4, 5));
         add("Gather", "rows", x -> Gather.gather(x[0], x[1]), of(5, 7), index(5, 11));
         add("Gather", "numbers", x -> Gather.gather(x[0], x[1]), of(9), index(9, 4));

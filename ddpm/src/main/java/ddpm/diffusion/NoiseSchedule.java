@@ -1,5 +1,6 @@
 package ddpm.diffusion;
 
+import java.util.Locale;
 import java.util.function.IntToDoubleFunction;
 
 /**
@@ -23,11 +24,28 @@ public final class NoiseSchedule {
         /** √β from √1e−4 to √0.02 in equal steps. */
         QUADRATIC,
         /** β follows the logistic function over [−6, 6], from 1e−4 to 0.02. */
-        SIGMOID
+        SIGMOID,
+        /** The cosine with the bound of Nichol and Dhariwal 2021 and no other: β at most 0.999. */
+        COSINE_IDDPM,
+        /** ᾱ_t falls as the logistic function over [−3, 3] does, brought to 1 … 0; β at most 0.999 (Jabri et al. 2022). */
+        SIGMOID_ALPHA;
+
+        /** The name for command lines and files. */
+        public String word() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+
+        /** The schedule of this name. */
+        public static Kind of(String word) {
+            for (Kind kind : values()) if (kind.word().equals(word)) return kind;
+            throw new IllegalArgumentException("the schedule " + word + " is not known here");
+        }
     }
 
-    private static final double BETA_FIRST = 1e-4;
-    private static final double BETA_LAST = 0.02;
+    /** β_1 of Ho et al. 2020. */
+    public static final double BETA_START = 1e-4;
+    /** β_T of Ho et al. 2020. */
+    public static final double BETA_END = 0.02;
     /** Above this ᾱ_T, pure noise is a visibly wrong start for sampling. */
     private static final double SIGNAL_LIMIT = 0.01;
 
@@ -51,23 +69,37 @@ public final class NoiseSchedule {
      * @param timesteps T, at least 2
      */
     public static NoiseSchedule of(Kind kind, int timesteps) {
+        return of(kind, timesteps, BETA_START, BETA_END);
+    }
+
+    /**
+     * One of the published schedules between other ends.
+     *
+     * @param timesteps T, at least 2
+     * @param first β_1, for the schedules that have it given
+     * @param last β_T, likewise
+     */
+    public static NoiseSchedule of(Kind kind, int timesteps, double first, double last) {
         if (timesteps < 2)
             throw new IllegalArgumentException("a schedule needs at least 2 timesteps, not " + timesteps);
-        double last = timesteps - 1;
+        double end = timesteps - 1;
         return switch (kind) {
-            case LINEAR -> tabulate(timesteps, t -> lerp(BETA_FIRST, BETA_LAST, t / last));
+            case LINEAR -> tabulate(timesteps, t -> lerp(first, last, t / end));
             case LINEAR_SCALED -> {
                 double scale = 1000.0 / timesteps;
-                yield tabulate(timesteps, t -> Math.min(0.999, lerp(scale * BETA_FIRST, scale * BETA_LAST, t / last)));
+                yield tabulate(timesteps, t -> Math.min(0.999, lerp(scale * first, scale * last, t / end)));
             }
             case COSINE -> tabulate(timesteps, t -> clip(1 - cosine(t + 1, timesteps) / cosine(t, timesteps)));
             case QUADRATIC ->
                 tabulate(timesteps, t -> {
-                    double root = lerp(Math.sqrt(BETA_FIRST), Math.sqrt(BETA_LAST), t / last);
+                    double root = lerp(Math.sqrt(first), Math.sqrt(last), t / end);
                     return root * root;
                 });
-            case SIGMOID ->
-                tabulate(timesteps, t -> lerp(BETA_FIRST, BETA_LAST, 1 / (1 + Math.exp(-lerp(-6, 6, t / last)))));
+            case SIGMOID -> tabulate(timesteps, t -> lerp(first, last, logistic(lerp(-6, 6, t / end))));
+            case COSINE_IDDPM ->
+                tabulate(timesteps, t -> Math.min(0.999, 1 - cosine(t + 1, timesteps) / cosine(t, timesteps)));
+            case SIGMOID_ALPHA ->
+                tabulate(timesteps, t -> Math.min(0.999, 1 - falling(t + 1, timesteps) / falling(t, timesteps)));
         };
     }
 
@@ -90,6 +122,14 @@ public final class NoiseSchedule {
         double s = 0.008;
         double c = Math.cos(((double) t / timesteps + s) / (1 + s) * Math.PI / 2);
         return c * c;
+    }
+
+    private static double logistic(double x) {
+        return 1 / (1 + Math.exp(-x));
+    }
+
+    private static double falling(int t, int timesteps) {
+        return logistic(3) - logistic(6.0 * t / timesteps - 3);
     }
 
     /** The notebook's bounds on a cosine β. */

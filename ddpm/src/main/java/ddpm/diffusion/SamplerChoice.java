@@ -10,8 +10,15 @@ import java.util.List;
  * @param count number of timesteps; 0 for all of them
  * @param eta {@link Kind#DDIM} only
  * @param variance {@link Kind#DDPM} only
+ * @param spacing how the timesteps are chosen when they are not all; not for {@link Kind#HEUN}
  */
-public record SamplerChoice(Kind kind, int count, double eta, AncestralSampler.Variance variance) {
+public record SamplerChoice(
+        Kind kind, int count, double eta, AncestralSampler.Variance variance, Timesteps.Spacing spacing) {
+    /** With timesteps at equal distances from the first to the last. */
+    public SamplerChoice(Kind kind, int count, double eta, AncestralSampler.Variance variance) {
+        this(kind, count, eta, variance, Timesteps.Spacing.LINSPACE);
+    }
+
     /** ρ of Karras et al. 2022. */
     private static final double RHO = 7;
 
@@ -48,11 +55,11 @@ public record SamplerChoice(Kind kind, int count, double eta, AncestralSampler.V
         }
     }
 
-    /** The list of timesteps under a schedule: Karras's for Heun, evenly spaced ones otherwise. */
+    /** The list of timesteps under a schedule: Karras's for Heun, otherwise as {@link #spacing} says. */
     public Timesteps timesteps(NoiseSchedule schedule) {
         int all = schedule.timesteps();
         if (count == 0 || count == all) return Timesteps.all(all);
-        return kind == Kind.HEUN ? Timesteps.karras(schedule, count, RHO) : Timesteps.evenly(all, count);
+        return kind == Kind.HEUN ? Timesteps.karras(schedule, count, RHO) : Timesteps.spaced(spacing, all, count);
     }
 
     /** The sampler; fresh noise comes from {@code source}. */

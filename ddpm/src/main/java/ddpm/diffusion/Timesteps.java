@@ -10,6 +10,16 @@ public final class Timesteps {
     /** {@code next} of the last timestep: ᾱ_{−1} = 1, the image itself. */
     public static final int IMAGE = -1;
 
+    /** How some of the timesteps are chosen; the names are those of Lin et al. 2024, table 2. */
+    public enum Spacing {
+        /** {@link Timesteps#evenly}. */
+        LINSPACE,
+        /** {@link Timesteps#leading}. */
+        LEADING,
+        /** {@link Timesteps#trailing}. */
+        TRAILING
+    }
+
     private final int[] steps;
 
     private Timesteps(int[] steps) {
@@ -29,6 +39,26 @@ public final class Timesteps {
     /** T−1, T−2, …, 0. */
     public static Timesteps all(int timesteps) {
         return evenly(timesteps, timesteps);
+    }
+
+    /** {@code count} of the timesteps. */
+    public static Timesteps spaced(Spacing spacing, int timesteps, int count) {
+        return switch (spacing) {
+            case LINSPACE -> evenly(timesteps, count);
+            case LEADING -> leading(timesteps, count);
+            case TRAILING -> trailing(timesteps, count);
+        };
+    }
+
+    /**
+     * {@code count} timesteps down to 0 at the whole distance ⌊T/count⌋. The first lies below T−1, where an image is not
+     * yet pure noise; published figures of many models were made so.
+     */
+    public static Timesteps leading(int timesteps, int count) {
+        check(timesteps, count);
+        int[] steps = new int[count];
+        for (int i = 0; i < count; i++) steps[i] = (count - 1 - i) * (timesteps / count);
+        return of(steps);
     }
 
     /** {@code count} timesteps from T−1 to 0 at equal distances, rounded ("linspace"). */

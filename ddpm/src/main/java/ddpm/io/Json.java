@@ -184,7 +184,7 @@ public final class Json {
     }
 
     /** The value on one line without spaces. */
-    static String compact(Object value) {
+    public static String compact(Object value) {
         StringBuilder out = new StringBuilder();
         write(out, value, null);
         return out.toString();

@@ -1,18 +1,24 @@
 package ddpm.train;
 
 import datasets.DataLoader;
+import ddpm.exchange.ForeignModel;
+import ddpm.exchange.NetworkDocument;
+import ddpm.exchange.WeightNames;
 import ddpm.io.CheckpointDirectory;
 import ddpm.io.CheckpointException;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsFile;
 import ddpm.io.SafetensorsWriter;
+import ddpm.unet.UNet;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import nn.Parameter;
 import tensor.Rng;
 import tensor.Shape;
@@ -43,11 +49,11 @@ public final class Checkpoint {
     /** Saves; when this returns, the checkpoint is safely on disk. */
     public static void save(Training training, long planned, Map<String, Object> config, CheckpointDirectory to)
             throws IOException {
-        Map<String, Parameter> parameters = training.unet().parameters();
+        UNet unet = training.unet();
+        Map<String, Parameter> parameters = unet.parameters();
         Map<String, CheckpointDirectory.Contents> files = new LinkedHashMap<>();
-        files.put(MODEL, weights(parameters, null)::write);
-        if (training.ema() != null)
-            files.put(EMA, weights(parameters, training.ema().average())::write);
+        files.put(MODEL, weights(unet, null)::write);
+        if (training.ema() != null) files.put(EMA, weights(unet, training.ema().average())::write);
         SafetensorsWriter state = new SafetensorsWriter();
         training.adam().state().forEach((slot, tensor) -> {
             Parameter p = parameters.get(slot.substring(slot.indexOf('/') + 1));
@@ -71,11 +77,19 @@ public final class Checkpoint {
                 training.settings().keep());
     }
 
-    /** Weights under their names; {@code values} replaces the parameters' own. */
-    static SafetensorsWriter weights(Map<String, Parameter> parameters, Map<String, Tensor> values) {
+    /**
+     * Weights under their names, with the network they belong to where it is a published one; {@code values} replaces
+     * the parameters' own.
+     */
+    public static SafetensorsWriter weights(UNet unet, Map<String, Tensor> values) {
         SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-        parameters.forEach((name, p) -> writer.add(
-                name, p.exchangeShape().toArray(), () -> p.toExchange(values == null ? p.value() : values.get(name))));
+        NetworkDocument.describe(unet.config())
+                .ifPresent(network -> writer.metadata(ForeignModel.CONFIG, Json.compact(network)));
+        unet.parameters()
+                .forEach((name, p) -> writer.add(
+                        name,
+                        p.exchangeShape().toArray(),
+                        () -> p.toExchange(values == null ? p.value() : values.get(name))));
         return writer;
     }
 
@@ -117,7 +131,8 @@ public final class Checkpoint {
     private static void load(Path file, Map<String, Parameter> parameters, Map<String, Tensor> targets)
             throws IOException {
         SafetensorsFile weights = SafetensorsFile.read(file);
-        for (String name : weights.names())
+        Map<String, String> names = WeightNames.of(weights.names());
+        for (String name : names.keySet())
             if (!parameters.containsKey(name))
                 throw new CheckpointException(
                         file,
@@ -128,7 +143,7 @@ public final class Checkpoint {
             fill(
                     weights,
                     file,
-                    p.getKey(),
+                    names.getOrDefault(p.getKey(), p.getKey()),
                     p.getValue(),
                     targets == null ? p.getValue().value() : targets.get(p.getKey()));
     }
@@ -155,18 +170,28 @@ public final class Checkpoint {
      *
      * @param weights the file
      * @param config the settings and facts of its run
+     * @param foreign whether it was made, or written for, elsewhere
      */
-    public record Model(Path weights, Map<String, Object> config) {}
+    public record Model(Path weights, Map<String, Object> config, boolean foreign) {}
 
     /**
      * Finds weights.
      *
-     * @param path a run's folder, a checkpoint's folder, or a safetensors file with a {@code config.json} beside it
+     * @param path a run's folder, a checkpoint's folder, a safetensors file with a {@code config.json} beside it, or a
+     *     {@link ForeignModel}
      * @param averaged whether averaged weights are wanted, where there are any
      */
     public static Model find(Path path, boolean averaged) throws IOException {
         if (!Files.exists(path))
             throw new CheckpointException(path, "there is no such run or file; runs lie in the folder runs");
+        Optional<ForeignModel> foreign = ForeignModel.find(path);
+        if (foreign.isPresent()) {
+            Map<String, Object> config = new LinkedHashMap<>(foreign.get().settings());
+            List<Object> image =
+                    foreign.get().image().stream().map(v -> (Object) (long) v).toList();
+            config.put(RunFolder.ABOUT, Map.of(RunFolder.IMAGE, image));
+            return new Model(foreign.get().weights(), config, true);
+        }
         Path file = path;
         if (Files.isDirectory(path)) {
             Path checkpoint = Files.exists(path.resolve(MODEL))
@@ -182,6 +207,6 @@ public final class Checkpoint {
         if (!Files.exists(config))
             throw new CheckpointException(
                     file, "there is no config.json beside it, which says what network these weights belong to");
-        return new Model(file, RunFolder.readConfig(config));
+        return new Model(file, RunFolder.readConfig(config), false);
     }
 }

@@ -1,8 +1,12 @@
 package ddpm.train;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * What values a {@link Setting} takes: how they are read from a command line and from JSON, and what is allowed. A bad
@@ -23,6 +27,33 @@ sealed interface Kind {
 
     private IllegalArgumentException refuse(Object found) {
         return new IllegalArgumentException("needs " + allowed() + ", not " + found);
+    }
+
+    /** A JSON object: written out in a file of settings, named by its file on a command line. */
+    record Document() implements Kind {
+        @Override
+        public Object fromText(String text) {
+            return documentOf(Path.of(text));
+        }
+
+        @Override
+        public Object fromJson(Object json) {
+            if (json instanceof Map<?, ?>) return json;
+            throw ((Kind) this).refuse(json);
+        }
+
+        private static Object documentOf(Path file) {
+            try {
+                return RunFolder.readConfig(file);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public String allowed() {
+            return "a JSON file";
+        }
     }
 
     /** Free text. */

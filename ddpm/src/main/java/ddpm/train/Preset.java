@@ -2,6 +2,7 @@ package ddpm.train;
 
 import static ddpm.train.Setting.*;
 
+import ddpm.diffusion.NoiseSchedule;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -115,6 +116,7 @@ public enum Preset {
         s.put(DECAY, "constant");
         s.put(CLIP, 0.0);
         s.put(EMA, 0.0);
+        s.put(NETWORK, Map.of());
         s.put(DIM, 28L);
         s.put(DIM_MULTS, List.of(1L, 2L, 4L));
         s.put(BLOCK, "resnet");
@@ -126,6 +128,9 @@ public enum Preset {
         s.put(BLOCKS_PER_LEVEL, 1L);
         s.put(ATTENTION_LEVELS, List.of());
         s.put(TARGET, "epsilon");
+        s.put(BETA_START, NoiseSchedule.BETA_START);
+        s.put(BETA_END, NoiseSchedule.BETA_END);
+        s.put(SPACING, "linspace");
         s.put(LOSS, "huber");
         s.put(SAMPLER, "ddpm");
         s.put(SAMPLING_STEPS, 0L);

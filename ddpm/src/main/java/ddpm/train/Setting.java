@@ -5,10 +5,13 @@ import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
-import ddpm.unet.UNetConfig;
+import ddpm.diffusion.Timesteps;
+import ddpm.unet.AnnotatedConfig;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Everything about a run that can be set: one row is the command-line option, the key in {@code config.json}, its
@@ -35,10 +38,15 @@ public enum Setting {
     DECAY("decay", Kind.Choice.of(Decay.class), "how the learning rate falls after the warm-up"),
     CLIP("clip", new Kind.Number(0, Double.MAX_VALUE), "largest global norm of the gradient; 0: no limit"),
     EMA("ema", new Kind.Number(0, 0.999999), "decay of the averaged weights that sampling uses; 0: none"),
-    TOPOLOGY("topology", Kind.Choice.of(UNetConfig.Topology.class), "arrangement of the U-Net"),
+    NETWORK(
+            "network",
+            new Kind.Document(),
+            "a network's config.json (of diffusers, or written by ddpm.Export), in place of topology to"
+                    + " attention-levels"),
+    TOPOLOGY("topology", Kind.Choice.of(Topology.class), "arrangement of the U-Net"),
     DIM("dim", new Kind.Whole(4, 4096), "width of the U-Net's first level"),
     DIM_MULTS("dim-mults", new Kind.Wholes(1), "width of each level, as multiples of dim"),
-    BLOCK("block", Kind.Choice.of(UNetConfig.BlockKind.class), "what the U-Net's blocks are made of"),
+    BLOCK("block", Kind.Choice.of(AnnotatedConfig.BlockKind.class), "what the U-Net's blocks are made of"),
     GROUPS("groups", new Kind.Whole(1, 4096), "groups of the norms in resnet blocks"),
     SCALE_SHIFT("scale-shift", new Kind.Flag(), "time scales and shifts features instead of being added"),
     STANDARDIZED("standardized", new Kind.Flag(), "weight-standardised filters in resnet blocks"),
@@ -48,10 +56,13 @@ public enum Setting {
     ATTENTION_LEVELS("attention-levels", new Kind.Wholes(0), "levels with attention, 0 the largest (topology ddpm)"),
     TIMESTEPS("timesteps", new Kind.Whole(2, 1 << 24), "T, the number of noise levels"),
     SCHEDULE("schedule", Kind.Choice.of(NoiseSchedule.Kind.class), "how the noise grows with t"),
+    BETA_START("beta-start", new Kind.Number(1e-9, 0.999), "first beta (schedules linear, quadratic, sigmoid)"),
+    BETA_END("beta-end", new Kind.Number(1e-9, 0.999), "last beta, likewise"),
     TARGET("target", Kind.Choice.of(Target.class), "what the network predicts: noise, image or velocity"),
     LOSS("loss", Kind.Choice.of(LossKind.class), "distance between truth and prediction"),
     SAMPLER("sampler", new Kind.Choice(SamplerChoice.Kind.words()), "method that draws images"),
     SAMPLING_STEPS("sampling-steps", new Kind.Whole(0, 1 << 24), "timesteps that it visits; 0: all"),
+    SPACING("spacing", Kind.Choice.of(Timesteps.Spacing.class), "how these timesteps are chosen"),
     ETA("eta", new Kind.Number(0, 1), "noise added back by sampler ddim; 0: none, 1: as much as ddpm"),
     VARIANCE(
             "variance",
@@ -64,6 +75,19 @@ public enum Setting {
             "sample-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between sample grids; 0: at 10, 30 and 60 %"),
     SAVE_EVERY("save-every", new Kind.Whole(0, Long.MAX_VALUE), "steps between checkpoints; 0: about every 2 minutes"),
     KEEP("keep", new Kind.Whole(1, 1 << 20), "number of newest checkpoints that stay");
+
+    /** What {@link #NETWORK} says in their place. */
+    static final Set<Setting> OF_NETWORK = EnumSet.of(
+            TOPOLOGY,
+            DIM,
+            DIM_MULTS,
+            BLOCK,
+            GROUPS,
+            SCALE_SHIFT,
+            STANDARDIZED,
+            DROPOUT,
+            BLOCKS_PER_LEVEL,
+            ATTENTION_LEVELS);
 
     private final String key;
     private final Kind kind;

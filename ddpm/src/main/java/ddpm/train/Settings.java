@@ -5,6 +5,11 @@ import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
+import ddpm.diffusion.Timesteps;
+import ddpm.exchange.NetworkDocument;
+import ddpm.unet.AnnotatedConfig;
+import ddpm.unet.AnnotatedConfig.BlockKind;
+import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -44,6 +49,11 @@ public final class Settings {
         Map<Setting, Object> values = constant(Preset.class, (String) preset).settings();
         overlay(values, file);
         overlay(values, line);
+        if (values.get(Setting.NETWORK) instanceof Map<?, ?> network && !network.isEmpty())
+            for (Setting setting : Setting.OF_NETWORK)
+                if (line.containsKey(setting))
+                    throw new IllegalArgumentException(
+                            setting.key() + " is part of the network, which is given whole: leave it out");
         return new Settings(values);
     }
 
@@ -81,25 +91,68 @@ public final class Settings {
 
     /** The U-Net for images of this size. */
     public UNetConfig network(int height, int width, int channels) {
-        return new UNetConfig(
-                choice(Setting.TOPOLOGY, UNetConfig.Topology.class),
+        boolean zeroInit = flag(Setting.ZERO_INIT);
+        if (values.get(Setting.NETWORK) instanceof Map<?, ?> document && !document.isEmpty())
+            return NetworkDocument.read(document, zeroInit).forImages(height, width, channels);
+        Topology topology = choice(Setting.TOPOLOGY, Topology.class);
+        List<Integer> mults = wholes(Setting.DIM_MULTS);
+        int dim = whole(Setting.DIM);
+        if (topology == Topology.DDPM) {
+            if (choice(Setting.BLOCK, BlockKind.class) != BlockKind.RESNET)
+                throw new IllegalArgumentException("the ddpm topology is made of resnet blocks");
+            return UNet2DConfig.ddpm(
+                    height,
+                    width,
+                    channels,
+                    mults.stream().map(mult -> dim * mult).toList(),
+                    whole(Setting.BLOCKS_PER_LEVEL),
+                    wholes(Setting.ATTENTION_LEVELS),
+                    whole(Setting.GROUPS),
+                    number(Setting.DROPOUT),
+                    zeroInit);
+        }
+        boolean notebook = topology == Topology.NOTEBOOK;
+        return new AnnotatedConfig(
+                notebook ? AnnotatedConfig.Topology.NOTEBOOK : AnnotatedConfig.Topology.BLOG,
                 height,
                 width,
                 channels,
-                whole(Setting.DIM),
-                wholes(Setting.DIM_MULTS),
-                choice(Setting.BLOCK, UNetConfig.BlockKind.class),
+                notebook ? dim / 3 * 2 : dim,
+                dim,
+                mults,
+                choice(Setting.BLOCK, BlockKind.class),
                 whole(Setting.GROUPS),
+                2,
+                AnnotatedConfig.Norm.IMAGE,
                 flag(Setting.SCALE_SHIFT),
-                flag(Setting.STANDARDIZED),
-                flag(Setting.ZERO_INIT),
-                number(Setting.DROPOUT),
-                whole(Setting.BLOCKS_PER_LEVEL),
-                wholes(Setting.ATTENTION_LEVELS));
+                flag(Setting.STANDARDIZED) ? AnnotatedConfig.Filters.STANDARDIZED : AnnotatedConfig.Filters.PLAIN,
+                zeroInit,
+                number(Setting.DROPOUT));
+    }
+
+    /** The network in a few words. */
+    public String describeNetwork() {
+        if (values.get(Setting.NETWORK) instanceof Map<?, ?> document && !document.isEmpty())
+            return document.get("_class_name")
+                    + (document.containsKey("_generation") ? " " + document.get("_generation") : "");
+        return values.get(Setting.TOPOLOGY) + ", dim " + values.get(Setting.DIM) + ", mults "
+                + values.get(Setting.DIM_MULTS);
     }
 
     public NoiseSchedule schedule() {
-        return NoiseSchedule.of(choice(Setting.SCHEDULE, NoiseSchedule.Kind.class), whole(Setting.TIMESTEPS));
+        return NoiseSchedule.of(scheduleKind(), whole(Setting.TIMESTEPS), betaStart(), betaEnd());
+    }
+
+    public NoiseSchedule.Kind scheduleKind() {
+        return choice(Setting.SCHEDULE, NoiseSchedule.Kind.class);
+    }
+
+    public double betaStart() {
+        return number(Setting.BETA_START);
+    }
+
+    public double betaEnd() {
+        return number(Setting.BETA_END);
     }
 
     public LossKind loss() {
@@ -116,7 +169,8 @@ public final class Settings {
                 SamplerChoice.Kind.of((String) values.get(Setting.SAMPLER)),
                 whole(Setting.SAMPLING_STEPS),
                 number(Setting.ETA),
-                choice(Setting.VARIANCE, AncestralSampler.Variance.class));
+                choice(Setting.VARIANCE, AncestralSampler.Variance.class),
+                choice(Setting.SPACING, Timesteps.Spacing.class));
     }
 
     public boolean clipStart() {

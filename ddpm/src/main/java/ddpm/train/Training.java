@@ -10,6 +10,7 @@ import datasets.DataLoader;
 import datasets.Dataset;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.unet.UNet;
+import ddpm.unet.UNetConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -60,7 +61,11 @@ public final class Training implements AutoCloseable {
         this.backend = backend;
         rng = new Rng(settings.seed());
         Init init = Init.pytorch(backend, DTYPE, new Rng(settings.seed() ^ INIT_STREAM));
-        unet = UNet.build(settings.network(data.height(), data.width(), data.channels()), init, () -> rng);
+        UNetConfig network = settings.network(data.height(), data.width(), data.channels());
+        if (network.outChannels() != network.channels())
+            throw new IllegalArgumentException("this network also predicts variances (" + network.outChannels()
+                    + " channels for " + network.channels() + "), which are not trained here");
+        unet = UNet.build(network, init, () -> rng);
         parameters = unet.parameters();
         diffusion = new GaussianDiffusion(settings.schedule(), backend, DTYPE);
         adam = Adam.adam(parameters);

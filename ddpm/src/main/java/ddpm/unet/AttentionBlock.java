@@ -7,14 +7,15 @@ import static autograd.ops.Reshape.reshape;
 
 import autograd.Variable;
 import nn.Conv2d;
-import nn.GroupNorm;
 import nn.Init;
 import nn.Layer;
+import nn.UnaryLayer;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
 
 /**
- * {@code y = x + out(attention(qkv(norm x)))}: every position may look at every other. The norm has one group; qkv and
+ * {@code y = x + out(attention(qkv(norm x)))}: every position may look at every other. The norm is over the
+ * image or each pixel's own; qkv and
  * out are 1x1 convolutions; 4 heads of 32. Channels last makes an image a sequence [N, H·W, C] without moving anything.
  *
  * <p>Linear attention costs H·W·d² instead of (H·W)²·d, so it can stand at full resolution; its output is normalised
@@ -26,21 +27,20 @@ final class AttentionBlock extends Layer {
     private static final int HEADS = 4;
     private static final int HEAD_WIDTH = 32;
     private static final double SCALE = 1 / Math.sqrt(HEAD_WIDTH);
-    private static final double EPS = 1e-5;
 
     private final boolean linear;
     private final Conv2d qkv;
     private final Conv2d out;
-    private final GroupNorm outNorm;
-    private final GroupNorm norm;
+    private final UnaryLayer outNorm;
+    private final UnaryLayer norm;
 
-    AttentionBlock(Init init, int channels, boolean linear) {
+    AttentionBlock(AnnotatedConfig.Norm kind, Init init, int channels, boolean linear) {
         this.linear = linear;
         int hidden = HEADS * HEAD_WIDTH;
         qkv = child("fn.fn.to_qkv", new Conv2d(init, channels, 3 * hidden, 1, Conv2dParams.of(1, 0), false));
         out = child(linear ? "fn.fn.to_out.0" : "fn.fn.to_out", new Conv2d(init, hidden, channels, 1, 1, 0));
-        outNorm = linear ? child("fn.fn.to_out.1", new GroupNorm(init, 1, channels, EPS)) : null;
-        norm = child("fn.norm", new GroupNorm(init, 1, channels, EPS));
+        outNorm = linear ? child("fn.fn.to_out.1", Norms.of(kind, init, channels)) : null;
+        norm = child("fn.norm", Norms.of(kind, init, channels));
     }
 
     Variable forward(Variable x) {

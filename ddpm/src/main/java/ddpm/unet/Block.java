@@ -13,7 +13,7 @@ abstract class Block extends Layer {
      *
      * @param timeWidth width of the time embedding; 0 makes a block that is not told the time
      */
-    static Block of(UNetConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> dropout) {
+    static Block of(AnnotatedConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> dropout) {
         return switch (config.block()) {
             case CONVNEXT -> new ConvNextBlock(config, init, in, out, timeWidth);
             case RESNET -> new ResnetBlock(config, init, in, out, timeWidth, dropout);

@@ -52,12 +52,13 @@ final class BlogUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    BlogUNet(UNetConfig config, Init init, Supplier<Rng> dropout) {
+    BlogUNet(AnnotatedConfig config, Init init, Supplier<Rng> dropout) {
         super(config);
         int timeWidth = 4 * config.dim();
         int levels = config.levels();
         stem = child("init_conv", new Conv2d(init, config.channels(), config.dim(), 1, 1, 0));
-        time = child("time_mlp", new TimeEmbedding(init, config.dim(), "1", "3", true));
+        time = child(
+                "time_mlp", TimeEmbedding.numbered(init, TimeFeatures.sinusoids(init, config.dim(), 10000), timeWidth));
         for (int i = 0; i < levels; i++) {
             int in = i == 0 ? config.dim() : config.widthOf(i - 1);
             int out = config.widthOf(i);
@@ -66,7 +67,7 @@ final class BlogUNet extends UNet {
                     new Level(
                             Block.of(config, init, in, in, timeWidth, dropout),
                             Block.of(config, init, in, in, timeWidth, dropout),
-                            new AttentionBlock(init, in, true),
+                            new AttentionBlock(config.norm(), init, in, true),
                             i == levels - 1 ? new Conv2d(init, in, out, 3, 1, 1) : halve(init, in, out))));
         }
         for (int i = levels - 1; i >= 0; i--) {
@@ -77,12 +78,12 @@ final class BlogUNet extends UNet {
                     new Level(
                             Block.of(config, init, out + in, out, timeWidth, dropout),
                             Block.of(config, init, out + in, out, timeWidth, dropout),
-                            new AttentionBlock(init, out, true),
+                            new AttentionBlock(config.norm(), init, out, true),
                             i == 0 ? new Conv2d(init, out, in, 3, 1, 1) : twice(init, out, in))));
         }
         int bottom = config.widthOf(levels - 1);
         middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, timeWidth, dropout));
-        middleAttention = child("mid_attn", new AttentionBlock(init, bottom, false));
+        middleAttention = child("mid_attn", new AttentionBlock(config.norm(), init, bottom, false));
         middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, timeWidth, dropout));
         headBlock =
                 child("final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), timeWidth, dropout));

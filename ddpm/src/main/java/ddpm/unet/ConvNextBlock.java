@@ -6,45 +6,43 @@ import static autograd.ops.Reshape.reshape;
 
 import autograd.Variable;
 import nn.Conv2d;
-import nn.GroupNorm;
 import nn.Init;
 import nn.Linear;
+import nn.UnaryLayer;
 import tensor.backend.Conv2dParams;
 
 /**
  * The notebook's block, after ConvNeXt (Liu et al. 2022): a depthwise 7x7 convolution looks around, two 3x3 convolutions
- * through twice the width mix.
+ * through a greater width mix.
  *
  * <pre>h = depthwise₇(x) + W gelu(t)
- * y = conv₂(norm₂(gelu(conv₁(norm₁ h)))) + R x      norms over the whole image (1 group)</pre>
+ * y = conv₂(norm₂(gelu(conv₁(norm₁ h)))) + R x      norms over the whole image, or each pixel's own</pre>
  *
  * Names: {@code mlp.1, ds_conv, net.0, net.1, net.3, net.4, res_conv}.
  */
 final class ConvNextBlock extends Block {
-    private static final int WIDEN = 2;
-    private static final double EPS = 1e-5;
-
     private final Linear time;
     private final Conv2d depthwise;
-    private final GroupNorm norm1;
+    private final UnaryLayer norm1;
     private final Conv2d conv1;
-    private final GroupNorm norm2;
+    private final UnaryLayer norm2;
     private final Conv2d conv2;
     private final Conv2d shortcut;
     private final int in;
 
-    ConvNextBlock(UNetConfig config, Init init, int in, int out, int timeWidth) {
+    ConvNextBlock(AnnotatedConfig config, Init init, int in, int out, int timeWidth) {
         this.in = in;
         time = timeWidth == 0 ? null : child("mlp.1", new Linear(init, timeWidth, in));
         depthwise = child("ds_conv", new Conv2d(init, in, in, 7, Conv2dParams.depthwise(3, in), true));
-        norm1 = child("net.0", new GroupNorm(init, 1, in, EPS));
-        conv1 = child("net.1", new Conv2d(init, in, WIDEN * out, 3, 1, 1));
-        norm2 = child("net.3", new GroupNorm(init, 1, WIDEN * out, EPS));
-        conv2 = child("net.4", new Conv2d(last(config, init), WIDEN * out, out, 3, 1, 1));
+        int inner = config.widen() * out;
+        norm1 = child("net.0", Norms.of(config.norm(), init, in));
+        conv1 = child("net.1", new Conv2d(init, in, inner, 3, 1, 1));
+        norm2 = child("net.3", Norms.of(config.norm(), init, inner));
+        conv2 = child("net.4", new Conv2d(last(config, init), inner, out, 3, 1, 1));
         shortcut = in == out ? null : child("res_conv", new Conv2d(init, in, out, 1, 1, 0));
     }
 
-    private static Init last(UNetConfig config, Init init) {
+    private static Init last(AnnotatedConfig config, Init init) {
         return config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
     }
 

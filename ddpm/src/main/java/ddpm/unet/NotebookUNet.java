@@ -35,10 +35,17 @@ final class NotebookUNet extends UNet {
         final AttentionBlock attention;
         final UnaryLayer resample;
 
-        Level(UNetConfig config, Init init, int in, int out, int time, Supplier<Rng> dropout, UnaryLayer resample) {
+        Level(
+                AnnotatedConfig config,
+                Init init,
+                int in,
+                int out,
+                int time,
+                Supplier<Rng> dropout,
+                UnaryLayer resample) {
             block1 = child("0", Block.of(config, init, in, out, time, dropout));
             block2 = child("1", Block.of(config, init, out, out, time, dropout));
-            attention = child("2", new AttentionBlock(init, out, true));
+            attention = child("2", new AttentionBlock(config.norm(), init, out, true));
             this.resample = resample == null ? null : child("3", resample);
         }
 
@@ -57,13 +64,14 @@ final class NotebookUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    NotebookUNet(UNetConfig config, Init init, Supplier<Rng> dropout) {
+    NotebookUNet(AnnotatedConfig config, Init init, Supplier<Rng> dropout) {
         super(config);
         int timeWidth = 4 * config.dim();
         int levels = config.levels();
-        int stemWidth = config.dim() / 3 * 2;
+        int stemWidth = config.stem();
         stem = child("init_conv", new Conv2d(init, config.channels(), stemWidth, 7, 1, 3));
-        time = child("time_mlp", new TimeEmbedding(init, config.dim(), "1", "3", true));
+        time = child(
+                "time_mlp", TimeEmbedding.numbered(init, TimeFeatures.sinusoids(init, config.dim(), 10000), timeWidth));
         for (int i = 0; i < levels; i++) {
             int in = i == 0 ? stemWidth : config.widthOf(i - 1);
             int out = config.widthOf(i);
@@ -79,7 +87,7 @@ final class NotebookUNet extends UNet {
                     new Level(config, init, 2 * config.widthOf(i), out, timeWidth, dropout, up)));
         }
         middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, timeWidth, dropout));
-        middleAttention = child("mid_attn", new AttentionBlock(init, bottom, false));
+        middleAttention = child("mid_attn", new AttentionBlock(config.norm(), init, bottom, false));
         middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, timeWidth, dropout));
         int first = config.widthOf(0);
         headBlock = child("final_conv.0", Block.of(config, init, first, first, 0, dropout));

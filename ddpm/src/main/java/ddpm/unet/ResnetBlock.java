@@ -38,7 +38,7 @@ final class ResnetBlock extends Block {
     private final boolean scaleShift;
     private final int out;
 
-    ResnetBlock(UNetConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> random) {
+    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> random) {
         this.out = out;
         scaleShift = config.scaleShift();
         NormParams norm = new NormParams(config.groups(), EPS, true);
@@ -53,10 +53,12 @@ final class ResnetBlock extends Block {
         dropout = new Dropout(config.dropout(), random);
     }
 
-    private Conv2d convolution(UNetConfig config, Init init, int in) {
-        return config.standardized()
-                ? new StandardizedConv2d(init, in, out, 3, 1, 1)
-                : new Conv2d(init, in, out, 3, 1, 1);
+    private Conv2d convolution(AnnotatedConfig config, Init init, int in) {
+        return switch (config.filters()) {
+            case PLAIN -> new Conv2d(init, in, out, 3, 1, 1);
+            case STANDARDIZED -> new StandardizedConv2d(init, in, out, 3, 1, 1);
+            case MISPRINTED -> new MisprintedConv2d(init, in, out);
+        };
     }
 
     @Override

@@ -1,48 +1,54 @@
 package ddpm.unet;
 
-import static autograd.ops.Concat.concat;
-import static autograd.ops.Mul.mul;
-import static autograd.ops.Pointwise.cos;
 import static autograd.ops.Pointwise.gelu;
 import static autograd.ops.Pointwise.silu;
-import static autograd.ops.Pointwise.sin;
-import static autograd.ops.Reshape.reshape;
 
 import autograd.Variable;
 import nn.Init;
 import nn.Layer;
 import nn.Linear;
-import tensor.Shape;
-import tensor.Tensor;
 
 /**
- * Tells the network the timestep: sinusoids of t at dim/2 frequencies (Vaswani et al. 2017, §3.5), then a small MLP.
+ * Tells the network the timestep: {@link TimeFeatures}, then a small MLP.
  *
- * <pre>e(t) = [sin(t ω₀) … sin(t ω_{h−1}), cos(t ω₀) … cos(t ω_{h−1})]      ω_i = 10000^{−i/(h−1)}, h = dim/2
- * y = W₂ act(W₁ e(t) + b₁) + b₂</pre>
+ * <pre>y = W₂ act(W₁ features(t) + b₁) + b₂</pre>
  *
- * t [N] → [N, 4·dim].
+ * t [N] → [N, width].
  */
 final class TimeEmbedding extends Layer {
-    private final Variable frequencies; // [1, h]
+    private final TimeFeatures features;
     private final Linear first;
     private final Linear second;
     private final boolean gelu;
 
-    /** Names of the two linear layers, as each published network has them, and its activation. */
-    TimeEmbedding(Init init, int dim, String firstName, String secondName, boolean gelu) {
-        int half = dim / 2;
-        double[] omega = new double[half];
-        for (int i = 0; i < half; i++) omega[i] = Math.exp(-Math.log(10000) * i / (half - 1));
-        frequencies = Variable.constant(Tensor.of(init.backend(), init.dtype(), Shape.of(1, half), omega));
-        first = child(firstName, new Linear(init, dim, 4 * dim));
-        second = child(secondName, new Linear(init, 4 * dim, 4 * dim));
+    private TimeEmbedding(TimeFeatures features, Linear first, Linear second, boolean gelu) {
+        this.features = features;
+        this.first = first;
+        this.second = second;
         this.gelu = gelu;
     }
 
+    /** A GELU inside; the layers are named 1 and 3, the features, where they have weights, 0. */
+    static TimeEmbedding numbered(Init init, TimeFeatures features, int width) {
+        TimeEmbedding made = new TimeEmbedding(
+                features, new Linear(init, features.width(), width), new Linear(init, width, width), true);
+        made.child("0", features);
+        made.child("1", made.first);
+        made.child("3", made.second);
+        return made;
+    }
+
+    /** A SiLU inside; the layers are named linear_1 and linear_2, and the features are the caller's to name. */
+    static TimeEmbedding named(Init init, TimeFeatures features, int width) {
+        TimeEmbedding made = new TimeEmbedding(
+                features, new Linear(init, features.width(), width), new Linear(init, width, width), false);
+        made.child("linear_1", made.first);
+        made.child("linear_2", made.second);
+        return made;
+    }
+
     Variable forward(Variable t) {
-        Variable angle = mul(reshape(t, -1, 1), frequencies); // [N, h]
-        Variable h = first.forward(concat(1, sin(angle), cos(angle)));
+        Variable h = first.forward(features.forward(t));
         return second.forward(gelu ? gelu(h) : silu(h));
     }
 }

@@ -26,10 +26,12 @@ public abstract class UNet extends Layer implements Denoiser {
      * @param dropout stream of the dropout masks
      */
     public static UNet build(UNetConfig config, Init init, Supplier<Rng> dropout) {
-        return switch (config.topology()) {
-            case NOTEBOOK -> new NotebookUNet(config, init, dropout);
-            case BLOG -> new BlogUNet(config, init, dropout);
-            case DDPM -> new DdpmUNet(config, init.with(Init.Rule.FAN_AVERAGE), dropout);
+        if (config instanceof UNet2DConfig unet2d)
+            return new UNet2D(unet2d, init.rule() == Init.Rule.ZERO ? init : init.with(Init.Rule.FAN_AVERAGE), dropout);
+        AnnotatedConfig annotated = (AnnotatedConfig) config;
+        return switch (annotated.topology()) {
+            case NOTEBOOK -> new NotebookUNet(annotated, init, dropout);
+            case BLOG -> new BlogUNet(annotated, init, dropout);
         };
     }
 

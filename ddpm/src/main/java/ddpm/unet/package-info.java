@@ -4,7 +4,8 @@
  * <p>One that sees the picture at several sizes at once: down through smaller and wider features, back up, with the
  * features of the way down joined in at each size, and told the timestep in every block. {@link ddpm.unet.UNetConfig}
  * describes one; {@link ddpm.unet.UNet#build} builds it. Three published arrangements, parameter for parameter: the
- * notebook's ({@code NotebookUNet}), its later text's ({@code BlogUNet}), and Ho et al.'s ({@code DdpmUNet}).
+ * notebook's ({@code NotebookUNet}), its later text's ({@code BlogUNet}), both in every published generation
+ * ({@link ddpm.unet.AnnotatedConfig}), and Ho et al.'s with its descendants ({@code UNet2D}, {@link ddpm.unet.UNet2DConfig}).
  *
  * <p>In reading order: {@code TimeEmbedding}, {@code ResnetBlock}, {@code ConvNextBlock}, {@code AttentionBlock}, then
  * the three arrangements, each with its drawing.

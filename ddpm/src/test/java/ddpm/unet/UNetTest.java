@@ -10,6 +10,8 @@ import autograd.Tape;
 import autograd.Variable;
 import autograd.ops.Mul;
 import autograd.ops.Sum;
+import ddpm.unet.AnnotatedConfig.BlockKind;
+import ddpm.unet.AnnotatedConfig.Generation;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -88,34 +90,45 @@ class UNetTest {
     }
 
     static Stream<UNetConfig> smallOnes() {
-        UNetConfig notebook = UNetConfig.notebook(8, 12, 1);
-        UNetConfig blog = UNetConfig.blog(12, 8, 3);
-        UNetConfig ddpm = UNetConfig.ddpmCifar10(8, 16, 2);
+        AnnotatedConfig notebook = UNetConfig.notebook(8, 12, 1);
+        AnnotatedConfig blog = UNetConfig.blog(12, 8, 3);
         return Stream.of(
-                small(notebook, List.of(1, 2, 4), UNetConfig.BlockKind.CONVNEXT, 4, false),
-                small(notebook, List.of(1, 3), UNetConfig.BlockKind.RESNET, 2, true),
-                small(blog, List.of(1, 2, 2), UNetConfig.BlockKind.RESNET, 4, false),
-                small(blog, List.of(1, 2), UNetConfig.BlockKind.CONVNEXT, 4, false),
-                small(ddpm, List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, false));
+                small(notebook, List.of(1, 2, 4), BlockKind.CONVNEXT, 4, false),
+                small(notebook, List.of(1, 3), BlockKind.RESNET, 2, true),
+                small(Generation.BLOG_2022, notebook, BlockKind.CONVNEXT),
+                small(Generation.BLOG_2022, notebook, BlockKind.RESNET),
+                small(Generation.BLOG_2023, blog, BlockKind.RESNET),
+                small(blog, List.of(1, 2, 2), BlockKind.RESNET, 4, false),
+                small(blog, List.of(1, 2), BlockKind.CONVNEXT, 4, false),
+                ddpm(false));
     }
 
-    private static UNetConfig small(
-            UNetConfig c, List<Integer> mults, UNetConfig.BlockKind block, int groups, boolean scaleShift) {
-        return new UNetConfig(
+    private static UNet2DConfig ddpm(boolean zeroInit) {
+        return UNet2DConfig.ddpm(8, 16, 2, List.of(8, 16), 1, List.of(1), 4, zeroInit ? 0.1 : 0, zeroInit);
+    }
+
+    private static AnnotatedConfig small(Generation generation, AnnotatedConfig c, BlockKind block) {
+        return generation.network(c.height(), c.width(), c.channels(), 8, 8, List.of(1, 2), block, 4, 2);
+    }
+
+    private static AnnotatedConfig small(
+            AnnotatedConfig c, List<Integer> mults, BlockKind block, int groups, boolean scaleShift) {
+        return new AnnotatedConfig(
                 c.topology(),
                 c.height(),
                 c.width(),
                 c.channels(),
+                c.topology() == AnnotatedConfig.Topology.NOTEBOOK ? 4 : 8,
                 8,
                 mults,
                 block,
                 groups,
+                2,
+                c.norm(),
                 scaleShift || c.scaleShift(),
-                c.standardized(),
+                c.filters(),
                 false,
-                0,
-                1,
-                c.attentionLevels());
+                0);
     }
 
     @ParameterizedTest
@@ -201,23 +214,7 @@ class UNetTest {
 
     @Test
     void zeroInitialisedNetworkPredictsTheBiasOfItsLastConvolution() {
-        UNetConfig c = small(UNetConfig.ddpmCifar10(8, 16, 2), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, false);
-        UNetConfig zero = new UNetConfig(
-                c.topology(),
-                c.height(),
-                c.width(),
-                c.channels(),
-                c.dim(),
-                c.dimMults(),
-                c.block(),
-                c.groups(),
-                false,
-                false,
-                true,
-                0.1,
-                1,
-                c.attentionLevels());
-        float[] y = predict(build(zero, DType.F32), normal(3, DType.F32, 1, 8, 16, 2), 7);
+        float[] y = predict(build(ddpm(true), DType.F32), normal(3, DType.F32, 1, 8, 16, 2), 7);
         assertArrayEquals(new float[y.length], y);
     }
 
@@ -232,8 +229,7 @@ class UNetTest {
 
     @Test
     void wrongImagesAreRefusedBeforeTheFirstLayer() {
-        UNet unet =
-                build(small(UNetConfig.blog(8, 8, 1), List.of(1, 2), UNetConfig.BlockKind.RESNET, 4, true), DType.F32);
+        UNet unet = build(small(UNetConfig.blog(8, 8, 1), List.of(1, 2), BlockKind.RESNET, 4, true), DType.F32);
         assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 1, 8, 12, 1), 0));
         assertThrows(IllegalArgumentException.class, () -> predict(unet, normal(1, DType.F32, 2, 8, 8, 1), 0));
     }

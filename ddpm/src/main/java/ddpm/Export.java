@@ -1,0 +1,91 @@
+package ddpm;
+
+import ddpm.exchange.Export.Format;
+import ddpm.exchange.Export.Process;
+import ddpm.train.Checkpoint;
+import ddpm.train.RunFolder;
+import ddpm.train.Settings;
+import ddpm.unet.UNet;
+import ddpm.unet.UNetConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import nn.Init;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import tensor.DType;
+import tensor.Rng;
+import tensor.backend.Backend;
+import tensor.memory.Scope;
+
+/** Writes a model for PyTorch: {@code -Dexec.mainClass=ddpm.Export -Dexec.args="runs/NAME --format diffusers"}. */
+@Command(
+        name = "ddpm.Export",
+        sortOptions = false,
+        usageHelpAutoWidth = true,
+        description =
+                "Writes a trained model as a folder that the classes of PyTorch projects load with no further code.")
+public final class Export extends Program {
+    @Parameters(paramLabel = "RUN|FILE", description = "folder of a run or of a checkpoint, or a .safetensors file")
+    private Path model;
+
+    @Option(names = "--format", paramLabel = "NAME", required = true, description = "diffusers or annotated")
+    private String format;
+
+    @Option(
+            names = "--weights",
+            paramLabel = "ema|raw",
+            defaultValue = "ema",
+            description = "averaged weights, where the run has any, or those of the last step (default: ema)")
+    private Sample.Weights weights;
+
+    @Option(names = "--out", paramLabel = "FOLDER", description = "a new folder (default: export/FORMAT in the run)")
+    private Path out;
+
+    public static void main(String[] args) {
+        Program.main(new Export(), args);
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        Format chosen = Arrays.stream(Format.values())
+                .filter(f -> f.name().toLowerCase(Locale.ROOT).equals(format))
+                .findFirst()
+                .orElseThrow(() -> new Failure(
+                        Failure.USAGE,
+                        "--format needs one of "
+                                + Arrays.toString(Format.values()).toLowerCase(Locale.ROOT) + ", not " + format));
+        Checkpoint.Model found = Checkpoint.find(model, weights == Sample.Weights.ema);
+        Settings s = Settings.of(RunFolder.settingsOf(found.config()), Map.of());
+        int[] image = RunFolder.imageOf(model, found.config());
+        UNetConfig network = s.network(image[0], image[1], image[2]);
+        Process process = new Process(
+                s.scheduleKind(),
+                s.timesteps(),
+                s.betaStart(),
+                s.betaEnd(),
+                s.target(),
+                s.sampler().variance(),
+                s.clipStart());
+        Path folder = out != null
+                ? out
+                : (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent())
+                        .resolve("export")
+                        .resolve(format);
+        try (Backend backend = openBackend();
+                Scope root = Scope.open("export")) {
+            Rng unused = new Rng(0);
+            UNet unet =
+                    UNet.build(network, Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO), () -> unused);
+            Checkpoint.load(found.weights(), unet.parameters());
+            ddpm.exchange.Export.write(chosen, network, process, Checkpoint.weights(unet, null), folder);
+            say("weights   " + found.weights());
+            say("saved     " + folder.toAbsolutePath() + ": " + unet.parameterCount() + " parameters");
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,150 @@
+package ddpm.exchange;
+
+import ddpm.diffusion.AncestralSampler.Variance;
+import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.Target;
+import ddpm.io.Json;
+import ddpm.io.SafetensorsWriter;
+import ddpm.unet.AnnotatedConfig;
+import ddpm.unet.UNet2DConfig;
+import ddpm.unet.UNetConfig;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** Writes a model as a folder that a class of the Python world loads as it is. */
+public final class Export {
+    /** For whom. */
+    public enum Format {
+        /** {@code DDPMPipeline.from_pretrained(folder)}: a run of topology ddpm, or a UNet2DModel. */
+        DIFFUSERS,
+        /** {@code Unet(**arguments).load_state_dict(…)} of the notebook or the blog. */
+        ANNOTATED
+    }
+
+    /**
+     * What the noise is like in the model to be written.
+     *
+     * @param kind the schedule
+     * @param timesteps T
+     * @param betaStart β_1, where the schedule has it given
+     * @param betaEnd β_T, likewise
+     * @param target what the network predicts
+     * @param variance of the ancestral sampler
+     * @param clip whether x̂₀ is limited in sampling
+     */
+    public record Process(
+            NoiseSchedule.Kind kind,
+            int timesteps,
+            double betaStart,
+            double betaEnd,
+            Target target,
+            Variance variance,
+            boolean clip) {
+        NoiseSchedule schedule() {
+            return NoiseSchedule.of(kind, timesteps, betaStart, betaEnd);
+        }
+    }
+
+    private Export() {}
+
+    /**
+     * Writes a folder; it appears whole or not at all.
+     *
+     * @param weights the tensors, without what the format adds to them
+     * @param folder must not exist yet
+     * @throws IllegalArgumentException when the format cannot hold this network
+     */
+    public static void write(Format format, UNetConfig network, Process process, SafetensorsWriter weights, Path folder)
+            throws IOException {
+        Map<String, byte[]> texts = new LinkedHashMap<>();
+        String weightsFile = switch (format) {
+            case DIFFUSERS -> diffusers(network, process, weights, texts);
+            case ANNOTATED -> annotated(network, process, weights, texts);
+        };
+        Path target = folder.toAbsolutePath().normalize();
+        if (Files.exists(target)) throw new IllegalArgumentException(folder + " exists already: choose another --out");
+        Files.createDirectories(target.getParent());
+        Path temp = Files.createTempDirectory(target.getParent(), ".export-");
+        try {
+            for (Map.Entry<String, byte[]> text : texts.entrySet()) {
+                Path file = temp.resolve(text.getKey());
+                Files.createDirectories(file.getParent());
+                Files.write(file, text.getValue());
+            }
+            Files.createDirectories(temp.resolve(weightsFile).getParent());
+            try (FileChannel out = FileChannel.open(
+                    temp.resolve(weightsFile), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                weights.write(bytes -> {
+                    while (bytes.hasRemaining()) out.write(bytes);
+                });
+            }
+            Files.move(temp, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            remove(temp);
+        }
+    }
+
+    private static String diffusers(
+            UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
+        if (!(network instanceof UNet2DConfig unet))
+            throw new IllegalArgumentException("a UNet2DModel has other layers than this run's network; diffusers takes"
+                    + " runs of --topology ddpm, and this one can go to --format annotated");
+        Map<String, Object> config = UNet2DDocument.write(unet);
+        Map<String, Object> scheduler = SchedulerDocument.write(
+                p.kind(),
+                p.schedule(),
+                p.betaStart(),
+                p.betaEnd(),
+                p.target(),
+                p.variance(),
+                unet.outChannels() == 2 * unet.channels(),
+                p.clip());
+        Map<String, Object> index = new LinkedHashMap<>();
+        index.put("_class_name", "DDPMPipeline");
+        index.put("_diffusers_version", "0.30.0");
+        index.put("scheduler", List.of("diffusers", "DDPMScheduler"));
+        index.put("unet", List.of("diffusers", "UNet2DModel"));
+        texts.put("model_index.json", text(index));
+        texts.put("scheduler/scheduler_config.json", text(scheduler));
+        texts.put("unet/config.json", text(config));
+        weights.metadata(ForeignModel.CONFIG, Json.compact(config));
+        weights.metadata(ForeignModel.SCHEDULER, Json.compact(scheduler));
+        return "unet/diffusion_pytorch_model.safetensors";
+    }
+
+    private static String annotated(
+            UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
+        if (!(network instanceof AnnotatedConfig unet))
+            throw new IllegalArgumentException(
+                    "the annotated classes have other layers than this run's network, which can go to --format diffusers");
+        Map<String, Object> config = AnnotatedDocument.write(unet);
+        config.put(
+                ForeignModel.DIFFUSION,
+                DiffusionDocument.write(p.kind(), p.timesteps(), p.betaStart(), p.betaEnd(), p.target(), p.clip()));
+        texts.put("config.json", text(config));
+        weights.metadata(ForeignModel.CONFIG, Json.compact(config));
+        return "model.safetensors";
+    }
+
+    private static byte[] text(Map<String, Object> json) {
+        return Json.write(json).getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static void remove(Path path) throws IOException {
+        if (!Files.exists(path)) return;
+        if (Files.isDirectory(path))
+            try (Stream<Path> children = Files.list(path)) {
+                for (Path child : children.toList()) remove(child);
+            }
+        Files.deleteIfExists(path);
+    }
+}

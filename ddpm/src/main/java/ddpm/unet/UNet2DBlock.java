@@ -1,0 +1,95 @@
+package ddpm.unet;
+
+import static autograd.ops.Add.add;
+import static autograd.ops.AveragePool.averagePool;
+import static autograd.ops.Reshape.reshape;
+import static autograd.ops.Scale.scale;
+import static autograd.ops.Slice.slice;
+
+import autograd.Variable;
+import autograd.ops.Upsample;
+import java.util.function.Supplier;
+import nn.Conv2d;
+import nn.Dropout;
+import nn.GroupNorm;
+import nn.Init;
+import nn.Layer;
+import nn.Linear;
+import tensor.Rng;
+import tensor.backend.NormParams;
+
+/**
+ * The residual block of {@link UNet2D}. r shrinks by the mean of 2x2 pixels, grows to the nearest pixel, or does nothing:
+ *
+ * <pre>h = conv₁(r(act(norm₁ x)))                    p = W act(t)
+ * h = act(norm₂(h + p))                         or, with scale-shift, p = (s, b):
+ * h = act(norm₂(h) · (1 + s) + b)
+ * y = (conv₂(dropout h) + R r(x)) / scale       R a 1x1 convolution when the width changes, else nothing</pre>
+ *
+ * Names: {@code norm1, conv1, time_emb_proj, norm2, conv2, conv_shortcut}. x [N,H,W,in], t [N,T] → [N,H',W',out].
+ */
+final class UNet2DBlock extends Layer {
+    /** What happens to the resolution. */
+    enum Resample {
+        NONE,
+        HALF,
+        TWICE
+    }
+
+    private final Resample resample;
+    private final Activation activation;
+    private final GroupNorm norm1;
+    private final Conv2d conv1;
+    private final Linear time;
+    private final GroupNorm norm2;
+    private final Conv2d conv2;
+    private final Conv2d shortcut;
+    private final Dropout dropout;
+    private final boolean scaleShift;
+    private final double divisor;
+    private final int out;
+
+    UNet2DBlock(
+            UNet2DConfig config, Init init, int in, int out, Resample resample, double divisor, Supplier<Rng> random) {
+        this.resample = resample;
+        this.divisor = divisor;
+        this.out = out;
+        activation = config.activation();
+        scaleShift = config.scaleShift();
+        // SiLU, the usual one, is part of the norm's kernel.
+        NormParams norm = new NormParams(config.groups(), config.eps(), activation == Activation.SILU);
+        norm1 = child("norm1", new GroupNorm(init, norm, in));
+        conv1 = child("conv1", new Conv2d(init, in, out, 3, 1, 1));
+        time = child("time_emb_proj", new Linear(init, config.timeWidth(), scaleShift ? 2 * out : out));
+        norm2 = child("norm2", new GroupNorm(init, norm, out));
+        conv2 = child("conv2", new Conv2d(UNet2D.last(config, init), out, out, 3, 1, 1));
+        shortcut = in == out ? null : child("conv_shortcut", new Conv2d(init, in, out, 1, 1, 0));
+        dropout = new Dropout(config.dropout(), random);
+    }
+
+    Variable forward(Variable x, Variable t) {
+        return local("block", () -> {
+            Variable h = conv1.forward(resampled(activated(norm1.forward(x))));
+            Variable p = time.forward(activation.of(t));
+            h = scaleShift
+                    ? norm2.forward(h, slice(p, 1, 0, out), slice(p, 1, out, out))
+                    : norm2.forward(add(h, reshape(p, -1, 1, 1, out)));
+            h = conv2.forward(dropout.forward(activated(h)));
+            Variable kept = resampled(x);
+            Variable y = add(h, shortcut == null ? kept : shortcut.forward(kept));
+            return divisor == 1 ? y : scale(y, 1 / divisor);
+        });
+    }
+
+    private Variable activated(Variable normalised) {
+        return activation == Activation.SILU ? normalised : activation.of(normalised);
+    }
+
+    private Variable resampled(Variable x) {
+        return switch (resample) {
+            case NONE -> x;
+            case HALF -> averagePool(x, 2);
+            case TWICE -> Upsample.nearest(x, 2);
+        };
+    }
+}

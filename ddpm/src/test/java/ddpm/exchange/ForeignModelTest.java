@@ -1,0 +1,263 @@
+package ddpm.exchange;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ddpm.diffusion.AncestralSampler.Variance;
+import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.Target;
+import ddpm.io.CheckpointException;
+import ddpm.io.Json;
+import ddpm.train.Checkpoint;
+import ddpm.train.Settings;
+import ddpm.unet.AnnotatedConfig.BlockKind;
+import ddpm.unet.AnnotatedConfig.Generation;
+import ddpm.unet.UNet;
+import ddpm.unet.UNet2DConfig;
+import ddpm.unet.UNetConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import nn.Init;
+import nn.Parameter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import tensor.DType;
+import tensor.Rng;
+import tensor.backend.Backend;
+import tensor.backend.reference.ReferenceBackend;
+import tensor.memory.Scope;
+
+class ForeignModelTest {
+    /** The config.json of google/ddpm-cifar10-32, as published. */
+    private static final String CIFAR10 = """
+            {"_class_name": "UNet2DModel", "_diffusers_version": "0.0.4", "act_fn": "silu", "attention_head_dim": null,
+             "block_out_channels": [128, 256, 256, 256], "center_input_sample": false,
+             "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
+             "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1, "in_channels": 3,
+             "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-06, "norm_num_groups": 32,
+             "out_channels": 3, "sample_size": 32, "time_embedding_type": "positional",
+             "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"]}""";
+
+    private static final String SCHEDULER = """
+            {"_class_name": "DDPMScheduler", "_diffusers_version": "0.1.1", "beta_end": 0.02,
+             "beta_schedule": "linear", "beta_start": 0.0001, "clip_sample": true, "num_train_timesteps": 1000,
+             "trained_betas": null, "variance_type": "fixed_large"}""";
+
+    @TempDir
+    Path folder;
+
+    private final Backend backend = new ReferenceBackend();
+
+    private UNet random(UNetConfig config) {
+        return UNet.build(config, Init.pytorch(backend, DType.F32, new Rng(3)), () -> new Rng(0));
+    }
+
+    private static Export.Process process(NoiseSchedule.Kind kind) {
+        return new Export.Process(kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, true);
+    }
+
+    @Test
+    void thePublishedCifar10ModelIsOurPaperPreset() {
+        Map<?, ?> json = (Map<?, ?>) Json.parse(CIFAR10);
+        UNet2DConfig ours = UNet2DConfig.ddpm(32, 32, 3, List.of(128, 256, 256, 256), 2, List.of(1), 32, 0, false);
+        assertEquals(ours, NetworkDocument.read(json, false));
+        assertEquals(ours, NetworkDocument.read(NetworkDocument.write(ours), false));
+    }
+
+    @Test
+    void theSchedulerBecomesSettings() {
+        Settings s = Settings.of(SchedulerDocument.read((Map<?, ?>) Json.parse(SCHEDULER)), Map.of());
+        assertEquals(1000, s.timesteps());
+        assertEquals(0.02, s.schedule().beta(999), 1e-15);
+        assertEquals(Variance.FIXED_LARGE, s.sampler().variance());
+        assertTrue(s.clipStart());
+    }
+
+    @ParameterizedTest
+    @EnumSource(NoiseSchedule.Kind.class)
+    void everyScheduleSurvivesTheSchedulersDocument(NoiseSchedule.Kind kind) {
+        NoiseSchedule schedule = NoiseSchedule.of(kind, 200);
+        Map<String, Object> json =
+                SchedulerDocument.write(kind, schedule, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, false, false);
+        Settings s = Settings.of(SchedulerDocument.read(json), Map.of());
+        for (int t = 0; t < 200; t++)
+            assertEquals(schedule.beta(t), s.schedule().beta(t), 1e-12);
+        assertEquals(Target.V, s.target());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"act_fn\": \"silu\" | \"act_fn\": \"tanh\" | act_fn can be silu",
+                "\"DownBlock2D\", \"AttnDownBlock2D\" | \"SkipDownBlock2D\", \"AttnDownBlock2D\" | not SkipDownBlock2D",
+                "\"freq_shift\": 1 | \"freq_shift\": 1.5 | freq_shift needs a whole number",
+                "\"freq_shift\": 1 | \"freq_shift\": 1, \"norm_type\": \"layer\" | the option norm_type is not known",
+                "\"positional\" | \"adm\" | time_embedding_type can be positional, fourier, learned",
+                "\"sample_size\": 32 | \"sample_size\": null | sample_size needs a side",
+                "\"sample_size\": 32 | \"sample_size\": 30 | divisible by 8",
+                "\"norm_num_groups\": 32 | \"norm_num_groups\": 48 | divisible by the 48 groups",
+                "\"in_channels\": 3 | \"in_channels\": 3, \"num_class_embeds\": 10 | num_class_embeds can only be null",
+                "\"in_channels\": 3 | \"in_channels\": 3, \"mid_block_type\": \"Other\" | mid_block_type can only be",
+                "UNet2DModel | UNet2DConditionModel | UNet2DConditionModel is not known here",
+            })
+    void whatIsNotKnownIsRefusedByName(String part, String other, String message) {
+        Map<?, ?> json = (Map<?, ?>) Json.parse(CIFAR10.replaceFirst(part, other));
+        Exception e = assertThrows(IllegalArgumentException.class, () -> NetworkDocument.read(json, false));
+        assertTrue(e.getMessage().contains(message), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "DDPMScheduler | PNDMScheduler | PNDMScheduler is not known here; known are DDPMScheduler",
+                "\"linear\" | \"laplace\" | not laplace",
+                "\"fixed_large\" | \"learned\" | variance_type learned is not known",
+                "\"trained_betas\": null | \"trained_betas\": [0.1, 0.2] | none of the schedules here",
+                "\"trained_betas\": null | \"thresholding\": true | thresholding can only be false",
+                "\"trained_betas\": null | \"steps_offset\": 1 | steps_offset can only be 0",
+                "\"trained_betas\": null | \"new_option\": 1 | the option new_option is not known",
+            })
+    void whatAPictureWouldDependOnIsRefusedByName(String part, String other, String message) {
+        Map<?, ?> json = (Map<?, ?>) Json.parse(SCHEDULER.replaceFirst(part, other));
+        Exception e = assertThrows(IllegalArgumentException.class, () -> SchedulerDocument.read(json));
+        assertTrue(e.getMessage().contains(message), e.getMessage());
+    }
+
+    @Test
+    void ddimAndDpmSolverAreMapped() {
+        Map<?, ?> ddim =
+                (Map<?, ?>) Json.parse("{\"_class_name\": \"DDIMScheduler\", \"timestep_spacing\": \"trailing\"}");
+        Settings s = Settings.of(SchedulerDocument.read(ddim), Map.of());
+        assertArrayEquals(new int[] {999, 979}, firstTwo(s));
+        Map<?, ?> dpm = (Map<?, ?>) Json.parse("{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 2,"
+                + " \"lambda_min_clipped\": null, \"use_karras_sigmas\": false}");
+        assertEquals(
+                25, Settings.of(SchedulerDocument.read(dpm), Map.of()).sampler().count());
+    }
+
+    private static int[] firstTwo(Settings s) {
+        int[] steps = s.sampler().timesteps(s.schedule()).toArray();
+        return new int[] {steps[0], steps[1]};
+    }
+
+    static Stream<UNetConfig> networks() {
+        UNetConfig unet2d = UNet2DConfig.ddpm(4, 8, 2, List.of(8, 16), 1, List.of(1), 4, 0, false);
+        return Stream.concat(
+                Stream.of(unet2d),
+                Stream.of(Generation.values())
+                        .map(g -> g.network(
+                                4,
+                                8,
+                                2,
+                                8,
+                                8,
+                                List.of(1, 2),
+                                g == Generation.NOTEBOOK ? BlockKind.CONVNEXT : BlockKind.RESNET,
+                                4,
+                                2)));
+    }
+
+    /** Ours → folder → ours, as a folder and as a single file without it: bit for bit. Twice the same bytes. */
+    @ParameterizedTest
+    @MethodSource("networks")
+    void whatIsExportedIsFoundAgain(UNetConfig config) throws IOException {
+        Export.Format format = config instanceof UNet2DConfig ? Export.Format.DIFFUSERS : Export.Format.ANNOTATED;
+        try (Scope scope = Scope.open("export")) {
+            UNet unet = random(config);
+            Export.Process process = process(NoiseSchedule.Kind.COSINE);
+            Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("a"));
+            Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("b"));
+            Path file = ForeignModel.find(folder.resolve("a")).orElseThrow().weights();
+            Path again = ForeignModel.find(folder.resolve("b")).orElseThrow().weights();
+            assertEquals(-1, Files.mismatch(file, again));
+            Path alone = Files.createDirectory(folder.resolve("alone")).resolve("some.safetensors");
+            Files.copy(file, alone);
+            for (Path path : List.of(folder.resolve("a"), alone)) {
+                ForeignModel found = ForeignModel.find(path).orElseThrow();
+                assertEquals(List.of(4, 8, 2), found.image());
+                Settings settings = Settings.of(found.settings(), Map.of());
+                assertEquals(
+                        config,
+                        NetworkDocument.read((Map<?, ?>) found.settings().get("network"), false));
+                assertEquals(NoiseSchedule.Kind.COSINE, settings.scheduleKind());
+                UNet other = UNet.build(
+                        config, Init.pytorch(backend, DType.F32, new Rng(0)).with(Init.Rule.ZERO), () -> new Rng(0));
+                Checkpoint.load(found.weights(), other.parameters());
+                Map<String, Parameter> expected = unet.parameters();
+                other.parameters()
+                        .forEach((name, p) -> assertArrayEquals(
+                                expected.get(name).value().toFloats(), p.value().toFloats(), name));
+            }
+        }
+    }
+
+    @Test
+    void modelsOfTheHubMayLieFlat() throws IOException {
+        try (Scope scope = Scope.open("flat")) {
+            UNetConfig config = UNet2DConfig.ddpm(4, 8, 2, List.of(8, 16), 1, List.of(1), 4, 0, false);
+            Export.write(
+                    Export.Format.DIFFUSERS,
+                    config,
+                    process(NoiseSchedule.Kind.LINEAR),
+                    Checkpoint.weights(random(config), null),
+                    folder.resolve("a"));
+            Path flat = Files.createDirectory(folder.resolve("flat"));
+            for (String name : List.of(
+                    "model_index.json",
+                    "unet/config.json",
+                    "unet/diffusion_pytorch_model.safetensors",
+                    "scheduler/scheduler_config.json"))
+                Files.copy(
+                        folder.resolve("a").resolve(name),
+                        flat.resolve(Path.of(name).getFileName()));
+            assertTrue(ForeignModel.find(flat).isPresent());
+            Files.delete(flat.resolve("scheduler_config.json"));
+            refused(flat, "there is no scheduler/scheduler_config.json");
+            Files.move(
+                    flat.resolve("diffusion_pytorch_model.safetensors"), flat.resolve("diffusion_pytorch_model.bin"));
+            refused(flat, "a pickle can run code");
+            Files.writeString(flat.resolve("model_index.json"), "{\"_class_name\": \"StableDiffusionPipeline\"}");
+            refused(flat, "the pipeline StableDiffusionPipeline is not known here");
+        }
+    }
+
+    private static void refused(Path path, String message) {
+        CheckpointException e = assertThrows(CheckpointException.class, () -> ForeignModel.find(path));
+        assertTrue(e.getMessage().contains(message), e.getMessage());
+    }
+
+    @Test
+    void prefixesCountersAndOldNamesAreUnderstood() {
+        Map<String, String> expected = new LinkedHashMap<>();
+        expected.put("mid_block.attentions.0.to_out.0.bias", "mid_block.attentions.0.proj_attn.bias");
+        expected.put("query.weight", "query.weight");
+        expected.put("../../etc/passwd", "../../etc/passwd");
+        assertEquals(
+                expected,
+                WeightNames.of(List.of("mid_block.attentions.0.proj_attn.bias", "query.weight", "../../etc/passwd")));
+        assertEquals(
+                Map.of("init_conv.bias", "ema_model.model.init_conv.bias"),
+                WeightNames.of(List.of(
+                        "initted",
+                        "step",
+                        "online_model.model.init_conv.bias",
+                        "ema_model.betas",
+                        "ema_model.model.init_conv.bias")));
+        assertEquals(
+                Map.of("init_conv.bias", "model.init_conv.bias", "extra", "extra"),
+                WeightNames.of(List.of("betas", "model.init_conv.bias", "extra")));
+    }
+}
