@@ -33,7 +33,11 @@ public final class Export extends Program {
     @Parameters(paramLabel = "RUN|FILE", description = "folder of a run or of a checkpoint, or a .safetensors file")
     private Path model;
 
-    @Option(names = "--format", paramLabel = "NAME", required = true, description = "diffusers or annotated")
+    @Option(
+            names = "--format",
+            paramLabel = "NAME",
+            required = true,
+            description = "diffusers, annotated or lucidrains")
     private String format;
 
     @Option(

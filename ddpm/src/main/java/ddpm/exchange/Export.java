@@ -6,6 +6,7 @@ import ddpm.diffusion.Target;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsWriter;
 import ddpm.unet.AnnotatedConfig;
+import ddpm.unet.LucidrainsConfig;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -27,7 +29,9 @@ public final class Export {
         /** {@code DDPMPipeline.from_pretrained(folder)}: a run of topology ddpm, or a UNet2DModel. */
         DIFFUSERS,
         /** {@code Unet(**arguments).load_state_dict(…)} of the notebook or the blog. */
-        ANNOTATED
+        ANNOTATED,
+        /** {@code Unet(**arguments).load_state_dict(…)} of denoising-diffusion-pytorch. */
+        LUCIDRAINS
     }
 
     /**
@@ -69,6 +73,7 @@ public final class Export {
         String weightsFile = switch (format) {
             case DIFFUSERS -> diffusers(network, process, weights, texts);
             case ANNOTATED -> annotated(network, process, weights, texts);
+            case LUCIDRAINS -> lucidrains(network, process, weights, texts);
         };
         Path target = folder.toAbsolutePath().normalize();
         if (Files.exists(target)) throw new IllegalArgumentException(folder + " exists already: choose another --out");
@@ -95,9 +100,7 @@ public final class Export {
 
     private static String diffusers(
             UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
-        if (!(network instanceof UNet2DConfig unet))
-            throw new IllegalArgumentException("a UNet2DModel has other layers than this run's network; diffusers takes"
-                    + " runs of --topology ddpm, and this one can go to --format annotated");
+        if (!(network instanceof UNet2DConfig unet)) throw other(network);
         Map<String, Object> config = UNet2DDocument.write(unet);
         Map<String, Object> scheduler = SchedulerDocument.write(
                 p.kind(),
@@ -123,9 +126,7 @@ public final class Export {
 
     private static String annotated(
             UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
-        if (!(network instanceof AnnotatedConfig unet))
-            throw new IllegalArgumentException(
-                    "the annotated classes have other layers than this run's network, which can go to --format diffusers");
+        if (!(network instanceof AnnotatedConfig unet)) throw other(network);
         Map<String, Object> config = AnnotatedDocument.write(unet);
         config.put(
                 ForeignModel.DIFFUSION,
@@ -133,6 +134,25 @@ public final class Export {
         texts.put("config.json", text(config));
         weights.metadata(ForeignModel.CONFIG, Json.compact(config));
         return "model.safetensors";
+    }
+
+    private static String lucidrains(
+            UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
+        if (!(network instanceof LucidrainsConfig unet)) throw other(network);
+        Map<String, Object> config = LucidrainsDocument.write(unet);
+        config.put(ForeignModel.DIFFUSION, LucidrainsDocument.writeDiffusion(unet, p.schedule(), p.target()));
+        texts.put("config.json", text(config));
+        weights.metadata(ForeignModel.CONFIG, Json.compact(config));
+        return "model.safetensors";
+    }
+
+    private static IllegalArgumentException other(UNetConfig network) {
+        Format right = network instanceof UNet2DConfig
+                ? Format.DIFFUSERS
+                : network instanceof LucidrainsConfig ? Format.LUCIDRAINS : Format.ANNOTATED;
+        return new IllegalArgumentException(
+                "the classes of this format have other layers than this run's network, which" + " can go to --format "
+                        + right.name().toLowerCase(Locale.ROOT));
     }
 
     private static byte[] text(Map<String, Object> json) {

@@ -117,7 +117,10 @@ public record ForeignModel(Path weights, Map<String, Object> settings, List<Inte
         });
         settings.put("network", document);
         if (network.get(DIFFUSION) instanceof Map<?, ?> diffusion)
-            settings.putAll(DiffusionDocument.read(diffusion, network.get("_library")));
+            settings.putAll(
+                    LucidrainsDocument.LIBRARY.equals(network.get("_library"))
+                            ? LucidrainsDocument.readDiffusion(diffusion)
+                            : DiffusionDocument.read(diffusion, network.get("_library")));
         else if (scheduler != null) settings.putAll(SchedulerDocument.read(scheduler));
         else throw new IllegalArgumentException("nothing says how noise grows in this model");
         NoiseSchedule schedule = NoiseSchedule.of(

@@ -1,6 +1,7 @@
 package ddpm.exchange;
 
 import ddpm.unet.AnnotatedConfig;
+import ddpm.unet.LucidrainsConfig;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.util.Map;
@@ -30,8 +31,11 @@ public final class NetworkDocument {
         if (UNet2DDocument.CLASS.equals(name)) return UNet2DDocument.read(json, zeroInit);
         if ("Unet".equals(name) && AnnotatedDocument.LIBRARY.equals(json.get("_library")))
             return AnnotatedDocument.read(json, zeroInit);
+        if ("Unet".equals(name) && LucidrainsDocument.LIBRARY.equals(json.get("_library")))
+            return LucidrainsDocument.read(json, zeroInit);
         throw new IllegalArgumentException("the network class " + name
-                + " is not known here; known are UNet2DModel, and" + " Unet with the _library annotated");
+                + " is not known here; known are UNet2DModel, and Unet with the _library "
+                + AnnotatedDocument.LIBRARY + " or " + LucidrainsDocument.LIBRARY);
     }
 
     /** The object that describes a network; empty for a combination that no published class has. */
@@ -45,6 +49,7 @@ public final class NetworkDocument {
     /** The object that describes a network. */
     public static Map<String, Object> write(UNetConfig config) {
         if (config instanceof UNet2DConfig unet2d) return UNet2DDocument.write(unet2d);
+        if (config instanceof LucidrainsConfig lucidrains) return LucidrainsDocument.write(lucidrains);
         return AnnotatedDocument.write((AnnotatedConfig) config);
     }
 }

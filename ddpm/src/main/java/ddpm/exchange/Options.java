@@ -2,6 +2,7 @@ package ddpm.exchange;
 
 import ddpm.io.Json;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -97,6 +98,23 @@ final class Options {
                 && list.stream().allMatch(v -> v instanceof Long n && n >= 0 && n <= 1 << 24))
             return list.stream().map(v -> ((Long) v).intValue()).toList();
         throw refuse(key, "needs a list of whole numbers");
+    }
+
+    /** One number for all of so many levels, or one for each. */
+    List<Integer> each(String key, int levels, int otherwise) {
+        if (values.get(key) instanceof List<?>) return wholes(key, List.of());
+        return Collections.nCopies(levels, whole(key, otherwise, 1));
+    }
+
+    /** One flag for all of so many levels, or one for each; empty when there is none, or it is false or null. */
+    List<Boolean> flags(String key, int levels) {
+        asked.add(key);
+        Object value = values.get(key);
+        if (value == null || value.equals(false)) return List.of();
+        if (value.equals(true)) return Collections.nCopies(levels, true);
+        if (value instanceof List<?> list && list.stream().allMatch(Boolean.class::isInstance))
+            return list.stream().map(Boolean.class::cast).toList();
+        throw refuse(key, "needs true, false or a list of them");
     }
 
     List<String> texts(String key, List<String> otherwise) {

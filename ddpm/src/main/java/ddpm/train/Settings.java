@@ -9,6 +9,7 @@ import ddpm.diffusion.Timesteps;
 import ddpm.exchange.NetworkDocument;
 import ddpm.unet.AnnotatedConfig;
 import ddpm.unet.AnnotatedConfig.BlockKind;
+import ddpm.unet.LucidrainsConfig;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.util.Collections;
@@ -110,6 +111,11 @@ public final class Settings {
                     whole(Setting.GROUPS),
                     number(Setting.DROPOUT),
                     zeroInit);
+        }
+        if (topology == Topology.LUCIDRAINS) {
+            if (choice(Setting.BLOCK, BlockKind.class) != BlockKind.RESNET)
+                throw new IllegalArgumentException("the lucidrains topology is made of resnet blocks");
+            return LucidrainsConfig.of(height, width, channels, dim, mults, number(Setting.DROPOUT), zeroInit);
         }
         boolean notebook = topology == Topology.NOTEBOOK;
         return new AnnotatedConfig(

@@ -7,5 +7,7 @@ public enum Topology {
     /** The blog's later one; see {@link ddpm.unet.AnnotatedConfig.Topology#BLOG}. */
     BLOG,
     /** That of Ho et al. 2020; see {@link ddpm.unet.UNet2DConfig#ddpm}. */
-    DDPM
+    DDPM,
+    /** That of lucidrains' library; see {@link ddpm.unet.LucidrainsConfig#of}. */
+    LUCIDRAINS
 }

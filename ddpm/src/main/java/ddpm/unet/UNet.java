@@ -28,6 +28,7 @@ public abstract class UNet extends Layer implements Denoiser {
     public static UNet build(UNetConfig config, Init init, Supplier<Rng> dropout) {
         if (config instanceof UNet2DConfig unet2d)
             return new UNet2D(unet2d, init.rule() == Init.Rule.ZERO ? init : init.with(Init.Rule.FAN_AVERAGE), dropout);
+        if (config instanceof LucidrainsConfig lucidrains) return new LucidrainsUNet(lucidrains, init, dropout);
         AnnotatedConfig annotated = (AnnotatedConfig) config;
         return switch (annotated.topology()) {
             case NOTEBOOK -> new NotebookUNet(annotated, init, dropout);

@@ -3,7 +3,7 @@ package ddpm.unet;
 import java.util.List;
 
 /** The shape of a U-Net; everything that must be known to rebuild it around saved weights. */
-public sealed interface UNetConfig permits AnnotatedConfig, UNet2DConfig {
+public sealed interface UNetConfig permits AnnotatedConfig, UNet2DConfig, LucidrainsConfig {
     /** Image height. */
     int height();
 

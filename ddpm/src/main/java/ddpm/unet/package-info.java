@@ -5,7 +5,8 @@
  * features of the way down joined in at each size, and told the timestep in every block. {@link ddpm.unet.UNetConfig}
  * describes one; {@link ddpm.unet.UNet#build} builds it. Three published arrangements, parameter for parameter: the
  * notebook's ({@code NotebookUNet}), its later text's ({@code BlogUNet}), both in every published generation
- * ({@link ddpm.unet.AnnotatedConfig}), and Ho et al.'s with its descendants ({@code UNet2D}, {@link ddpm.unet.UNet2DConfig}).
+ * ({@link ddpm.unet.AnnotatedConfig}), and Ho et al.'s with its descendants ({@code UNet2D}, {@link ddpm.unet.UNet2DConfig}). A fourth,
+ * lucidrains' ({@code LucidrainsUNet}, {@link ddpm.unet.LucidrainsConfig}), is what many train today.
  *
  * <p>In reading order: {@code TimeEmbedding}, {@code ResnetBlock}, {@code ConvNextBlock}, {@code AttentionBlock}, then
  * the three arrangements, each with its drawing.

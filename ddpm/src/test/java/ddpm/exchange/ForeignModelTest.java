@@ -14,6 +14,7 @@ import ddpm.train.Checkpoint;
 import ddpm.train.Settings;
 import ddpm.unet.AnnotatedConfig.BlockKind;
 import ddpm.unet.AnnotatedConfig.Generation;
+import ddpm.unet.LucidrainsConfig;
 import ddpm.unet.UNet;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
@@ -156,7 +157,7 @@ class ForeignModelTest {
     static Stream<UNetConfig> networks() {
         UNetConfig unet2d = UNet2DConfig.ddpm(4, 8, 2, List.of(8, 16), 1, List.of(1), 4, 0, false);
         return Stream.concat(
-                Stream.of(unet2d),
+                Stream.of(unet2d, LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false)),
                 Stream.of(Generation.values())
                         .map(g -> g.network(
                                 4,
@@ -174,10 +175,14 @@ class ForeignModelTest {
     @ParameterizedTest
     @MethodSource("networks")
     void whatIsExportedIsFoundAgain(UNetConfig config) throws IOException {
-        Export.Format format = config instanceof UNet2DConfig ? Export.Format.DIFFUSERS : Export.Format.ANNOTATED;
+        boolean lucidrains = config instanceof LucidrainsConfig;
+        Export.Format format = config instanceof UNet2DConfig
+                ? Export.Format.DIFFUSERS
+                : lucidrains ? Export.Format.LUCIDRAINS : Export.Format.ANNOTATED;
+        NoiseSchedule.Kind schedule = lucidrains ? NoiseSchedule.Kind.SIGMOID_ALPHA : NoiseSchedule.Kind.COSINE;
         try (Scope scope = Scope.open("export")) {
             UNet unet = random(config);
-            Export.Process process = process(NoiseSchedule.Kind.COSINE);
+            Export.Process process = process(schedule);
             Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("a"));
             Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("b"));
             Path file = ForeignModel.find(folder.resolve("a")).orElseThrow().weights();
@@ -192,7 +197,7 @@ class ForeignModelTest {
                 assertEquals(
                         config,
                         NetworkDocument.read((Map<?, ?>) found.settings().get("network"), false));
-                assertEquals(NoiseSchedule.Kind.COSINE, settings.scheduleKind());
+                assertEquals(schedule, settings.scheduleKind());
                 UNet other = UNet.build(
                         config, Init.pytorch(backend, DType.F32, new Rng(0)).with(Init.Rule.ZERO), () -> new Rng(0));
                 Checkpoint.load(found.weights(), other.parameters());

@@ -100,7 +100,8 @@ class UNetTest {
                 small(Generation.BLOG_2023, blog, BlockKind.RESNET),
                 small(blog, List.of(1, 2, 2), BlockKind.RESNET, 4, false),
                 small(blog, List.of(1, 2), BlockKind.CONVNEXT, 4, false),
-                ddpm(false));
+                ddpm(false),
+                LucidrainsConfig.of(6, 8, 2, 8, List.of(1, 2), 0, false));
     }
 
     private static UNet2DConfig ddpm(boolean zeroInit) {
