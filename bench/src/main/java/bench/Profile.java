@@ -1,5 +1,6 @@
 package bench;
 
+import bench.kernel.KernelCall;
 import ddpm.train.Settings;
 import ddpm.train.Training;
 import java.lang.management.ManagementFactory;
@@ -9,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import java.util.function.LongSupplier;
 import optim.LearningRate;
@@ -17,11 +17,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import tensor.Shape;
-import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
-import tensor.backend.Region;
 import tensor.memory.Scope;
 
 /**
@@ -124,7 +121,7 @@ public final class Profile implements Callable<Integer> {
                 Work work = Work.of(name, arguments);
                 byCall.computeIfAbsent(name, k -> new Sum()).add(nanos * 1e-9, work, peaks);
                 if (shapes > 0)
-                    byShape.computeIfAbsent(name + describe(arguments), k -> new Sum())
+                    byShape.computeIfAbsent(KernelCall.describe(name, arguments), k -> new Sum())
                             .add(nanos * 1e-9, work, peaks);
             });
             Load load = Load.start();
@@ -188,18 +185,5 @@ public final class Profile implements Callable<Integer> {
                 1e-9 * sum.bytes / sum.seconds,
                 1e3 * sum.floor / steps,
                 1e3 * sum.above() / steps);
-    }
-
-    /** The shapes of the arguments, and whatever is not a tensor as it calls itself. */
-    static String describe(Object[] arguments) {
-        StringJoiner text = new StringJoiner(" ", " ", "");
-        for (Object argument : arguments) {
-            if (argument instanceof Tensor x) text.add(x.shape().toString());
-            else if (argument instanceof Region region)
-                text.add(Shape.of(region.sizes()).toString());
-            else if (argument instanceof Tensor[] many) text.add(many.length + " tensors");
-            else if (argument != null && !argument.getClass().isArray()) text.add(argument.toString());
-        }
-        return text.toString();
     }
 }

@@ -6,6 +6,7 @@ import ddpm.train.Training;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
+import tensor.Shape;
 import tensor.backend.Backend;
 
 /** The training of a preset on random images of the size it was made for: the work does not depend on what they show. */
@@ -22,13 +23,19 @@ public final class Workload {
         return Settings.of(Map.of(), options);
     }
 
-    /** A fresh training. */
-    public static Training training(Settings settings, Backend backend) {
+    /** [1,H,W,C]. */
+    public static Shape image(Settings settings) {
         boolean colour = settings.data().equals("cifar10");
         int side = settings.imageSize() > 0 ? settings.imageSize() : colour ? 32 : 28;
-        int channels = colour ? 3 : 1;
-        byte[] pixels = new byte[IMAGES * side * side * channels];
+        return Shape.of(1, side, side, colour ? 3 : 1);
+    }
+
+    /** A fresh training. */
+    public static Training training(Settings settings, Backend backend) {
+        Shape image = image(settings);
+        byte[] pixels = new byte[IMAGES * image.size()];
         new Random(1).nextBytes(pixels);
-        return new Training(settings, Dataset.of("random", side, side, channels, pixels, null), backend);
+        Dataset data = Dataset.of("random", image.get(1), image.get(2), image.get(3), pixels, null);
+        return new Training(settings, data, backend);
     }
 }

@@ -2,10 +2,12 @@ package bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ddpm.train.Settings;
 import ddpm.train.Training;
 import java.util.TreeMap;
+import nativelib.NativeLibrary;
 import org.junit.jupiter.api.Test;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
@@ -18,11 +20,12 @@ class ProfileTest {
      */
     @Test
     void aStepOfTheResnetPresetHasTheWorkOfItsLayers() {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
         Meter.install();
         Settings settings = Workload.settings("annotated-resnet", 2);
         double[] flop = {0};
         TreeMap<String, Integer> calls = new TreeMap<>();
-        try (Backend on = Backends.open("auto", 1).backend();
+        try (Backend on = Backends.open("cpu", 1).backend();
                 Scope root = Scope.open("test");
                 Training training = Workload.training(settings, on)) {
             Meter.watch((who, name, arguments, nanos) -> {

@@ -1,0 +1,52 @@
+package bench.libtorch;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import tensor.backend.AttentionParams;
+
+/** Gradients by libtorch's autograd: the forward pass is recorded once and swept over and over. */
+final class LibtorchGradients {
+    private final LibtorchKernels kernels;
+
+    LibtorchGradients(LibtorchKernels kernels) {
+        this.kernels = kernels;
+    }
+
+    private static Runnable sweep(List<Tensor> inputs, Supplier<Tensor> forward, Tensor dy) {
+        inputs.forEach(x -> x.requires_grad_(true));
+        TensorVector x = new TensorVector(inputs.toArray(new Tensor[0]));
+        TensorVector y = new TensorVector(forward.get());
+        TensorVector dys = new TensorVector(dy);
+        return () -> torch.grad(y, x, dys, new BoolOptional(true), false, false);
+    }
+
+    /** p, x, gamma, beta, scale, shift, mean, rstd, dy, … */
+    Runnable groupNorm(Object[] a) {
+        GroupNormInputs in = new GroupNormInputs(kernels, a);
+        return sweep(in.all(), in::forward, kernels.image(a[8]));
+    }
+
+    /** p, qkv, y, logSum, dy, dqkv. */
+    Runnable attention(Object[] a) {
+        AttentionParams p = (AttentionParams) a[0];
+        Tensor qkv = LibtorchKernels.plain(a[1]);
+        Tensor dy = LibtorchKernels.plain(a[4]); // [N, L, heads·d]
+        long width = dy.size(2) / p.heads();
+        Tensor dyOfHeads = dy.reshape(dy.size(0), dy.size(1), p.heads(), width)
+                .transpose(1, 2)
+                .contiguous();
+        return sweep(List.of(qkv), () -> LibtorchKernels.attention(p, qkv), dyOfHeads);
+    }
+
+    /** p, qkv, context, logSum, dy, dqkv. */
+    Runnable linearAttention(Object[] a) {
+        AttentionParams p = (AttentionParams) a[0];
+        Tensor qkv = kernels.channelsFirst(LibtorchKernels.plain(a[1]));
+        Tensor dy = kernels.channelsFirst(LibtorchKernels.plain(a[4]));
+        return sweep(List.of(qkv), () -> LibtorchKernels.linearAttention(p, qkv), dy);
+    }
+}

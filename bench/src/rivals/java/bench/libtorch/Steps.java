@@ -1,0 +1,88 @@
+package bench.libtorch;
+
+import bench.Workload;
+import ddpm.train.Settings;
+import java.util.Optional;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Adam;
+import org.bytedeco.pytorch.AdamOptions;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import tensor.Shape;
+
+/**
+ * The presets in libtorch, as its user would write them: nothing is fused or rewritten for its sake, and every large
+ * temporary is dropped where Python would drop it.
+ *
+ * <p>A training step is: gradients to zero, random t, noise, q_sample, forward, loss, backward, Adam; one fixed batch. Ours
+ * does more: it also loads and flips images, measures the norm of the gradient, and where the preset says so clips it and
+ * averages the weights.
+ */
+final class Steps {
+    private Steps() {}
+
+    private static Net net(Settings settings, Layout layout) {
+        boolean last = layout == Layout.CHANNELS_LAST;
+        int[] mults = {1, 2, 4};
+        return switch (settings.preset()) {
+            case "annotated" -> new NotebookNet(28, 1, mults, last);
+            case "annotated-resnet" -> new BlogNet(28, 1, mults, last);
+            case "ddpm-cifar10" -> new CifarNet(last);
+            default -> null;
+        };
+    }
+
+    private static Tensor images(Settings settings, Layout layout) {
+        Shape image = Workload.image(settings);
+        return layout.of(torch.rand(settings.batchSize(), image.get(3), image.get(1), image.get(2)));
+    }
+
+    static Optional<Runnable> training(String preset, int batch, Layout layout) {
+        Settings settings = Workload.settings(preset, batch);
+        Net net = net(settings, layout);
+        if (net == null) return Optional.empty();
+        boolean square = preset.equals("ddpm-cifar10");
+        Diffusion diffusion = new Diffusion(settings.timesteps());
+        Tensor x0 = images(settings, layout);
+        Adam adam = new Adam(net.parameterVector(), new AdamOptions(1e-3));
+        return Optional.of(() -> {
+            try (PointerScope scope = new PointerScope()) {
+                adam.zero_grad();
+                Tensor t = diffusion.randomT(settings.batchSize());
+                Tensor noise = torch.randn_like(x0);
+                Tensor xt = diffusion.qSample(x0, t, noise);
+                Tensor predicted = net.forward(xt, t);
+                Tensor loss = square ? torch.mse_loss(predicted, noise) : torch.smooth_l1_loss(predicted, noise);
+                Ops.free(xt, predicted);
+                loss.backward();
+                adam.step();
+                if (!Float.isFinite(loss.item_float()))
+                    throw new IllegalStateException("libtorch's loss is not finite");
+            }
+        });
+    }
+
+    static Optional<Runnable> sampling(String preset, int batch, Layout layout) {
+        Settings settings = Workload.settings(preset, batch);
+        Net net = net(settings, layout);
+        if (net == null) return Optional.empty();
+        net.training = false;
+        Diffusion diffusion = new Diffusion(settings.timesteps());
+        Tensor x = images(settings, layout);
+        Tensor t = torch.ones(settings.batchSize())
+                .mul(Ops.s(settings.timesteps() / 2))
+                .to(torch.ScalarType.Long);
+        return Optional.of(() -> {
+            try (PointerScope scope = new PointerScope();
+                    NoGradGuard guard = new NoGradGuard()) {
+                diffusion.pSample(net, x, t, true);
+            }
+        });
+    }
+
+    /** Number of values that are trained, for the proof that the network is the preset's. */
+    static long parameters(String preset) {
+        return net(Workload.settings(preset, 1), Layout.CONTIGUOUS).parameterCount();
+    }
+}
