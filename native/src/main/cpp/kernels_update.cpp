@@ -11,15 +11,18 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 13;
 
-void adam_piece(const AdamStep& p, float* w, const float* dw, float* m, float* v, int64_t n) {
+// The numbers of the step are copied first: read through the reference they might be what a store has just changed, and the
+// loop would not be vectorised.
+void adam_piece(const AdamStep& step, float* w, const float* dw, float* m, float* v, int64_t n) {
+    const AdamStep p = step;
     float from1 = 1.0f - p.beta1, from2 = 1.0f - p.beta2;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         float g = dw[i] * p.gradient_scale + p.coupled * w[i];
         m[i] = p.beta1 * m[i] + from1 * g;
         v[i] = p.beta2 * v[i] + from2 * g * g;
-        float step = m[i] * p.correction1 / (sqrt(v[i] * p.correction2) + p.eps);
-        w[i] -= p.rate * (step + p.decoupled * w[i]);
+        float change = m[i] * p.correction1 / (sqrt(v[i] * p.correction2) + p.eps);
+        w[i] -= p.rate * (change + p.decoupled * w[i]);
     }
 }
 
