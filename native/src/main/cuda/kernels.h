@@ -53,6 +53,11 @@ struct Piece {
 };
 const int PIECE = 8192;  // elements; a table's pieces: for each entry, first = 0, PIECE, 2 · PIECE, …
 
+// A depthwise convolution; 13 ints, 52 bytes. x [n, h, w, c], filters [k, r, s, 1], y [n, p, q, k], c divides k.
+struct Depthwise {
+    int n, h, w, c, k, p, q, r, s, stride, top, left, reserved;
+};
+
 // KERNEL(name) declares the kernel of this name in the module being compiled.
 
 // ---- pointwise.cu ----------------------------------------------------------------------------------------------------
@@ -143,6 +148,16 @@ KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int lengt
 // dk = k̂ (dk̂ − dot[n, e]), dot [n, width] = row_dot of dcontext and context; into the key part of dqkv.
 KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T *dqkv, int n, int length,
                              int width);                                    // flat n·length·width
+
+// ---- depthwise.cu ----------------------------------------------------------------------------------------------------
+// Block (32, 8) for all three; the y of a grid may be any number: threads stride over the lines of the image.
+// y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s bytes
+KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d);
+// dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s · k / c bytes
+KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d);
+// partial [slices, k·r·s] floats; reduce_finish(partial, df, k·r·s, slices, 0, yFloat) makes df of it, also for slices = 1.
+// grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64)
+KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------
 // Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1

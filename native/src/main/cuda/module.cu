@@ -5,4 +5,5 @@
 #include "random.cu"
 #include "norm.cu"
 #include "attention.cu"
+#include "depthwise.cu"
 #include "update.cu"

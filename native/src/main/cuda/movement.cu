@@ -11,6 +11,8 @@ KERNEL(copy)(const T *from, T *to, int count, Axes axes) {
     FLAT(i, 0, vectors) {
         unsigned source, target;
         place(axes, i * VECTOR, source, target);
+        CHECK_ALIGNED(from + source, 16);
+        CHECK_ALIGNED(to + target, 16);
         *reinterpret_cast<uint4 *>(to + target) = *reinterpret_cast<const uint4 *>(from + source);
     }
     FLAT(i, vectors * VECTOR, n) {

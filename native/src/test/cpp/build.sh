@@ -42,7 +42,7 @@ kernels=(-I$from -Isrc/main/cuda -Wno-sign-compare -Wno-unknown-pragmas)
 sums=(-O3 -march=native -fassociative-math -fno-signed-zeros -fno-trapping-math -fno-math-errno)
 sources=(src/main/cuda/*.cu src/main/cuda/*.h src/main/cpp/pointwise.def)
 
-LINK=-ldl make cuda12/libcuda.so.1 $from/fake_cuda.cpp -- -Wl,-soname,libcuda.so.1 "-Wl,--version-script=$from/cuda.map"
+LINK=-ldl make cuda12/libcuda.so.1 $from/fake_{cuda,memory,streams,modules}.cpp -- -Wl,-soname,libcuda.so.1 "-Wl,--version-script=$from/cuda.map"
 for module in f32 bf16; do
   target=cuda12/libkernels_$module.so
   newest=$(ls -t $from/kernels_on_cpu.cpp $from/emu.h $from/kernel_registry.h "${sources[@]}" | head -1)
@@ -74,7 +74,7 @@ test_program() { # test_program NAME SOURCES...
   "$compiler" "${tests[@]}" -o "$out/$name.new" "$@" $LINK
   mv "$out/$name.new" "$out/$name"
 }
-test_program kernel_test $from/kernel_test.cpp $from/kernel_test_layers.cpp
+test_program kernel_test $from/kernel_test.cpp $from/kernel_test_layers.cpp $from/kernel_test_depthwise.cpp
 test_program stand_in_test $from/stand_in_test.cpp
 for file in libcuda.so.1 libcudnn.so.9 libkernels_f32.so libkernels_bf16.so; do
   ln -sf "../cuda12/$file" "$out/cuda13/$file"

@@ -47,7 +47,7 @@ extern bool halves;   // which of the two modules is under test
 extern void *module;  // the loaded one
 
 struct Launch {
-    unsigned gx, gy, bx, by, shared;
+    unsigned gx, gy, bx, by, shared, gz = 1;
 };
 inline Launch flat(long n) {
     long grid = (n + 1023) / 1024;
@@ -60,7 +60,7 @@ template <class... A> void launch(const char *name, Launch l, A... values) {
     check(cuModuleGetFunction(&function, module, name), name);
     void *parameters[] = {&values...};
     if (l.shared > 48 << 10) check(cuFuncSetAttribute(function, 8, l.shared), name);
-    check(cuLaunchKernel(function, l.gx, l.gy, 1, l.bx, l.by, 1, l.shared, nullptr, parameters, nullptr), name);
+    check(cuLaunchKernel(function, l.gx, l.gy, l.gz, l.bx, l.by, 1, l.shared, nullptr, parameters, nullptr), name);
 }
 
 // An array on the device: T (or float when `wide`), beginning `shift` elements into its block to test alignment.
