@@ -4,6 +4,8 @@
 # They are checked in, so that neither build nor user needs nvcc; run this after every change of the sources.
 #   ptx.sh            writes the files          ptx.sh DIRECTORY   writes them there instead (a test compares)
 #   ptx.sh --hash     only prints the hash of the sources
+# No fast math: division and square root are rounded as IEEE 754 asks, exp, log, erf and their kin are within two or three
+# units in the last place, denormals are kept; a product and a sum may become one fused operation (nvcc's default).
 # nvcc 13.0 writes ".version 9.0", which needs a driver of CUDA 13. Nothing in the kernels is newer than PTX 6.4, so the
 # version is lowered to 7.0 (drivers from CUDA 11.0 on); ptxas checks that the text is valid at that version, for Turing
 # and for Hopper. NVIDIA promises nothing about such an edit, hence the check.

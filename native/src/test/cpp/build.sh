@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the CPU stand-ins for libcuda, libcublas and libcudnn, and our kernels compiled for the CPU, into
 #   target/stand-ins/cuda12   as on a host with CUDA 12        target/stand-ins/cuda13   as on one with only CUDA 13
-# and the programs kernel_test and stand_in_test, which are tests of these and run from CudaKernelsTest.
+# and the programs kernel_test, stand_in_test and library_test, which are tests of these and run from CudaKernelsTest.
 # A test process that finds one of these folders first in LD_LIBRARY_PATH believes that it has a GPU.
 # What is up to date is left alone. Without a compiler, or on another platform, nothing is built and tests are skipped.
 set -euo pipefail
@@ -76,6 +76,7 @@ test_program() { # test_program NAME SOURCES...
 }
 test_program kernel_test $from/kernel_test.cpp $from/kernel_test_layers.cpp $from/kernel_test_depthwise.cpp
 test_program stand_in_test $from/stand_in_test.cpp
+LINK="$LINK $out/cuda12/libcudnn.so.9 $out/cuda12/libcublas.so.12" test_program library_test $from/library_test.cpp
 for file in libcuda.so.1 libcudnn.so.9 libkernels_f32.so libkernels_bf16.so; do
   ln -sf "../cuda12/$file" "$out/cuda13/$file"
 done

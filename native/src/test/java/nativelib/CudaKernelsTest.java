@@ -38,10 +38,16 @@ class CudaKernelsTest {
         return run("kernel_test", "f32", "reverse");
     }
 
-    /** What the stand-in refuses, and that a capture records without running. */
+    /** What the stand-in refuses, and that a capture records without running; each case is a process. */
     @TestFactory
     List<DynamicTest> theStandInItself() throws IOException, InterruptedException {
         return run("stand_in_test", "f32", "forward");
+    }
+
+    /** The stand-ins for cuBLAS and cuDNN: right results, and what they refuse. */
+    @TestFactory
+    List<DynamicTest> theStandInsForLibraries() throws IOException, InterruptedException {
+        return run("library_test", "f32", "forward");
     }
 
     private static List<DynamicTest> run(String program, String module, String order)
