@@ -24,20 +24,24 @@ out=${1:-src/main/resources/nativelib/cuda}
 mkdir -p "$out"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for module in f32 bf16; do
-  flags=()
-  [[ $module == bf16 ]] && flags=(-DKERNELS_BF16)
-  nvcc -std=c++17 -ptx -arch=compute_75 "${flags[@]}" -o "$scratch/new.ptx" src/main/cuda/module.cu
-  grep -q '^\.version 9\.0$' "$scratch/new.ptx" || { echo "ptx.sh: this nvcc is not 13.0; use that one"; exit 1; }
-  { # the compiler's own comments name its build, ours the module
+compile() { # compile MODULE FLAGS...
+  local module=$1 new=$scratch/$1.ptx
+  shift
+  nvcc -std=c++17 -ptx -arch=compute_75 "$@" -o "$new" src/main/cuda/module.cu
+  grep -q '^\.version 9\.0$' "$new" || { echo "ptx.sh: this nvcc is not 13.0; use that one"; return 1; }
+  { # the compiler's own comments name its build, ours the module; names of internal functions carry a hash of the folder
+    # they were compiled in
     echo "// module kernels_$module: compiled by ptx.sh from src/main/cuda, version lowered from 9.0"
-    # names of internal functions carry a hash of the folder they were compiled in
     sed -E -e '/^\/\//d' -e '/^$/d' -e 's/^\.version 9\.0$/.version 7.0/' \
-      -e 's/_INTERNAL_[0-9a-f]{8}_/_INTERNAL_00000000_/g' "$scratch/new.ptx"
+      -e 's/_INTERNAL_[0-9a-f]{8}_/_INTERNAL_00000000_/g' "$new"
   } >"$scratch/kernels_$module.ptx"
-  for processor in sm_75 sm_90; do
-    ptxas -arch=$processor -o "$scratch/check" "$scratch/kernels_$module.ptx"
+  for processor in sm_75 sm_90; do # only whether it is valid: no need to optimise
+    ptxas -O0 -arch=$processor -o "$scratch/$module.$processor" "$scratch/kernels_$module.ptx"
   done
-  mv "$scratch/kernels_$module.ptx" "$out/"
-done
+}
+compile f32 &
+first=$!
+compile bf16 -DKERNELS_BF16
+wait $first
+mv "$scratch"/kernels_*.ptx "$out/"
 hash >"$out/sources.sha256"
