@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds libddpm.so from src/main/cpp against the oneDNN headers and libraries in target/onednn.
 # A source is compiled again when it, a header or this script is newer than its object. kernels_*.cpp become two objects,
-# one for AVX2 and one for AVX-512; the library chooses when it is loaded. Without a compiler, or on another platform,
+# one for AVX2 and one for AVX-512; the library chooses when it is loaded. Beside it libddpm_settings.so, from settings/,
+# which must be loaded before libgomp. Without a compiler, or on another platform,
 # the build goes on without the library: the backend "cpu" then says that it is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -64,6 +65,13 @@ for o in "${wanted[@]}"; do # code that is compiled twice must define nothing tw
     exit 1
   fi
 done
+
+settings=src/main/cpp/settings/openmp.cpp
+settings_out=$(dirname "$out")/libddpm_settings.so
+if [[ $settings -nt $settings_out || build.sh -nt $settings_out ]]; then
+  "$compiler" -std=c++17 -O2 -fPIC -Wall -Wextra -Werror -shared -o "$settings_out.new" "$settings" -Wl,-z,noexecstack
+  mv "$settings_out.new" "$settings_out"
+fi
 
 stale=0
 [[ -e $out ]] || stale=1

@@ -3,8 +3,8 @@
 
 namespace ddpm {
 
-// From now on parallel regions entered by this thread have `count` threads. The workers are placed on cores of their own;
-// the calling thread stays as free as it was.
+// From now on parallel regions entered by this thread have `count` threads. The workers are placed on cores of their own,
+// and the calling thread keeps off these.
 void start_workers(int count);
 
 }  // namespace ddpm

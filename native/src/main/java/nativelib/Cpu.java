@@ -7,7 +7,7 @@ public final class Cpu {
     /** The instruction set the kernels were chosen for: {@code avx512} or {@code avx2}; {@code none} when the processor has neither. */
     public static native String isa();
 
-    /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own. */
+    /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one keeps off these. */
     static native void threads(int count);
 
     /** How many threads compute. */

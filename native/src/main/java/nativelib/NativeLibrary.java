@@ -18,8 +18,10 @@ import java.util.List;
  */
 public final class NativeLibrary {
     private static final String ONEDNN = "/org/bytedeco/dnnl/linux-x86_64/";
-    private static final List<String> RESOURCES =
-            List.of(ONEDNN + "libgomp.so.1", ONEDNN + "libdnnl.so.3", "/nativelib/linux-x86_64/libddpm.so");
+    private static final String OURS = "/nativelib/linux-x86_64/";
+    /** In the order in which they are loaded: settings for libgomp, which reads them once. */
+    private static final List<String> RESOURCES = List.of(
+            OURS + "libddpm_settings.so", ONEDNN + "libgomp.so.1", ONEDNN + "libdnnl.so.3", OURS + "libddpm.so");
 
     /** One sentence, or {@code null} when everything is loaded. */
     private static final String WHY_NOT = load();

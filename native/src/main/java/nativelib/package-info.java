@@ -40,8 +40,11 @@
  * <ul>
  *   <li>Loading never throws, and nothing native is called unless {@link nativelib.NativeLibrary#isAvailable}.
  *   <li>No C++ exception leaves a native method: it becomes a Java exception with the same sentence.
- *   <li>The workers are pinned to cores of their own, the calling Java thread never is. Unpinned, the first parallel region
- *       after 20 ms without one took 6 to 8 ms, because the worker woke on the core of its caller; pinned, 0.07 ms.
+ *   <li>The workers are pinned to cores of their own, and the calling Java thread keeps off these: else one wakes on the
+ *       core of the other, which made the first parallel region after 20 ms take 6 to 8 ms instead of 0.07, and a whole
+ *       step of {@code annotated} twice as long. Threads that it starts keep off them, too.
+ *   <li>Threads that wait spin for some microseconds, then sleep ({@code settings/openmp.cpp}): beside a busy process,
+ *       spinning for longer cost tenfold. {@code OMP_WAIT_POLICY} and {@code GOMP_SPINCOUNT} are the user's to set.
  *   <li>Results depend on shapes and the number of threads, never on timing.
  * </ul>
  *

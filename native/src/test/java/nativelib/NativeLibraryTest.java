@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class NativeLibraryTest {
@@ -67,17 +67,25 @@ class NativeLibraryTest {
     }
 
     @Test
-    void pinningTheWorkersLeavesTheCallingThreadAsFreeAsItWas() throws IOException {
+    void theCallingThreadKeepsOffTheWorkersCoresUntilThereAreNone() throws IOException {
         assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
-        List<String> before = allowedCpus();
+        int all = allowedCpus();
+        assumeTrue(all > 1, "one core");
         NativeLibrary.threads(2);
-        assertEquals(before, allowedCpus());
+        assertEquals(all - 1, allowedCpus());
+        NativeLibrary.threads(2);
+        assertEquals(all - 1, allowedCpus(), "again, and nothing has changed");
+        NativeLibrary.threads(all + 1);
+        NativeLibrary.threads(1);
+        assertEquals(all, allowedCpus());
     }
 
-    private static List<String> allowedCpus() throws IOException {
-        return Files.readAllLines(Path.of("/proc/thread-self/status")).stream()
-                .filter(line -> line.startsWith("Cpus_allowed_list"))
-                .toList();
+    /** On how many cores the calling thread may run. */
+    private static int allowedCpus() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/thread-self/status")))
+            if (line.startsWith("Cpus_allowed:"))
+                return new BigInteger(line.replaceAll(".*:|[,\\s]", ""), 16).bitCount();
+        throw new IOException("no line Cpus_allowed");
     }
 
     @Test
