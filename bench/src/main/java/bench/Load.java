@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import nativelib.FreeCores;
 
 /**
  * How much of the machine other processes took since a moment, from {@code /proc}. Two threads that wait for each other on
@@ -26,7 +27,7 @@ public final class Load {
     public double others() {
         double ticks = (busyTicks() - busy) - (ownTicks() - own);
         double elapsed = (System.nanoTime() - begin) * 1e-9 * 100; // the kernel's clock ticks 100 times a second
-        return Math.max(0, ticks / elapsed / Runtime.getRuntime().availableProcessors());
+        return Math.max(0, ticks / elapsed / FreeCores.all());
     }
 
     /** Ticks of all cores that were neither idle nor waiting for a disk. */

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import nativelib.FreeCores;
 
 /** What a figure was measured on. */
 public final class Machine {
@@ -26,7 +27,7 @@ public final class Machine {
         } catch (IOException e) {
             model = "unknown processor (" + e.getMessage() + ")";
         }
-        return Runtime.getRuntime().availableProcessors() + " x " + model + " (" + String.join(" ", sets) + "), "
+        return FreeCores.all() + " x " + model + " (" + String.join(" ", sets) + "), "
                 + System.getProperty("os.name") + " " + System.getProperty("os.version") + ", Java "
                 + Runtime.version();
     }

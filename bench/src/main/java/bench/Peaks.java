@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import nativelib.FreeCores;
 
 /**
  * What this processor can do at most, measured by a small C++ program (peaks.cpp) that is compiled for the purpose: chains
@@ -75,9 +76,6 @@ public record Peaks(int threads, double flopPerSecond, double bf16PerSecond, dou
 
     /** Prints the peaks: {@code bench/run.sh Peaks [THREADS]}. */
     public static void main(String[] args) {
-        System.out.println(measure(
-                args.length > 0
-                        ? Integer.parseInt(args[0])
-                        : Runtime.getRuntime().availableProcessors()));
+        System.out.println(measure(args.length > 0 ? Integer.parseInt(args[0]) : FreeCores.all()));
     }
 }

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.LongSupplier;
+import nativelib.FreeCores;
 import optim.LearningRate;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -111,8 +112,7 @@ public final class Profile implements Callable<Integer> {
                 Training training = Workload.training(settings, on)) {
             System.out.println("machine   " + Machine.describe());
             System.out.println("backend   " + on.name() + ", " + on.description());
-            Peaks peaks =
-                    Peaks.measure(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+            Peaks peaks = Peaks.measure(threads > 0 ? threads : FreeCores.all());
             System.out.println("peaks     " + peaks + (on.name().equals("cuda") ? " (of the processor!)" : ""));
             LearningRate rate = settings.learningRate(Long.MAX_VALUE);
             for (int i = 0; i < WARM; i++) training.step(rate);

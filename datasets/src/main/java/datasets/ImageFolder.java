@@ -30,6 +30,8 @@ public final class ImageFolder {
     /**
      * Loads in RGB; in grey if every pixel of every picture is grey.
      *
+     * @param folder a folder of pictures, its subfolders included, or one picture
+     *
      * @throws DatasetException if there is no picture or one cannot be decoded
      */
     public static Dataset load(Path folder, int height, int width) {
@@ -75,10 +77,13 @@ public final class ImageFolder {
                 .describedAs("Pictures: " + extent + " from " + folder);
     }
 
-    /** Sorted by relative path with / between its parts, so that every machine sees one order. */
+    /** Sorted by relative path with / between its parts, so that every machine sees one order; a file is itself. */
     private static List<Path> picturesIn(Path folder) {
+        if (Files.isRegularFile(folder)) {
+            return List.of(folder);
+        }
         if (!Files.isDirectory(folder)) {
-            throw new DatasetException(folder + ": no such folder");
+            throw new DatasetException(folder + ": no such folder or file");
         }
         try (Stream<Path> walk = Files.walk(folder)) {
             List<Path> files = walk.filter(file -> isPicture(file.getFileName().toString()))

@@ -35,6 +35,9 @@ import tensor.memory.Scope;
         usageHelpAutoWidth = true,
         description = "Trains a denoising diffusion model and leaves a run's folder with samples and a report.")
 public final class Train extends Program {
+    /** Counted early: when a backend has placed this thread, Java counts only the cores that are left to it. */
+    private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
+
     /** Settings that may differ when a run goes on: how long, and what it leaves behind. */
     private static final Set<Setting> FREE = EnumSet.of(
             Setting.STEPS,
@@ -99,7 +102,7 @@ public final class Train extends Program {
                     .type(String.class)
                     .arity(setting.isFlag() ? "0..1" : "1")
                     .fallbackValue(setting.isFlag() ? "true" : "")
-                    .description(setting.help())
+                    .description(setting.help().replace("%", "%%")) // picocli formats it
                     .build());
     }
 
@@ -263,8 +266,8 @@ public final class Train extends Program {
         about.put("java", System.getProperty("java.vendor") + " " + Runtime.version());
         about.put(
                 "system",
-                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
-                        + Runtime.getRuntime().availableProcessors() + " processors");
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", " + PROCESSORS
+                        + " processors");
         List<Object> given = new ArrayList<>();
         options.forEach((key, value) -> given.add("--" + key + " " + value));
         about.put("options", given);

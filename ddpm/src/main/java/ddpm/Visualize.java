@@ -90,6 +90,7 @@ public final class Visualize extends Program {
             names = "--at",
             paramLabel = "T,T,...",
             split = ",",
+            hideParamSyntax = true,
             description = "forward: timesteps to show (default: 0, a quarter, a half, three quarters, the last)")
     private int[] at;
 

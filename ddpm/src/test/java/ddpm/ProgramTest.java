@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -14,11 +15,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
 
 /** The programs as a person meets them: what they leave behind, and what they say when something is wrong. */
 class ProgramTest {
@@ -159,6 +162,59 @@ class ProgramTest {
         Outcome wrong = run(new Export(), "$/runs/tuned --format annotated --out $/wrong -q");
         assertEquals(2, wrong.code);
         assertTrue(wrong.error.contains("can go to --format diffusers"), wrong.error);
+    }
+
+    /** Any picture of any shape becomes a strip of squares: itself, then one for each timestep. */
+    @Test
+    void onePictureIsNoised() throws IOException {
+        BufferedImage cat = new BufferedImage(30, 20, BufferedImage.TYPE_INT_RGB);
+        cat.setRGB(15, 10, 0xFF8000);
+        ImageIO.write(cat, "png", folder.resolve("cat.png").toFile());
+        String line = "forward --image $/cat.png --size 64 --at 0,50,199 --out $/strip.png -q";
+        assertEquals(new Outcome(0, ""), run(new Visualize(), line));
+        BufferedImage strip = ImageIO.read(folder.resolve("strip.png").toFile());
+        assertEquals(4 * (64 + 2) + 2, strip.getWidth(), "four squares with white lines of 2 pixels around each");
+        assertEquals(64 + 2 * 2, strip.getHeight());
+    }
+
+    @Test
+    void theSchedulesAreDrawn() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Visualize(), "schedule --out $/schedule.html -q"));
+        String page = Files.readString(folder.resolve("schedule.html"));
+        for (String name : List.of("linear", "linear-scaled", "cosine", "quadratic", "sigmoid"))
+            assertTrue(page.contains(">" + name + "<"), name);
+    }
+
+    /** Files are readable for whoever the user's umask says, not for the user alone. */
+    @Test
+    void picturesHaveOrdinaryPermissions() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Visualize(), "schedule --out $/schedule.html -q"));
+        Path ordinary = Files.createFile(folder.resolve("ordinary"));
+        assertEquals(
+                Files.getPosixFilePermissions(ordinary),
+                Files.getPosixFilePermissions(folder.resolve("schedule.html")));
+    }
+
+    @Test
+    void helpNamesEverySetting() {
+        for (Program program : List.of(new Train(), new Sample(), new Visualize(), new Doctor(), new Export())) {
+            CommandLine line = new CommandLine(program);
+            program.addOptions(line.getCommandSpec());
+            PrintStream stderr = System.err;
+            ByteArrayOutputStream warnings = new ByteArrayOutputStream();
+            System.setErr(new PrintStream(warnings, true, StandardCharsets.UTF_8));
+            String help;
+            try {
+                help = line.getUsageMessage(CommandLine.Help.Ansi.OFF);
+            } finally {
+                System.setErr(stderr);
+            }
+            assertEquals("", warnings.toString(StandardCharsets.UTF_8));
+            for (CommandLine.Model.OptionSpec option : line.getCommandSpec().options())
+                assertTrue(help.contains(option.longestName()), option.longestName());
+            if (program instanceof Train)
+                assertTrue(help.replaceAll("\\s+", " ").contains("at 10, 30 and 60 %"), help);
+        }
     }
 
     @Test

@@ -14,11 +14,18 @@ import java.util.List;
 public final class FreeCores {
     private static final int SAMPLE_MS = 100;
 
+    /** Asked once, early: when a thread has been kept off the workers' cores, Java counts those that are left to it. */
+    private static final int ALL = Runtime.getRuntime().availableProcessors();
+
     private FreeCores() {}
+
+    /** The cores that this process may use. */
+    public static int all() {
+        return ALL;
+    }
 
     /** Watches the system for a tenth of a second; all cores where there is no {@code /proc/stat}. */
     public static int count() {
-        int allowed = Runtime.getRuntime().availableProcessors();
         try {
             List<String> system = Files.readAllLines(Path.of("/proc/stat"));
             String self = Files.readString(Path.of("/proc/self/stat"));
@@ -28,12 +35,12 @@ public final class FreeCores {
                     self,
                     Files.readAllLines(Path.of("/proc/stat")),
                     Files.readString(Path.of("/proc/self/stat")),
-                    allowed);
+                    ALL);
         } catch (IOException e) {
-            return allowed;
+            return ALL;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return allowed;
+            return ALL;
         }
     }
 

@@ -48,10 +48,11 @@ public final class NativeLibrary {
      * Native code called from this thread computes on {@code count} threads from now on: this one, and workers that are
      * kept on cores of their own.
      *
-     * @param count at least 1
+     * @param count at least 1, better not above {@link FreeCores#all}
      */
     public static void threads(int count) {
         if (WHY_NOT != null) throw new IllegalStateException(WHY_NOT);
+        FreeCores.all(); // counts, before the calling thread is placed
         Cpu.threads(count);
     }
 

@@ -1,6 +1,7 @@
 package tensor.backend.reference;
 
 import java.util.Arrays;
+import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.atomic.AtomicLong;
 import tensor.DType;
 import tensor.Tensor;
@@ -40,7 +41,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public String description() {
         return "plain Java loops in double precision, Java " + Runtime.version().feature() + ", "
-                + Runtime.getRuntime().availableProcessors() + " threads";
+                + (ForkJoinPool.getCommonPoolParallelism() + 1) + " threads";
     }
 
     @Override
