@@ -222,7 +222,8 @@ public final class OpCatalogue {
     }
 
     private void attention() {
-        int[][] sizes = {{2, 9, 4, 32}, {1, 7, 3, 5}, {2, 70, 1, 16}, {1, 1, 2, 4}}; // n, length, heads, width
+        int[][] sizes = {{2, 9, 4, 32}, {1, 7, 3, 5}, {2, 70, 1, 16}, {1, 70, 2, 5}, {1, 1, 2, 4}
+        }; // n, length, heads, width
         for (int[] s : sizes) {
             Input qkv = of(s[0], s[1], 3 * s[2] * s[3]);
             String name = s[1] + " positions, " + s[2] + " heads of " + s[3];

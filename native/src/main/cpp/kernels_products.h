@@ -1,0 +1,180 @@
+// What both kinds of attention are made of: small products, reductions of rows, copies between layouts. To be included in
+// kernels that are compiled once for each instruction set, hence the unnamed namespace.
+//
+// The products run on one register-blocked kernel: rows of C by two vectors, A broadcast from wherever it lies, B by rows.
+// Widths are rounded up to 16 by copies where they are not multiples.
+#pragma once
+#include "kernels.h"
+#include "kernels_math.h"
+
+namespace ddpm {
+namespace ISA {
+namespace {
+
+#ifdef __AVX512F__
+typedef float Vector __attribute__((vector_size(64), aligned(4)));
+constexpr int kTall = 8;  // rows of C in registers: 8 × 2 vectors of the 32
+#else
+typedef float Vector __attribute__((vector_size(32), aligned(4)));
+constexpr int kTall = 6;  // 6 × 2 vectors of the 16
+#endif
+constexpr int64_t kVector = sizeof(Vector) / sizeof(float);
+constexpr int64_t kLanes = 16;  // widths are rounded up to this
+constexpr int64_t kRows = 64;   // rows that are worked on at a time; four such blocks of 32 columns fill the first cache
+
+inline int64_t padded(int64_t n) {
+    return (n + kLanes - 1) / kLanes * kLanes;
+}
+
+inline Vector load(const float* p) {
+    return *reinterpret_cast<const Vector*>(p);
+}
+
+inline void store(float* p, Vector v) {
+    *reinterpret_cast<Vector*>(p) = v;
+}
+
+// C [rows, V vectors] (+)= alpha · A B over k terms; A(i, t) = a[i·ai + t·at], B by rows of stride ldb.
+template <int ROWS, int V>
+void tile(int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb, float* c, int64_t ldc,
+          float alpha, bool add) {
+    // Unrolled whole, or the sums would live in memory instead of registers.
+    Vector sum[ROWS][V] = {};
+    for (int64_t t = 0; t < k; t++) {
+        Vector row[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; v++) row[v] = load(b + t * ldb + v * kVector);
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; i++) {
+            float factor = a[i * ai + t * at];
+#pragma GCC unroll 8
+            for (int v = 0; v < V; v++) sum[i][v] += factor * row[v];
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; v++) {
+            float* to = c + i * ldc + v * kVector;
+            store(to, add ? load(to) + alpha * sum[i][v] : alpha * sum[i][v]);
+        }
+}
+
+// As many rows as fit the registers at a time; the last ones in two equal parts, for a few rows alone would wait for
+// their own sums.
+template <int V>
+void strip(int64_t m, int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb, float* c,
+           int64_t ldc, float alpha, bool add) {
+    using Tile = void (*)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*, int64_t, float, bool);
+    static const Tile tiles[] = {nullptr,    tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>,
+                                 tile<5, V>, tile<6, V>, tile<7, V>, tile<8, V>};
+    for (int64_t i = 0; i < m;) {
+        int64_t left = m - i, rows = left >= 2 * kTall ? kTall : left > kTall ? (left + 1) / 2 : left;
+        tiles[rows](k, a + i * ai, ai, at, b, ldb, c + i * ldc, ldc, alpha, add);
+        i += rows;
+    }
+}
+
+// C [m, n] (+)= alpha · A B; n a multiple of 16.
+inline void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb,
+             float* c, int64_t ldc, float alpha, bool add) {
+    int64_t j = 0;
+    for (; j + 2 * kVector <= n; j += 2 * kVector) strip<2>(m, k, a, ai, at, b + j, ldb, c + j, ldc, alpha, add);
+    if (j < n) strip<1>(m, k, a, ai, at, b + j, ldb, c + j, ldc, alpha, add);
+}
+
+// to [rows, padded(columns)] ← from, zeros beyond.
+inline void widen(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+    int64_t wide = padded(columns);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) to[i * wide + j] = from[i * stride + j];
+        for (int64_t j = columns; j < wide; j++) to[i * wide + j] = 0;
+    }
+}
+
+// to [columns, padded(rows)] ← fromᵀ, zeros beyond.
+inline void turn(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+    int64_t wide = padded(rows);
+    for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = rows; i < wide; i++) to[j * wide + i] = 0;
+    for (int64_t i0 = 0; i0 < rows; i0 += kLanes)
+        for (int64_t j = 0; j < columns; j++)
+            for (int64_t i = i0; i < at_most(rows, i0 + kLanes); i++) to[j * wide + i] = from[i * stride + j];
+}
+
+inline void narrow(const float* from, int64_t rows, int64_t columns, float* to, int64_t stride) {
+    int64_t wide = padded(columns);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) to[i * stride + j] = from[i * wide + j];
+}
+
+inline Vector larger(Vector a, Vector b) {
+    return a > b ? a : b;
+}
+
+inline Vector sum(Vector a, Vector b) {
+    return a + b;
+}
+
+// All lanes of v combined, by halves: a chain of lanes would cost more than the rest of a short row.
+template <Vector (*combine)(Vector, Vector)>
+float across(Vector v) {
+    constexpr int kCount = static_cast<int>(kVector);
+    typedef int32_t Lanes __attribute__((vector_size(sizeof(Vector))));
+    Lanes lane = {};
+    for (int i = 0; i < kCount; i++) lane[i] = i;
+#pragma GCC unroll 4
+    for (int half = kCount / 2; half > 0; half /= 2)
+        v = combine(v, __builtin_shuffle(v, (lane + half) & (kCount - 1)));
+    return v[0];
+}
+
+inline float largest(const float* x, int64_t n) {
+    float best = x[0];
+    int64_t i = 0;
+    if (n >= kVector) {
+        Vector top = load(x);
+        for (i = kVector; i + kVector <= n; i += kVector) top = larger(top, load(x + i));
+        best = across<larger>(top);
+    }
+    for (; i < n; i++) best = best > x[i] ? best : x[i];
+    return best;
+}
+
+inline float total(const float* x, int64_t n) {
+    Vector lanes = {};
+    float rest = 0;
+    int64_t i = 0;
+    for (; i + kVector <= n; i += kVector) lanes += load(x + i);
+    for (; i < n; i++) rest += x[i];
+    return rest + across<sum>(lanes);
+}
+
+inline float dot(const float* x, const float* y, int64_t n) {
+    Vector lanes = {};
+    float rest = 0;
+    int64_t i = 0;
+    for (; i + kVector <= n; i += kVector) lanes += load(x + i) * load(y + i);
+    for (; i < n; i++) rest += x[i] * y[i];
+    return rest + across<sum>(lanes);
+}
+
+// Where the parts of one (image, head) lie.
+struct Part {
+    int64_t stride, out;  // of a row of qkv, of a row of y
+    int64_t q, k, v, y;   // offsets
+
+    Part(const AttentionShape& s, int64_t task) {
+        int64_t image = task / s.heads, head = task % s.heads, all = s.heads * s.width;
+        stride = 3 * all;
+        out = all;
+        q = image * s.length * stride + head * s.width;
+        k = q + all;
+        v = k + all;
+        y = image * s.length * out + head * s.width;
+    }
+};
+
+}  // namespace
+}  // namespace ISA
+}  // namespace ddpm
