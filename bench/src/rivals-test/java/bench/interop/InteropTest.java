@@ -35,7 +35,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import nn.Init;
 import nn.Parameter;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterAll;
@@ -166,42 +165,12 @@ class InteropTest {
 
     /** The largest difference of the pictures after ten steps of ancestral sampling with the same noise. */
     private static double trace(UNetConfig config, UNet unet, Peer peer) {
-        NoiseSchedule schedule = NoiseSchedule.of(NoiseSchedule.Kind.LINEAR, 100);
+        PeerSampling sampling = new PeerSampling(STEPS, AncestralSampler.Variance.FIXED_LARGE);
+        Tensor[] noise = PeerSampling.noise(STEPS, BATCH, config);
+        Tensor z = sampling.sample(peer, config, noise);
+        NoiseSchedule schedule = PeerSampling.SCHEDULE;
         SamplerChoice choice =
                 new SamplerChoice(SamplerChoice.Kind.DDPM, STEPS, 0, AncestralSampler.Variance.FIXED_LARGE);
-        int[] steps = choice.timesteps(schedule).toArray();
-        Tensor[] noise = new Tensor[STEPS + 1];
-        for (int i = 0; i <= STEPS; i++)
-            noise[i] = torch.randn(BATCH, config.channels(), config.height(), config.width());
-        boolean learned = config.outChannels() > config.channels();
-        Tensor z = noise[0];
-        try (NoGradGuard guard = new NoGradGuard()) {
-            for (int i = 0; i < STEPS; i++) {
-                double from = schedule.alphaBar(steps[i]);
-                double to = i + 1 < STEPS ? schedule.alphaBar(steps[i + 1]) : 1;
-                double beta = 1 - from / to;
-                Tensor out = peer.forward(z, Libtorch.tensor(new float[] {steps[i], steps[i]}, BATCH));
-                Tensor[] parts = learned ? Peer.chunk(out, 2, 1) : new Tensor[] {out};
-                Tensor start = z.sub(parts[0].mul(Peer.s(Math.sqrt(1 - from))))
-                        .div(Peer.s(Math.sqrt(from)))
-                        .clamp(
-                                new org.bytedeco.pytorch.ScalarOptional(Peer.s(-1)),
-                                new org.bytedeco.pytorch.ScalarOptional(Peer.s(1)));
-                Tensor mean = start.mul(Peer.s(Math.sqrt(to) * beta / (1 - from)))
-                        .add(z.mul(Peer.s(Math.sqrt(from / to) * (1 - to) / (1 - from))));
-                if (i + 1 == STEPS) {
-                    z = mean;
-                    break;
-                }
-                Tensor sigma = learned
-                        ? parts[1].add(Peer.s(1))
-                                .mul(Peer.s(0.25 * Math.log((1 - from) / (1 - to))))
-                                .add(Peer.s(0.5 * Math.log(beta * (1 - to) / (1 - from))))
-                                .exp()
-                        : torch.ones(1).mul(Peer.s(Math.sqrt(beta)));
-                z = mean.add(noise[i + 1].mul(sigma));
-            }
-        }
         int[] next = {1};
         GaussianDiffusion diffusion = new GaussianDiffusion(schedule, backend, DType.F32);
         Sampler sampler = choice.sampler(schedule, like -> images(noise[next[0]++]));

@@ -70,6 +70,10 @@ final class LucidrainsDocument {
     private static List<Boolean> full(Options o, int levels) {
         List<Boolean> given = o.flags("full_attn", levels);
         if (!given.isEmpty()) return given;
+        return lastOnly(levels);
+    }
+
+    private static List<Boolean> lastOnly(int levels) {
         List<Boolean> last = new ArrayList<>(Collections.nCopies(levels - 1, false));
         last.add(true);
         return last;
@@ -90,10 +94,17 @@ final class LucidrainsDocument {
         json.put("learned_sinusoidal_dim", (long) c.learnedWidth());
         json.put("sinusoidal_pos_emb_theta", c.theta());
         json.put("dropout", c.dropout());
-        json.put("attn_dim_head", UNet2DDocument.numbers(c.headWidth()));
-        json.put("attn_heads", UNet2DDocument.numbers(c.heads()));
-        json.put("full_attn", new ArrayList<Object>(c.fullAttention()));
+        json.put("attn_dim_head", uniform(c.headWidth()));
+        json.put("attn_heads", uniform(c.heads()));
+        json.put(
+                "full_attn",
+                c.fullAttention().equals(lastOnly(c.levels())) ? null : new ArrayList<>(c.fullAttention()));
         return json;
+    }
+
+    /** One number where it serves all levels: the class takes a tuple for each, and JSON has none. */
+    private static Object uniform(List<Integer> values) {
+        return values.stream().distinct().count() == 1 ? (Object) (long) values.get(0) : UNet2DDocument.numbers(values);
     }
 
     /** GaussianDiffusion's arguments, as settings by key. */

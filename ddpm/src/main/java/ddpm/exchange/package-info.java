@@ -6,8 +6,9 @@
  * beside them says which class they belong to and with which arguments. Both are data: no pickle is read, and no name in
  * a file is ever used as a path.
  *
- * <p>In reading order: {@link ddpm.exchange.NetworkDocument}, a network as JSON, with {@code UNet2DDocument} (diffusers)
- * and {@code AnnotatedDocument} (the notebook and the blog, every published generation); {@code SchedulerDocument} and
+ * <p>In reading order: {@link ddpm.exchange.NetworkDocument}, a network as JSON, with {@code UNet2DDocument}
+ * (diffusers), {@code AnnotatedDocument} (the notebook and the blog, every published generation) and
+ * {@code LucidrainsDocument}; {@code SchedulerDocument} and
  * {@code DiffusionDocument}, the noise schedule and sampling as JSON; {@link ddpm.exchange.ForeignModel}, which finds
  * all of that at a path and makes settings of a run of it; {@link ddpm.exchange.WeightNames}, prefixes and older names;
  * {@link ddpm.exchange.Export}, the way out.
@@ -20,7 +21,8 @@
  * the clipped x̂₀ (there only on request), and DPM-Solver++ visits t = 0 as its last step, where diffusers stops one step
  * of its grid above. Without clipping DDIM agrees.
  *
- * <p>Proof: {@code GoldenTest} holds outputs, gradients and sampling traces against files computed by the published
- * classes.
+ * <p>Proof: {@code GoldenTest} holds outputs, gradients and sampling traces against files computed elsewhere, most of
+ * them by the published classes; {@code bench.interop} builds every family again from libtorch's layers and compares all
+ * gradients.
  */
 package ddpm.exchange;

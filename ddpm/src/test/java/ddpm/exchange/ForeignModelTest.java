@@ -244,6 +244,47 @@ class ForeignModelTest {
         assertTrue(e.getMessage().contains(message), e.getMessage());
     }
 
+    /** The tables of a GaussianDiffusion are compared with the schedule that the document claims, entry by entry. */
+    @Test
+    void tablesOfAnotherScheduleAreRefused() throws IOException {
+        try (Scope scope = Scope.open("tables")) {
+            LucidrainsConfig config = LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false);
+            NoiseSchedule claimed = process(NoiseSchedule.Kind.SIGMOID_ALPHA).schedule();
+            float[] betas = new float[20];
+            for (int t = 0; t < 20; t++) betas[t] = (float) claimed.beta(t);
+            Export.write(
+                    Export.Format.LUCIDRAINS,
+                    config,
+                    process(NoiseSchedule.Kind.SIGMOID_ALPHA),
+                    Checkpoint.weights(random(config), null).add("betas", new int[] {20}, betas::clone),
+                    folder.resolve("same"));
+            assertTrue(ForeignModel.find(folder.resolve("same")).isPresent());
+            betas[7] *= 1.001f;
+            Export.write(
+                    Export.Format.LUCIDRAINS,
+                    config,
+                    process(NoiseSchedule.Kind.SIGMOID_ALPHA),
+                    Checkpoint.weights(random(config), null).add("betas", new int[] {20}, betas::clone),
+                    folder.resolve("other"));
+            refused(folder.resolve("other"), "at t = 7");
+        }
+    }
+
+    @Test
+    void aSchedulerOfItsOwnIsNotWrittenForLucidrains() {
+        LucidrainsConfig config = LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false);
+        Exception e = assertThrows(
+                IllegalArgumentException.class,
+                () -> Export.write(
+                        Export.Format.LUCIDRAINS,
+                        config,
+                        process(NoiseSchedule.Kind.COSINE),
+                        new ddpm.io.SafetensorsWriter(),
+                        folder.resolve("never")));
+        assertTrue(e.getMessage().contains("linear-scaled, cosine-iddpm and sigmoid-alpha"), e.getMessage());
+        assertTrue(Files.notExists(folder.resolve("never")));
+    }
+
     @Test
     void prefixesCountersAndOldNamesAreUnderstood() {
         Map<String, String> expected = new LinkedHashMap<>();
