@@ -92,6 +92,24 @@ public final class Sample extends Program {
             description = "noise that ddim adds back, 0: none, 1: as much as ddpm (default: the run's setting)")
     private String eta;
 
+    @Option(
+            names = "--label",
+            paramLabel = "K",
+            description = "class that the images show, for a run with --labels (default: each class in turn)")
+    private Integer label;
+
+    @Option(
+            names = "--guidance",
+            paramLabel = "S",
+            description = "how far to follow the label: 1: just the label, 3: markedly (default: the run's setting)")
+    private String guidance;
+
+    @Option(
+            names = "--guidance-rescale",
+            paramLabel = "R",
+            description = "share of guided contrast brought back to normal (default: the run's setting)")
+    private String guidanceRescale;
+
     public static void main(String[] args) {
         Program.main(new Sample(), args);
     }
@@ -106,20 +124,26 @@ public final class Sample extends Program {
                     Failure.USAGE,
                     "--eta belongs to --sampler ddim, not to "
                             + settings.sampler().kind().word());
+        if ((guidance != null || guidanceRescale != null) && !settings.labels())
+            throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
         int[] image = RunFolder.imageOf(model, found.config());
         UNetConfig network = settings.network(image[0], image[1], image[2]);
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
         try (Backend backend = openBackend();
                 Scope root = Scope.open("sample")) {
             Rng unused = new Rng(0);
-            UNet unet =
-                    UNet.build(network, Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO), () -> unused);
+            UNet unet = UNet.build(
+                    network,
+                    settings.ports(image[2], RunFolder.classesOf(found.config())),
+                    Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
+                    () -> unused);
             Checkpoint.load(found.weights(), unet.parameters());
             say("weights   " + found.weights());
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             List<Picture> film = new ArrayList<>();
             ProgressLine progress = ProgressLine.onStandardOutput();
-            Sampling sampling = new Sampling(settings, diffusion, backend, network);
+            Sampling sampling =
+                    new Sampling(settings, diffusion, backend, network, label == null ? Sampling.EACH : label);
             int steps = sampling.steps();
             int every = Math.max(1, steps / 40);
             say("sampler   " + settings.sampler().kind().word() + ", " + steps + " of " + settings.timesteps()
@@ -157,6 +181,8 @@ public final class Sample extends Program {
         if (sampler != null) options.put(Setting.SAMPLER.key(), sampler);
         if (samplingSteps != null) options.put(Setting.SAMPLING_STEPS.key(), samplingSteps);
         if (eta != null) options.put(Setting.ETA.key(), eta);
+        if (guidance != null) options.put(Setting.GUIDANCE.key(), guidance);
+        if (guidanceRescale != null) options.put(Setting.GUIDANCE_RESCALE.key(), guidanceRescale);
         return options;
     }
 

@@ -44,6 +44,8 @@ public final class Train extends Program {
             Setting.EPOCHS,
             Setting.MAX_MINUTES,
             Setting.SAMPLER,
+            Setting.GUIDANCE,
+            Setting.GUIDANCE_RESCALE,
             Setting.SAMPLING_STEPS,
             Setting.ETA,
             Setting.SAMPLES,
@@ -260,6 +262,8 @@ public final class Train extends Program {
         about.put("data", data.description());
         about.put("data-sha256", data.sha256());
         about.put("image", List.of((long) data.height(), (long) data.width(), (long) data.channels()));
+        if (training.settings().labels())
+            about.put(RunFolder.CLASSES, (long) training.unet().ports().classes());
         about.put("parameters", training.unet().parameterCount());
         about.put(
                 "backend", training.backend().name() + ", " + training.backend().description());

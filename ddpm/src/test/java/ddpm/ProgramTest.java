@@ -43,6 +43,11 @@ class ProgramTest {
         Files.createDirectories(folder.resolve("empty"));
         Files.createDirectories(folder.resolve("pictures"));
         Files.write(folder.resolve("pictures/a.png"), new byte[] {1, 2, 3});
+        Files.createDirectories(folder.resolve("unlabelled"));
+        javax.imageio.ImageIO.write(
+                new java.awt.image.BufferedImage(8, 8, java.awt.image.BufferedImage.TYPE_BYTE_GRAY),
+                "png",
+                folder.resolve("unlabelled/a.png").toFile());
         Files.createDirectories(folder.resolve("idx"));
         Files.write(folder.resolve("idx/train-images-idx3-ubyte"), new byte[] {0, 0, 8, 3, 0, 0, 0, 9});
         Files.write(folder.resolve("w.safetensors"), new byte[] {9, 0, 0});
@@ -127,6 +132,10 @@ class ProgramTest {
                 "Train | --sampler euler | 2 | sampler needs one of ddpm, ddim, dpm++, heun, not euler",
                 "Train | --timesteps 10 --sampling-steps 11 | 2 | sampling-steps needs at most the 10 timesteps",
                 "Train | --eta 2 | 2 | eta needs a number in 0.0..1.0",
+                "Train | --zero-snr --steps 1 | 2 | set target to v or x0",
+                "Train | --variance learned | 2 | variance learned needs the objective hybrid or bound",
+                "Train | --objective hybrid | 2 | set variance to learned",
+                "Train | --labels --data $/unlabelled | 3 | has no label",
                 "Train | --target noise | 2 | target needs one of epsilon, x0, v, not noise",
                 "Visualize | backward | 2 | backward",
                 "Visualize | forward --schedule steep | 2 | not steep",
@@ -248,6 +257,17 @@ class ProgramTest {
                             "$/runs/first -n 2 --out $/s.png --gif $/s.gif -q --sampling-steps 3 --sampler "
                                     + sampler));
         Outcome eta = run(new Sample(), "$/runs/first --sampler heun --eta 1 -q");
+        Outcome unlabelled = run(new Sample(), "$/runs/first --label 3 -q");
+        assertTrue(unlabelled.code == 2 && unlabelled.error.contains("trained without --labels"), unlabelled.error);
+        assertEquals(
+                new Outcome(0, ""), run(new Train(), TINY + " --labels --target v --zero-snr --name classes" + runs));
+        assertEquals(
+                new Outcome(0, ""),
+                run(
+                        new Sample(),
+                        "$/runs/classes -n 2 --out $/s.png -q --label 7 --guidance 3 --guidance-rescale 0.7"));
+        Outcome wrong = run(new Sample(), "$/runs/classes --label 10 -q");
+        assertTrue(wrong.code == 2 && wrong.error.contains("label needs 0..9, not 10"), wrong.error);
         assertTrue(eta.code == 2 && eta.error.contains("--eta belongs to --sampler ddim"), eta.error);
         assertEquals(
                 new Outcome(0, ""),

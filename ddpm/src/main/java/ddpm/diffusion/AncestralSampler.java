@@ -18,7 +18,9 @@ public final class AncestralSampler implements Sampler {
         /** β̃, the posterior variance: right when x₀ is a single point. What the notebook uses. */
         FIXED_SMALL,
         /** β: right when x₀ ~ N(0, I). What Ho et al. sample CIFAR-10 with; ruinous when timesteps are left out. */
-        FIXED_LARGE
+        FIXED_LARGE,
+        /** Between the two, for every value, as the network says (Nichol and Dhariwal 2021, Eq. 15). */
+        LEARNED
     }
 
     private final NoiseSchedule schedule;
@@ -48,6 +50,8 @@ public final class AncestralSampler implements Sampler {
     private Tensor sigma(Transition step, Estimate e, Tensor x) {
         double small = step.posteriorVariance();
         double large = step.beta();
+        if (e.fraction() == null && variance == Variance.LEARNED)
+            throw new IllegalArgumentException("this network says no variances: choose fixed-small or fixed-large");
         if (e.fraction() == null) return x.scalar(Math.sqrt(variance == Variance.FIXED_SMALL ? small : large));
         return e.fraction()
                 .mul(0.5 * Math.log(large / small))

@@ -22,17 +22,22 @@ import tensor.backend.Region;
  */
 public final class GaussianDiffusion {
     private final NoiseSchedule schedule;
+    private final Backend backend;
+    private final DType dtype;
     private final Tensor sqrtAlphaBar; // [T]
     private final Tensor sqrtOneMinusAlphaBar; // [T]
 
     /** The tables join the innermost scope. */
     public GaussianDiffusion(NoiseSchedule schedule, Backend backend, DType dtype) {
         this.schedule = schedule;
-        sqrtAlphaBar = table(backend, dtype, schedule::sqrtAlphaBar);
-        sqrtOneMinusAlphaBar = table(backend, dtype, schedule::sqrtOneMinusAlphaBar);
+        this.backend = backend;
+        this.dtype = dtype;
+        sqrtAlphaBar = table(schedule::sqrtAlphaBar);
+        sqrtOneMinusAlphaBar = table(schedule::sqrtOneMinusAlphaBar);
     }
 
-    private Tensor table(Backend backend, DType dtype, IntToDoubleFunction f) {
+    /** f(0) … f(T−1) on the device, for {@link #perImage}. */
+    Tensor table(IntToDoubleFunction f) {
         double[] values = new double[schedule.timesteps()];
         for (int t = 0; t < values.length; t++) values[t] = f.applyAsDouble(t);
         return Tensor.of(backend, dtype, Shape.of(values.length), values);
@@ -44,8 +49,8 @@ public final class GaussianDiffusion {
 
     /** x_t of the forward process (Eq. 4): √ᾱ_t x₀ + √(1−ᾱ_t) ε. x0, eps [N,H,W,C], t [N] → [N,H,W,C]. */
     public Tensor qSample(Tensor x0, Tensor t, Tensor eps) {
-        Tensor signal = coefficient(sqrtAlphaBar, t); // [N,1,1,1]
-        Tensor noise = coefficient(sqrtOneMinusAlphaBar, t); // [N,1,1,1]
+        Tensor signal = perImage(sqrtAlphaBar, t); // [N,1,1,1]
+        Tensor noise = perImage(sqrtOneMinusAlphaBar, t); // [N,1,1,1]
         return signal.mul(x0).add(noise.mul(eps));
     }
 
@@ -65,7 +70,12 @@ public final class GaussianDiffusion {
         boolean learned = output.shape().get(3) == 2 * channels;
         Tensor prediction = learned ? channels(output, 0, channels) : output;
         Tensor fraction = learned ? channels(output, channels, channels).add(1).mul(0.5) : null;
-        Tensor start = target.start(xt, schedule.sqrtAlphaBar(t), schedule.sqrtOneMinusAlphaBar(t), prediction);
+        Tensor start = target.start(
+                        Variable.constant(xt),
+                        Variable.constant(xt.scalar(schedule.sqrtAlphaBar(t))),
+                        Variable.constant(xt.scalar(schedule.sqrtOneMinusAlphaBar(t))),
+                        Variable.constant(prediction))
+                .value();
         if (!clip && target == Target.EPSILON) return new Estimate(start, prediction, fraction);
         if (clip) start = start.clamp(-1, 1);
         return new Estimate(start, impliedNoise(xt, t, start), fraction);
@@ -93,21 +103,22 @@ public final class GaussianDiffusion {
         return x0.mul(schedule.posteriorMeanStart(t)).add(xt.mul(schedule.posteriorMeanNoisy(t)));
     }
 
-    /**
-     * The training loss of each image (Algorithm 1, lines 2–5), the mean over its elements; their mean over the batch
-     * is what is minimised. x0, eps [N,H,W,C], t [N] → [N].
-     */
-    public Variable losses(Denoiser network, Target target, LossKind kind, Tensor x0, Tensor t, Tensor eps) {
-        Variable xt = Variable.constant(qSample(x0, t, eps));
-        return kind.perImage(Variable.constant(truth(target, x0, t, eps)), network.predict(xt, Variable.constant(t)));
+    /** x̂₀ from a network's prediction, each image at its own timestep, with gradients: xt, output [N,H,W,C], t [N]. */
+    Variable start(Target target, Tensor xt, Tensor t, Variable prediction) {
+        return target.start(
+                Variable.constant(xt),
+                Variable.constant(perImage(sqrtAlphaBar, t)),
+                Variable.constant(perImage(sqrtOneMinusAlphaBar, t)),
+                prediction);
     }
 
     /** What a network should predict at x_t: x0, eps [N,H,W,C], t [N] → [N,H,W,C]. */
     public Tensor truth(Target target, Tensor x0, Tensor t, Tensor eps) {
-        return target.truth(x0, eps, coefficient(sqrtAlphaBar, t), coefficient(sqrtOneMinusAlphaBar, t));
+        return target.truth(x0, eps, perImage(sqrtAlphaBar, t), perImage(sqrtOneMinusAlphaBar, t));
     }
 
-    private static Tensor coefficient(Tensor table, Tensor t) {
+    /** The entry of each image's own timestep: table [T], t [N] → [N,1,1,1]. */
+    static Tensor perImage(Tensor table, Tensor t) {
         Tensor values = t.emptyLike();
         table.backend().gather(table, t, values);
         return values.reshape(-1, 1, 1, 1);

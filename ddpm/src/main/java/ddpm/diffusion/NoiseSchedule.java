@@ -57,7 +57,8 @@ public final class NoiseSchedule {
         alphaBar = new double[betas.length];
         double product = 1;
         for (int t = 0; t < betas.length; t++) {
-            if (!(betas[t] > 0 && betas[t] < 1))
+            boolean last = t == betas.length - 1;
+            if (!(betas[t] > 0 && (betas[t] < 1 || last && betas[t] == 1)))
                 throw new IllegalArgumentException("beta must lie in (0, 1), but beta[" + t + "] = " + betas[t]);
             alphaBar[t] = product *= 1 - betas[t];
         }
@@ -105,7 +106,27 @@ public final class NoiseSchedule {
 
     /** A schedule given by its β. */
     public static NoiseSchedule ofBetas(double... betas) {
+        if (betas[betas.length - 1] == 1)
+            throw new IllegalArgumentException("beta 1 leaves no signal: take withoutFinalSignal of another schedule");
         return new NoiseSchedule(betas.clone());
+    }
+
+    /**
+     * This schedule with the rest of the signal taken from its end (Lin et al. 2023, Algorithm 1): √ᾱ is shifted until it
+     * is 0 at T−1 and stretched until it is what it was at 0. Where ᾱ = 0 the noise says nothing about the image, so the
+     * network must predict x₀ or v.
+     */
+    public NoiseSchedule withoutFinalSignal() {
+        int last = timesteps() - 1;
+        double scale = sqrtAlphaBar(0) / (sqrtAlphaBar(0) - sqrtAlphaBar(last));
+        double[] rescaled = new double[timesteps()];
+        double before = 1;
+        for (int t = 0; t <= last; t++) {
+            double root = (sqrtAlphaBar(t) - sqrtAlphaBar(last)) * scale;
+            rescaled[t] = t == last ? 1 : 1 - root * root / before;
+            before = root * root;
+        }
+        return new NoiseSchedule(rescaled);
     }
 
     private static NoiseSchedule tabulate(int timesteps, IntToDoubleFunction beta) {

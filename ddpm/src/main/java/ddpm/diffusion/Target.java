@@ -1,5 +1,10 @@
 package ddpm.diffusion;
 
+import static autograd.ops.Mul.mul;
+import static autograd.ops.Pointwise.reciprocal;
+import static autograd.ops.Sub.sub;
+
+import autograd.Variable;
 import tensor.Tensor;
 
 /**
@@ -14,8 +19,8 @@ public enum Target {
     /** The noise, as in Ho et al. 2020. Says nothing about x₀ where ᾱ_t = 0. */
     EPSILON {
         @Override
-        Tensor start(Tensor xt, double a, double b, Tensor output) {
-            return xt.sub(output.mul(b)).mul(1 / a);
+        Variable start(Variable xt, Variable a, Variable b, Variable output) {
+            return mul(sub(xt, mul(b, output)), reciprocal(a));
         }
 
         @Override
@@ -26,7 +31,7 @@ public enum Target {
     /** The image. */
     X0 {
         @Override
-        Tensor start(Tensor xt, double a, double b, Tensor output) {
+        Variable start(Variable xt, Variable a, Variable b, Variable output) {
             return output;
         }
 
@@ -38,8 +43,8 @@ public enum Target {
     /** The velocity: equally well posed at every t, ᾱ_t = 0 included. */
     V {
         @Override
-        Tensor start(Tensor xt, double a, double b, Tensor output) {
-            return xt.mul(a).sub(output.mul(b));
+        Variable start(Variable xt, Variable a, Variable b, Variable output) {
+            return sub(mul(a, xt), mul(b, output));
         }
 
         @Override
@@ -48,8 +53,8 @@ public enum Target {
         }
     };
 
-    /** x̂₀, all images with the same a = √ᾱ_t and b = √(1−ᾱ_t). */
-    abstract Tensor start(Tensor xt, double a, double b, Tensor output);
+    /** x̂₀ [N,H,W,C] from the output, with a = √ᾱ_t and b = √(1−ᾱ_t) [N,1,1,1] or single numbers. */
+    abstract Variable start(Variable xt, Variable a, Variable b, Variable output);
 
     /** What the network should have said: x0, eps [N,H,W,C], a, b [N,1,1,1] → [N,H,W,C]. */
     public abstract Tensor truth(Tensor x0, Tensor eps, Tensor a, Tensor b);

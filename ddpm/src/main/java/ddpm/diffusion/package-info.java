@@ -8,11 +8,14 @@
  * little of what it says and adding back a little fresh noise (Algorithm 2).
  *
  * <p>In reading order: {@link ddpm.diffusion.NoiseSchedule}, the β and everything that follows from them;
- * {@link ddpm.diffusion.GaussianDiffusion}, the two processes; {@link ddpm.diffusion.LossKind};
+ * {@link ddpm.diffusion.GaussianDiffusion}, the two processes; {@link ddpm.diffusion.Objective} with
+ * {@link ddpm.diffusion.LossKind} and {@link ddpm.diffusion.VariationalBound}, what training minimises;
  * {@link ddpm.diffusion.Target}, what a network may predict, and {@link ddpm.diffusion.Estimate}, what that says about x_t;
  * {@link ddpm.diffusion.Sampler} and {@link ddpm.diffusion.AncestralSampler}; then fewer steps:
  * {@link ddpm.diffusion.Timesteps}, {@link ddpm.diffusion.DdimSampler}, {@link ddpm.diffusion.DpmSolver},
- * {@link ddpm.diffusion.HeunSampler}; {@link ddpm.diffusion.ImageNoise}, noise that belongs to an image.
+ * {@link ddpm.diffusion.HeunSampler}; {@link ddpm.diffusion.ImageNoise}, noise that belongs to an image; and what a
+ * model may be told: {@link ddpm.diffusion.ClassifierFreeGuidance}, {@link ddpm.diffusion.ClassifierGuidance},
+ * {@link ddpm.diffusion.SelfConditioning}.
  *
  * <p>Invariants: timesteps are 0 … T−1 (the paper's 1 … T); images lie in [−1, 1]; tables are computed in double; an
  * estimate of x₀ and the noise that goes with it are always a consistent pair, also after clipping.

@@ -69,6 +69,7 @@ public final class Checkpoint {
                 data.seed(),
                 data.epoch(),
                 data.nextBatch());
+        training.timesteps().save(state);
         files.put(STATE, state::write);
         files.put(CONFIG, CheckpointDirectory.Contents.text(Json.write(config)));
         to.commit(
@@ -113,6 +114,7 @@ public final class Checkpoint {
             throw new CheckpointException(
                     checkpoint, "progress has " + progress.length + " numbers, expected " + PROGRESS);
         try {
+            training.timesteps().restore(state);
             training.restore(
                     progress[0],
                     new Rng(progress[2], progress[3]),

@@ -131,7 +131,17 @@ public enum Preset {
         s.put(BETA_START, NoiseSchedule.BETA_START);
         s.put(BETA_END, NoiseSchedule.BETA_END);
         s.put(SPACING, "linspace");
+        s.put(OBJECTIVE, "simple");
         s.put(LOSS, "huber");
+        s.put(MIN_SNR, 0.0);
+        s.put(OFFSET_NOISE, 0.0);
+        s.put(ZERO_SNR, false);
+        s.put(T_SAMPLING, "uniform");
+        s.put(SELF_CONDITION, false);
+        s.put(LABELS, false);
+        s.put(LABEL_DROPOUT, 0.1);
+        s.put(GUIDANCE, 1.0);
+        s.put(GUIDANCE_RESCALE, 0.0);
         s.put(SAMPLER, "ddpm");
         s.put(SAMPLING_STEPS, 0L);
         s.put(ETA, 0.0);

@@ -30,6 +30,9 @@ public final class RunFolder implements AutoCloseable {
     /** Key under which the network's image size stands among the facts. */
     static final String IMAGE = "image";
 
+    /** Key under which the number of classes stands among the facts. */
+    public static final String CLASSES = "classes";
+
     private final Path path;
     private final RunLock lock;
 
@@ -126,6 +129,13 @@ public final class RunFolder implements AutoCloseable {
                 && image.stream().allMatch(Long.class::isInstance))
             return image.stream().mapToInt(v -> Math.toIntExact((Long) v)).toArray();
         throw new CheckpointException(file, "config.json does not say how large the images are (about.image)");
+    }
+
+    /** Number of classes that the network of a configuration's run is told; 0 for none. */
+    public static int classesOf(Map<String, Object> config) {
+        return config.get(ABOUT) instanceof Map<?, ?> about && about.get(CLASSES) instanceof Long n
+                ? Math.toIntExact(n)
+                : 0;
     }
 
     @Override

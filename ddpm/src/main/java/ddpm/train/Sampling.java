@@ -1,10 +1,13 @@
 package ddpm.train;
 
+import ddpm.diffusion.ClassifierFreeGuidance;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.Estimator;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.ImageNoise;
 import ddpm.diffusion.Sampler;
+import ddpm.diffusion.SelfConditioning;
+import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import tensor.DType;
 import tensor.Shape;
@@ -20,12 +23,27 @@ public final class Sampling {
     /** Largest batch that goes through the network at once. */
     private static final int CHUNK = 64;
 
+    /** Every class in turn. */
+    public static final int EACH = -1;
+
+    private final int label;
     private final Settings settings;
     private final GaussianDiffusion diffusion;
     private final Backend backend;
     private final UNetConfig config;
 
+    /** Draws images of every class in turn, if the network knows any. */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config) {
+        this(settings, diffusion, backend, config, EACH);
+    }
+
+    /**
+     * Draws images.
+     *
+     * @param label the class they show, or {@link #EACH}
+     */
+    public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config, int label) {
+        this.label = label;
         this.settings = settings;
         this.diffusion = diffusion;
         this.backend = backend;
@@ -51,10 +69,10 @@ public final class Sampling {
      * @param film sees the first chunk of at most 64 images on its way; {@code null} for none
      * @param interrupts asked between steps
      */
-    public float[] draw(Denoiser network, int count, long seed, Film film, Interrupts interrupts) {
+    public float[] draw(UNet unet, int count, long seed, Film film, Interrupts interrupts) {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
-        Estimator model = diffusion.estimator(network, settings.target(), settings.clipStart());
+        checkLabel(unet.ports().classes());
         for (int first = 0; first < count; first += CHUNK) {
             int n = Math.min(CHUNK, count - first);
             boolean filmed = film != null && first == 0;
@@ -69,11 +87,38 @@ public final class Sampling {
                 Shape shape = Shape.of(n, config.height(), config.width(), config.channels());
                 Tensor noise = source.draw(backend, DType.F32, shape);
                 if (filmed) film.frame(0, noise.toFloats());
+                Estimator model = model(unet, first, noise);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
                 float[] drawn = sampler.sample(model, noise, observer).toFloats();
                 System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
             }
         }
         return pixels;
+    }
+
+    /** The network as a model of images first, first + 1, …: labels, guidance, its own estimates. */
+    private Estimator model(UNet unet, int first, Tensor noise) {
+        Denoiser network = unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+        return settings.selfConditions()
+                ? new SelfConditioning(diffusion, network, settings.target(), settings.clipStart(), noise)
+                : diffusion.estimator(network, settings.target(), settings.clipStart());
+    }
+
+    private Denoiser labelled(UNet unet, int first, Tensor noise) {
+        float[] labels = new float[noise.shape().get(0)];
+        for (int i = 0; i < labels.length; i++) labels[i] = label >= 0 ? label : (first + i) % unet.ports().classes();
+        Denoiser with = unet.told(Tensor.of(backend, Shape.of(labels.length), labels));
+        return settings.guidance() == 1
+                ? with
+                : new ClassifierFreeGuidance(
+                        with, unet, config.channels(), settings.guidance(), settings.guidanceRescale());
+    }
+
+    private void checkLabel(int classes) {
+        if (label != EACH && (label < 0 || label >= classes))
+            throw new IllegalArgumentException(
+                    classes == 0
+                            ? "label: this network was trained without --labels and knows no classes"
+                            : "label needs 0.." + (classes - 1) + ", not " + label);
     }
 }

@@ -3,6 +3,7 @@ package ddpm.train;
 import ddpm.diffusion.AncestralSampler;
 import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.Objective;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
 import ddpm.diffusion.Timesteps;
@@ -59,7 +60,20 @@ public enum Setting {
     BETA_START("beta-start", new Kind.Number(1e-9, 0.999), "first beta (schedules linear, quadratic, sigmoid)"),
     BETA_END("beta-end", new Kind.Number(1e-9, 0.999), "last beta, likewise"),
     TARGET("target", Kind.Choice.of(Target.class), "what the network predicts: noise, image or velocity"),
+    OBJECTIVE(
+            "objective",
+            Kind.Choice.of(Objective.Kind.class),
+            "what is minimised: the loss, with the bound, the bound"),
     LOSS("loss", Kind.Choice.of(LossKind.class), "distance between truth and prediction"),
+    MIN_SNR("min-snr", new Kind.Number(0, 1e6), "limit on the weight of clear images in the loss, such as 5; 0: none"),
+    OFFSET_NOISE("offset-noise", new Kind.Number(0, 1), "further noise of one value for a whole channel; 0: none"),
+    ZERO_SNR("zero-snr", new Kind.Flag(), "rescale the schedule so that no signal is left at the end"),
+    T_SAMPLING("t-sampling", Kind.Choice.of(TimestepDraw.Kind.class), "how timesteps are drawn while training"),
+    SELF_CONDITION("self-condition", new Kind.Flag(), "show the network its own last estimate of the image"),
+    LABELS("labels", new Kind.Flag(), "tell the network the class of each image"),
+    LABEL_DROPOUT("label-dropout", new Kind.Number(0, 1), "share of images trained without their label, for guidance"),
+    GUIDANCE("guidance", new Kind.Number(0, 1000), "how far to follow the label when drawing; 1: just the label"),
+    GUIDANCE_RESCALE("guidance-rescale", new Kind.Number(0, 1), "share of guided contrast brought back to normal"),
     SAMPLER("sampler", new Kind.Choice(SamplerChoice.Kind.words()), "method that draws images"),
     SAMPLING_STEPS("sampling-steps", new Kind.Whole(0, 1 << 24), "timesteps that it visits; 0: all"),
     SPACING("spacing", Kind.Choice.of(Timesteps.Spacing.class), "how these timesteps are chosen"),

@@ -1,8 +1,10 @@
 package ddpm.train;
 
 import ddpm.diffusion.AncestralSampler;
+import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.LossKind;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.Objective;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
 import ddpm.diffusion.Timesteps;
@@ -10,6 +12,7 @@ import ddpm.exchange.NetworkDocument;
 import ddpm.unet.AnnotatedConfig;
 import ddpm.unet.AnnotatedConfig.BlockKind;
 import ddpm.unet.LucidrainsConfig;
+import ddpm.unet.Ports;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.util.Collections;
@@ -28,6 +31,14 @@ public final class Settings {
         this.values = Collections.unmodifiableMap(values);
         if (steps() == 0 && epochs() == 0 && maxMinutes() == 0)
             throw new IllegalArgumentException("one of steps, epochs and max-minutes must be above 0");
+        if (flag(Setting.ZERO_SNR) && target() == Target.EPSILON)
+            throw new IllegalArgumentException(
+                    "zero-snr leaves no image in the last x_t, so the noise says nothing about it: set target to v or x0");
+        if (learnsVariance() && objectiveKind() == Objective.Kind.SIMPLE)
+            throw new IllegalArgumentException(
+                    "variance learned needs the objective hybrid or bound; the simple loss does not train it");
+        if (!learnsVariance() && objectiveKind() == Objective.Kind.HYBRID)
+            throw new IllegalArgumentException("the objective hybrid trains variances: set variance to learned");
         if (sampler().count() > timesteps())
             throw new IllegalArgumentException("sampling-steps needs at most the " + timesteps()
                     + " timesteps of the model, not " + sampler().count());
@@ -90,6 +101,16 @@ public final class Settings {
         return json;
     }
 
+    /**
+     * What goes into the network and out of it beside x_t, t and the prediction.
+     *
+     * @param channels of an image
+     * @param classes of the data; counts only with {@code labels}
+     */
+    public Ports ports(int channels, int classes) {
+        return new Ports(labels() ? classes : 0, selfConditions() ? channels : 0, learnsVariance());
+    }
+
     /** The U-Net for images of this size. */
     public UNetConfig network(int height, int width, int channels) {
         boolean zeroInit = flag(Setting.ZERO_INIT);
@@ -146,7 +167,8 @@ public final class Settings {
     }
 
     public NoiseSchedule schedule() {
-        return NoiseSchedule.of(scheduleKind(), whole(Setting.TIMESTEPS), betaStart(), betaEnd());
+        NoiseSchedule schedule = NoiseSchedule.of(scheduleKind(), whole(Setting.TIMESTEPS), betaStart(), betaEnd());
+        return flag(Setting.ZERO_SNR) ? schedule.withoutFinalSignal() : schedule;
     }
 
     public NoiseSchedule.Kind scheduleKind() {
@@ -161,8 +183,51 @@ public final class Settings {
         return number(Setting.BETA_END);
     }
 
-    public LossKind loss() {
-        return choice(Setting.LOSS, LossKind.class);
+    /** What is minimised; its tables join the innermost scope. */
+    public Objective objective(GaussianDiffusion diffusion) {
+        return new Objective(
+                diffusion,
+                objectiveKind(),
+                target(),
+                choice(Setting.LOSS, LossKind.class),
+                sampler().variance(),
+                number(Setting.MIN_SNR));
+    }
+
+    private Objective.Kind objectiveKind() {
+        return choice(Setting.OBJECTIVE, Objective.Kind.class);
+    }
+
+    private boolean learnsVariance() {
+        return sampler().variance() == AncestralSampler.Variance.LEARNED;
+    }
+
+    public double offsetNoise() {
+        return number(Setting.OFFSET_NOISE);
+    }
+
+    public boolean selfConditions() {
+        return flag(Setting.SELF_CONDITION);
+    }
+
+    public boolean labels() {
+        return flag(Setting.LABELS);
+    }
+
+    public double labelDropout() {
+        return number(Setting.LABEL_DROPOUT);
+    }
+
+    public double guidance() {
+        return number(Setting.GUIDANCE);
+    }
+
+    public double guidanceRescale() {
+        return number(Setting.GUIDANCE_RESCALE);
+    }
+
+    TimestepDraw timestepDraw() {
+        return new TimestepDraw(choice(Setting.T_SAMPLING, TimestepDraw.Kind.class), timesteps());
     }
 
     public Target target() {

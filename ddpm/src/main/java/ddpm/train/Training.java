@@ -1,6 +1,7 @@
 package ddpm.train;
 
 import static autograd.ops.Mean.mean;
+import static autograd.ops.Mul.mul;
 import static autograd.ops.Scale.scale;
 
 import autograd.Tape;
@@ -8,7 +9,10 @@ import autograd.Variable;
 import datasets.Batch;
 import datasets.DataLoader;
 import datasets.Dataset;
+import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
+import ddpm.diffusion.Objective;
+import ddpm.diffusion.SelfConditioning;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
@@ -48,6 +52,8 @@ public final class Training implements AutoCloseable {
     private final UNet unet;
     private final Map<String, Parameter> parameters;
     private final GaussianDiffusion diffusion;
+    private final Objective objective;
+    private final TimestepDraw timesteps;
     private final Adam adam;
     private final Ema ema;
     private final DataLoader loader;
@@ -65,9 +71,12 @@ public final class Training implements AutoCloseable {
         if (network.outChannels() != network.channels())
             throw new IllegalArgumentException("this network also predicts variances (" + network.outChannels()
                     + " channels for " + network.channels() + "), which are not trained here");
-        unet = UNet.build(network, init, () -> rng);
+        int classes = settings.labels() ? Labels.count(data) : 0;
+        unet = UNet.build(network, settings.ports(data.channels(), classes), init, () -> rng);
         parameters = unet.parameters();
         diffusion = new GaussianDiffusion(settings.schedule(), backend, DTYPE);
+        objective = settings.objective(diffusion);
+        timesteps = settings.timestepDraw();
         adam = Adam.adam(parameters);
         ema = settings.ema() == 0 ? null : new Ema(parameters, settings.ema());
         image = Shape.of(1, data.height(), data.width(), data.channels());
@@ -102,17 +111,54 @@ public final class Training implements AutoCloseable {
 
     /** The gradients of one batch, divided by the number of batches in an update. */
     private Updates gradients(Tally tally) {
+        Batch batch = loader.next();
+        int n = batch.count();
+        Tensor x0 = Tensor.empty(backend, DTYPE, image.with(0, n));
+        backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
+        TimestepDraw.Drawn drawn = timesteps.draw(rng, backend, DTYPE, n);
+        Tensor t = drawn.t();
+        Tensor eps = noise(x0);
+        Denoiser network = told(batch, x0, t, eps);
         try (Tape tape = Tape.start()) {
-            Batch batch = loader.next();
-            int n = batch.count();
-            Tensor x0 = Tensor.empty(backend, DTYPE, image.with(0, n));
-            backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
-            Tensor t = rng.draw(Distribution.integers(settings.timesteps()), backend, DTYPE, Shape.of(n));
-            Tensor eps = rng.normalLike(x0);
-            Variable losses = diffusion.losses(unet, settings.target(), settings.loss(), x0, t, eps); // [N]
-            tally.add(t.toFloats(), losses.value().toFloats());
+            Variable losses = objective.losses(network, x0, t, eps); // [N]
+            float[] each = losses.value().toFloats();
+            float[] at = t.toFloats();
+            tally.add(at, each);
+            timesteps.seen(at, each);
+            if (drawn.weights() != null) losses = mul(losses, Variable.constant(drawn.weights()));
             return Updates.of(parameters, tape.backward(scale(mean(losses), 1.0 / settings.accumulate())));
         }
+    }
+
+    /** ε ~ N(0, I), and with offset noise (of strength s) plus s times one number for each image and channel. */
+    private Tensor noise(Tensor x0) {
+        Tensor eps = rng.normalLike(x0);
+        if (settings.offsetNoise() == 0) return eps;
+        Shape one = Shape.of(x0.shape().get(0), 1, 1, x0.shape().get(3));
+        return eps.add(rng.draw(Distribution.NORMAL, backend, DTYPE, one).mul(settings.offsetNoise()));
+    }
+
+    /** The network with everything that it is told beside x_t and t. */
+    private Denoiser told(Batch batch, Tensor x0, Tensor t, Tensor eps) {
+        Denoiser network = unet;
+        int n = batch.count();
+        if (settings.labels()) network = unet.told(labels(batch));
+        if (!settings.selfConditions()) return network;
+        Tensor half =
+                rng.draw(Distribution.keep(0.5), backend, DTYPE, Shape.of(n)).mul(0.5);
+        Tensor estimate = SelfConditioning.estimate(
+                diffusion, network, settings.target(), diffusion.qSample(x0, t, eps), t, half.reshape(-1, 1, 1, 1));
+        return SelfConditioning.given(network, estimate);
+    }
+
+    /** The class of each image, or "none" for the share that is trained without. */
+    private Tensor labels(Batch batch) {
+        int none = unet.ports().classes();
+        float[] label = new float[batch.count()];
+        float[] u = rng.draw(Distribution.UNIFORM, backend, DTYPE, Shape.of(label.length))
+                .toFloats();
+        for (int i = 0; i < label.length; i++) label[i] = u[i] < settings.labelDropout() ? none : batch.labels()[i];
+        return Tensor.of(backend, Shape.of(label.length), label);
     }
 
     private void requireFinite(double loss, double norm, Updates updates) {
@@ -183,6 +229,10 @@ public final class Training implements AutoCloseable {
 
     Adam adam() {
         return adam;
+    }
+
+    TimestepDraw timesteps() {
+        return timesteps;
     }
 
     DataLoader loader() {

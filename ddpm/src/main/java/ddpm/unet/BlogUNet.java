@@ -52,11 +52,11 @@ final class BlogUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    BlogUNet(AnnotatedConfig config, Init init, Supplier<Rng> dropout) {
-        super(config);
+    BlogUNet(AnnotatedConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
+        super(config, ports, init, 4 * config.dim());
         int timeWidth = 4 * config.dim();
         int levels = config.levels();
-        stem = child("init_conv", new Conv2d(init, config.channels(), config.dim(), 1, 1, 0));
+        stem = child("init_conv", new Conv2d(init, inputs(), config.dim(), 1, 1, 0));
         time = child(
                 "time_mlp", TimeEmbedding.numbered(init, TimeFeatures.sinusoids(init, config.dim(), 10000), timeWidth));
         for (int i = 0; i < levels; i++) {
@@ -88,7 +88,7 @@ final class BlogUNet extends UNet {
         headBlock =
                 child("final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), timeWidth, dropout));
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
-        head = child("final_conv", new Conv2d(last, config.dim(), config.channels(), 1, 1, 0));
+        head = child("final_conv", new Conv2d(last, config.dim(), outputs(), 1, 1, 0));
     }
 
     private static UnaryLayer halve(Init init, int in, int out) {
@@ -100,8 +100,8 @@ final class BlogUNet extends UNet {
     }
 
     @Override
-    Variable forward(Variable x, Variable timesteps) {
-        Variable t = time.forward(timesteps);
+    Variable forward(Variable x, Variable timesteps, Variable labels) {
+        Variable t = told(time.forward(timesteps), labels);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(x);
         x = start;

@@ -52,10 +52,10 @@ final class LucidrainsUNet extends UNet {
     private final RmsBlock headBlock;
     private final Conv2d head;
 
-    LucidrainsUNet(LucidrainsConfig config, Init init, Supplier<Rng> dropout) {
-        super(config);
+    LucidrainsUNet(LucidrainsConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
+        super(config, ports, init, 4 * config.dim());
         int levels = config.levels();
-        stem = child("init_conv", new Conv2d(init, config.channels(), config.stem(), 7, 1, 3));
+        stem = child("init_conv", new Conv2d(init, inputs(), config.stem(), 7, 1, 3));
         TimeFeatures features = config.time() == LucidrainsConfig.Time.SINUSOIDAL
                 ? TimeFeatures.sinusoids(init, config.dim(), config.theta())
                 : TimeFeatures.learned(init, config.learnedWidth(), config.time() == LucidrainsConfig.Time.LEARNED);
@@ -97,7 +97,7 @@ final class LucidrainsUNet extends UNet {
                                             new Conv2d(init, out, in, 3, 1, 1)))));
         }
         headBlock = child("final_res_block", new RmsBlock(config, init, 2 * config.stem(), config.stem(), dropout));
-        head = child("final_conv", new Conv2d(last(config, init), config.stem(), config.outChannels(), 1, 1, 0));
+        head = child("final_conv", new Conv2d(last(config, init), config.stem(), outputs(), 1, 1, 0));
     }
 
     private static MemoryAttention attention(
@@ -117,8 +117,8 @@ final class LucidrainsUNet extends UNet {
     }
 
     @Override
-    Variable forward(Variable images, Variable timesteps) {
-        Variable t = time.forward(timesteps);
+    Variable forward(Variable images, Variable timesteps, Variable labels) {
+        Variable t = told(time.forward(timesteps), labels);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(images);
         Variable x = start;

@@ -64,12 +64,12 @@ final class NotebookUNet extends UNet {
     private final Block headBlock;
     private final Conv2d head;
 
-    NotebookUNet(AnnotatedConfig config, Init init, Supplier<Rng> dropout) {
-        super(config);
+    NotebookUNet(AnnotatedConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
+        super(config, ports, init, 4 * config.dim());
         int timeWidth = 4 * config.dim();
         int levels = config.levels();
         int stemWidth = config.stem();
-        stem = child("init_conv", new Conv2d(init, config.channels(), stemWidth, 7, 1, 3));
+        stem = child("init_conv", new Conv2d(init, inputs(), stemWidth, 7, 1, 3));
         time = child(
                 "time_mlp", TimeEmbedding.numbered(init, TimeFeatures.sinusoids(init, config.dim(), 10000), timeWidth));
         for (int i = 0; i < levels; i++) {
@@ -92,12 +92,12 @@ final class NotebookUNet extends UNet {
         int first = config.widthOf(0);
         headBlock = child("final_conv.0", Block.of(config, init, first, first, 0, dropout));
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
-        head = child("final_conv.1", new Conv2d(last, first, config.channels(), 1, 1, 0));
+        head = child("final_conv.1", new Conv2d(last, first, outputs(), 1, 1, 0));
     }
 
     @Override
-    Variable forward(Variable x, Variable timesteps) {
-        Variable t = time.forward(timesteps);
+    Variable forward(Variable x, Variable timesteps, Variable labels) {
+        Variable t = told(time.forward(timesteps), labels);
         Deque<Variable> skips = new ArrayDeque<>();
         x = stem.forward(x);
         for (Level level : downs) {

@@ -107,11 +107,11 @@ final class UNet2D extends UNet {
     private final GroupNorm headNorm;
     private final Conv2d head;
 
-    UNet2D(UNet2DConfig config, Init init, Supplier<Rng> dropout) {
-        super(config);
+    UNet2D(UNet2DConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
+        super(config, ports, init, config.timeWidth());
         this.config = config;
         int width = config.widths().get(0);
-        stem = child("conv_in", new Conv2d(init, config.channels(), width, 3, 1, 1));
+        stem = child("conv_in", new Conv2d(init, inputs(), width, 3, 1, 1));
         TimeFeatures features = child(
                 "time_proj",
                 switch (config.time()) {
@@ -169,7 +169,7 @@ final class UNet2D extends UNet {
         }
         headNorm =
                 child("conv_norm_out", new GroupNorm(init, new NormParams(config.groups(), config.eps(), true), width));
-        head = child("conv_out", new Conv2d(last(config, init), width, config.outChannels(), 3, 1, 1));
+        head = child("conv_out", new Conv2d(last(config, init), width, outputs(), 3, 1, 1));
     }
 
     /** How the last layer of a residual branch starts. */
@@ -178,8 +178,8 @@ final class UNet2D extends UNet {
     }
 
     @Override
-    Variable forward(Variable images, Variable timesteps) {
-        Variable t = time.forward(timesteps);
+    Variable forward(Variable images, Variable timesteps, Variable labels) {
+        Variable t = told(time.forward(timesteps), labels);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable x = stem.forward(config.centerInput() ? shift(scale(images, 2), -1) : images);
         skips.push(x);

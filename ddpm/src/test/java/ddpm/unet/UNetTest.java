@@ -213,6 +213,43 @@ class UNetTest {
         }
     }
 
+    /** Labels, a given image and variances, in every topology. */
+    @ParameterizedTest
+    @MethodSource("smallOnes")
+    void portsAddInputsOutputsAndLabels(UNetConfig config) {
+        Rng dropout = new Rng(9);
+        UNet unet = UNet.build(
+                config, new Ports(3, 2, true), Init.pytorch(backend, DType.F32, new Rng(1)), () -> dropout);
+        Tensor embedding = unet.parameters().get("class_embedding.weight").value();
+        assertArrayEquals(new int[] {4, 32}, embedding.shape().toArray());
+        Tensor x = normal(3, DType.F32, 2, config.height(), config.width(), config.channels() + 2);
+        Variable t = Variable.constant(Tensor.of(backend, Shape.of(2), 5, 5));
+        float[] none = unet.predict(Variable.constant(x), t).value().toFloats();
+        assertEquals(2 * 2 * config.height() * config.width() * config.channels(), none.length);
+        assertArrayEquals(none, labelled(unet, x, t, 0, 2), "before training labels say nothing");
+        embedding.set_(normal(6, DType.F32, 4, 32));
+        float[] told = labelled(unet, x, t, 0, 3);
+        float[] other = labelled(unet, x, t, 1, 3);
+        int half = told.length / 2;
+        assertArrayEquals(
+                Arrays.copyOfRange(told, half, 2 * half),
+                Arrays.copyOfRange(other, half, 2 * half),
+                "image 1 does not see the label of image 0");
+        assertTrue(distance(told, other) > 1e-4, "the label must matter");
+        float[] unlabelled = unet.predict(Variable.constant(x), t).value().toFloats();
+        assertArrayEquals(
+                Arrays.copyOfRange(unlabelled, half, 2 * half),
+                Arrays.copyOfRange(told, half, 2 * half),
+                "label 3 of 3 means none");
+    }
+
+    private float[] labelled(UNet unet, Tensor x, Variable t, float... labels) {
+        return unet.told(Tensor.of(backend, Shape.of(labels.length), labels))
+                .predict(Variable.constant(x), t)
+                .value()
+                .toFloats();
+    }
+
     @Test
     void zeroInitialisedNetworkPredictsTheBiasOfItsLastConvolution() {
         float[] y = predict(build(ddpm(true), DType.F32), normal(3, DType.F32, 1, 8, 16, 2), 7);

@@ -1,0 +1,52 @@
+package ddpm.diffusion;
+
+import static autograd.ops.Concat.concat;
+
+import autograd.Variable;
+import tensor.Tensor;
+
+/**
+ * Self-conditioning (Chen et al. 2023): the network sees, joined to x_t, the x̂₀ of the step before, and zeros in the first.
+ * While training, the estimate comes from a first pass without gradients, for half of the images.
+ */
+public final class SelfConditioning implements Estimator {
+    private final GaussianDiffusion diffusion;
+    private final Denoiser network;
+    private final Target target;
+    private final boolean clip;
+    private final Tensor last; // x̂₀ of the step before
+
+    /** A model for one walk of images shaped like {@code noise}; its memory joins the innermost scope. */
+    public SelfConditioning(GaussianDiffusion diffusion, Denoiser network, Target target, boolean clip, Tensor noise) {
+        this.diffusion = diffusion;
+        this.network = network;
+        this.target = target;
+        this.clip = clip;
+        last = noise.fullLike(0);
+    }
+
+    @Override
+    public Estimate at(Tensor x, int t) {
+        Estimate estimate =
+                diffusion.estimator(given(network, last), target, clip).at(x, t);
+        last.set_(estimate.start());
+        return estimate;
+    }
+
+    /** The network with a known image joined to whatever x_t it is asked about. */
+    public static Denoiser given(Denoiser network, Tensor known) {
+        return (x, t) -> network.predict(concat(3, x, Variable.constant(known)), t);
+    }
+
+    /**
+     * What the network is given while training: its own x̂₀ [N,H,W,C], clipped and without gradients, times a mask.
+     *
+     * @param mask [N,1,1,1], 1 where an image sees its estimate, 0 where it sees nothing
+     */
+    public static Tensor estimate(
+            GaussianDiffusion diffusion, Denoiser network, Target target, Tensor xt, Tensor t, Tensor mask) {
+        Variable output = given(network, xt.fullLike(0)).predict(Variable.constant(xt), Variable.constant(t));
+        Variable prediction = autograd.ops.Slice.slice(output, 3, 0, xt.shape().get(3));
+        return diffusion.start(target, xt, t, prediction).value().clamp(-1, 1).mul(mask);
+    }
+}
