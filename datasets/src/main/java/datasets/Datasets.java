@@ -127,6 +127,11 @@ public final class Datasets {
                 : Idx.read(set.key(), files.get(0), files.get(1), set);
     }
 
+    /** The official 10,000 test images of Fashion-MNIST, with labels; always at hand. */
+    public static Dataset fashionTest() {
+        return bundled();
+    }
+
     /** The official 10,000 test images of Fashion-MNIST, from this jar. */
     static InMemoryDataset bundled() {
         List<Payload> files = KnownSet.FASHION.test().stream()

@@ -44,6 +44,9 @@ public final class Sample extends Program {
         raw
     }
 
+    /** Columns of a strip, and rows at most. */
+    private static final int STRIP = 8;
+
     @Parameters(paramLabel = "RUN|FILE", description = "folder of a run or of a checkpoint, or a .safetensors file")
     private Path model;
 
@@ -70,6 +73,13 @@ public final class Sample extends Program {
             defaultValue = "grid.png",
             description = "the grid (default: grid.png)")
     private Path out;
+
+    @Option(
+            names = "--strip",
+            paramLabel = "FILE",
+            description =
+                    "the images as they are foreseen (x0) in eight steps on the way, a row for each of the first 8")
+    private Path strip;
 
     @Option(names = "--gif", paramLabel = "FILE", description = "a film of the denoising")
     private Path gif;
@@ -141,6 +151,7 @@ public final class Sample extends Program {
             say("weights   " + found.weights());
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             List<Picture> film = new ArrayList<>();
+            List<float[]> foreseen = new ArrayList<>();
             ProgressLine progress = ProgressLine.onStandardOutput();
             Sampling sampling =
                     new Sampling(settings, diffusion, backend, network, label == null ? Sampling.EACH : label);
@@ -153,12 +164,14 @@ public final class Sample extends Program {
                     unet,
                     count,
                     seed,
-                    (done, x) -> {
+                    (done, x, start) -> {
                         if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
+                        if (strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start);
                         if (gif != null && (done % every == 0 || done == steps)) film.add(grid(x, network));
                     },
                     interrupts);
             progress.clear();
+            if (strip != null) strip(foreseen, network).writePng(strip);
             Picture grid = grid(pixels, network);
             grid.writePng(out);
             if (gif != null) AnimatedGif.write(gif, film, 60, 2000);
@@ -184,6 +197,22 @@ public final class Sample extends Program {
         if (guidance != null) options.put(Setting.GUIDANCE.key(), guidance);
         if (guidanceRescale != null) options.put(Setting.GUIDANCE_RESCALE.key(), guidanceRescale);
         return options;
+    }
+
+    /** Whether a step is one of the eight of a strip, which are at equal distances and end with the last. */
+    private static boolean stripShows(int done, int steps) {
+        return (long) done * STRIP / steps != (done - 1L) * STRIP / steps;
+    }
+
+    /** Rows of images, columns of time. */
+    private static Picture strip(List<float[]> foreseen, UNetConfig network) {
+        int values = network.height() * network.width() * network.channels();
+        int images = Math.min(STRIP, foreseen.get(0).length / values);
+        List<Picture> pictures = new ArrayList<>();
+        for (int k = 0; k < images; k++)
+            for (float[] batch : foreseen)
+                pictures.add(Picture.of(batch, k, network.height(), network.width(), network.channels()));
+        return ImageGrid.rows(pictures, foreseen.size());
     }
 
     private static Picture grid(float[] pixels, UNetConfig network) {

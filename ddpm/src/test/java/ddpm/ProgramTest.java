@@ -43,6 +43,7 @@ class ProgramTest {
         Files.createDirectories(folder.resolve("empty"));
         Files.createDirectories(folder.resolve("pictures"));
         Files.write(folder.resolve("pictures/a.png"), new byte[] {1, 2, 3});
+        digits();
         Files.createDirectories(folder.resolve("unlabelled"));
         javax.imageio.ImageIO.write(
                 new java.awt.image.BufferedImage(8, 8, java.awt.image.BufferedImage.TYPE_BYTE_GRAY),
@@ -52,6 +53,18 @@ class ProgramTest {
         Files.write(folder.resolve("idx/train-images-idx3-ubyte"), new byte[] {0, 0, 8, 3, 0, 0, 0, 9});
         Files.write(folder.resolve("w.safetensors"), new byte[] {9, 0, 0});
         Files.writeString(folder.resolve("config.json"), "{\"preset\": \"quick\"}");
+    }
+
+    /** Twelve labelled images of 8x8, of three classes, as IDX files. */
+    private void digits() throws IOException {
+        Files.createDirectories(folder.resolve("digits"));
+        byte[] images = new byte[16 + 12 * 64];
+        byte[] header = {0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 8};
+        System.arraycopy(header, 0, images, 0, 16);
+        for (int i = 16; i < images.length; i++) images[i] = (byte) (i * 37);
+        byte[] labels = {0, 0, 8, 1, 0, 0, 0, 12, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2};
+        Files.write(folder.resolve("digits/train-images-idx3-ubyte"), images);
+        Files.write(folder.resolve("digits/train-labels-idx1-ubyte"), labels);
     }
 
     private record Outcome(int code, String error) {}
@@ -69,6 +82,12 @@ class ProgramTest {
     private static final Map<String, java.util.function.Supplier<Program>> PROGRAMS = Map.of(
             "Train",
             Train::new,
+            "Evaluate",
+            Evaluate::new,
+            "Edit",
+            Edit::new,
+            "TrainClassifier",
+            TrainClassifier::new,
             "Sample",
             Sample::new,
             "Visualize",
@@ -142,6 +161,14 @@ class ProgramTest {
                 "Visualize | forward --at 7 --timesteps 5 | 2 | --at needs timesteps in 0..4",
                 "Visualize | forward --image $/notes.txt | 3 | notes.txt",
                 "Visualize | denoise | 2 | denoise needs the run",
+                "Evaluate | $ --metrics fidd | 2 | --metrics needs some of",
+                "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
+                "Evaluate | $/nowhere | 4 | there is no such run or file",
+                "TrainClassifier | --epochs 0 | 2 | --epochs needs",
+                "Edit | morph $ | 2 | morph",
+                "Edit | interpolate $ --images 1 | 2 | interpolate needs two --images, not 1",
+                "Edit | inpaint $ --rounds 0 | 2 | --rounds needs 1..1000",
+                "Edit | inpaint $/nowhere | 4 | there is no such run or file",
                 "Doctor | --wrong | 2 | --wrong",
             })
     void wrongInputGetsOneSentenceAndAnExitCode(String program, String line, int code, String words) {
@@ -249,7 +276,7 @@ class ProgramTest {
         assertEquals(List.of("step", "1", "2", "3", "4", "5", "6", "7"), steps);
         assertEquals(new Outcome(0, ""), run(new Sample(), "$/runs/first -n 3 --out $/s.png --gif $/s.gif -q"));
         assertTrue(Files.size(folder.resolve("s.png")) > 100 && Files.size(folder.resolve("s.gif")) > 100);
-        for (String sampler : List.of("ddim --eta 0.5", "dpm++", "heun", "ddpm"))
+        for (String sampler : List.of("ddim --eta 0.5", "heun"))
             assertEquals(
                     new Outcome(0, ""),
                     run(
@@ -260,14 +287,24 @@ class ProgramTest {
         Outcome unlabelled = run(new Sample(), "$/runs/first --label 3 -q");
         assertTrue(unlabelled.code == 2 && unlabelled.error.contains("trained without --labels"), unlabelled.error);
         assertEquals(
-                new Outcome(0, ""), run(new Train(), TINY + " --labels --target v --zero-snr --name classes" + runs));
+                new Outcome(0, ""),
+                run(new Train(), TINY + " --labels --target v --zero-snr --data $/digits --name classes" + runs));
         assertEquals(
                 new Outcome(0, ""),
                 run(
                         new Sample(),
-                        "$/runs/classes -n 2 --out $/s.png -q --label 7 --guidance 3 --guidance-rescale 0.7"));
-        Outcome wrong = run(new Sample(), "$/runs/classes --label 10 -q");
-        assertTrue(wrong.code == 2 && wrong.error.contains("label needs 0..9, not 10"), wrong.error);
+                        "$/runs/classes -n 2 --out $/s.png --strip $/strip.png -q --label 2 --guidance 3 --guidance-rescale 0.7"));
+        Outcome wrong = run(new Sample(), "$/runs/classes --label 3 -q");
+        assertTrue(wrong.code == 2 && wrong.error.contains("label needs 0..2, not 3"), wrong.error);
+        assertEquals(new Outcome(0, ""), run(new Evaluate(), "$/runs/classes -n 2 -q --json $/e.json"));
+        assertEquals(new Outcome(0, ""), run(new Edit(), "interpolate $/runs/classes --images 3,5 --out $/i.png -q"));
+        assertEquals(
+                new Outcome(0, ""),
+                run(new Edit(), "inpaint $/runs/classes --images 1 --keep top --rounds 2 --out $/p.png -q"));
+        for (String file : List.of("strip.png", "i.png", "p.png"))
+            assertTrue(Files.size(folder.resolve(file)) > 100, file);
+        String json = Files.readString(folder.resolve("e.json"));
+        assertTrue(json.contains("\"bpd\"") && json.contains("\"loss-by-t\""), json);
         assertTrue(eta.code == 2 && eta.error.contains("--eta belongs to --sampler ddim"), eta.error);
         assertEquals(
                 new Outcome(0, ""),

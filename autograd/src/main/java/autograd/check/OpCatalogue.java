@@ -13,6 +13,7 @@ import autograd.ops.Clamp;
 import autograd.ops.Concat;
 import autograd.ops.Conv2d;
 import autograd.ops.ConvTranspose2d;
+import autograd.ops.CrossEntropy;
 import autograd.ops.Div;
 import autograd.ops.Dropout;
 import autograd.ops.Gather;
@@ -255,6 +256,7 @@ public final class OpCatalogue {
         add("Upsample", "by 3", x -> Upsample.nearest(x[0], 3), of(1, 2, 3, 1));
         add("AveragePool", "squares of 2", x -> AveragePool.averagePool(x[0], 2), of(2, 6, 4, 5));
         add("SpaceToDepth", "squares of 2", x -> SpaceToDepth.spaceToDepth(x[0], 2), of(2, 6, 4, 5));
+        add("CrossEntropy", "of 5 classes", x -> CrossEntropy.crossEntropy(x[0], x[1]), of(7, 5), index(5, 7));
         add("Gather", "rows", x -> Gather.gather(x[0], x[1]), of(5, 7), index(5, 11));
         add("Gather", "numbers", x -> Gather.gather(x[0], x[1]), of(9), index(9, 4));
         add("Dropout", "a quarter", x -> Dropout.dropout(x[0], 0.25, new Rng(3)), of(4, 33));

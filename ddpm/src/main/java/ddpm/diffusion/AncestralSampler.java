@@ -38,12 +38,15 @@ public final class AncestralSampler implements Sampler {
 
     @Override
     public Tensor sample(Estimator model, Tensor noise, Observer observer) {
-        return Walk.along(steps, model, noise, observer, (x, t, next, e) -> {
-            Transition step = schedule.transition(t, next);
-            Tensor mean = e.start().mul(step.meanStart()).add(x.mul(step.meanNoisy()));
-            if (next == Timesteps.IMAGE) return mean;
-            return mean.add(source.like(x).mul(sigma(step, e, x)));
-        });
+        return Walk.along(steps, model, noise, observer, this::step);
+    }
+
+    /** One step of Algorithm 2. */
+    Tensor step(Tensor x, int t, int next, Estimate e) {
+        Transition step = schedule.transition(t, next);
+        Tensor mean = e.start().mul(step.meanStart()).add(x.mul(step.meanNoisy()));
+        if (next == Timesteps.IMAGE) return mean;
+        return mean.add(source.like(x).mul(sigma(step, e, x)));
     }
 
     /** σ, a number or, learned, one for each value. */

@@ -64,7 +64,11 @@ public record SamplerChoice(
 
     /** The sampler; fresh noise comes from {@code source}. */
     public Sampler sampler(NoiseSchedule schedule, Noise source) {
-        Timesteps steps = timesteps(schedule);
+        return sampler(schedule, timesteps(schedule), source);
+    }
+
+    /** The sampler over another list of timesteps. */
+    public Sampler sampler(NoiseSchedule schedule, Timesteps steps, Noise source) {
         return switch (kind) {
             case DDPM -> new AncestralSampler(schedule, steps, variance, source);
             case DDIM -> new DdimSampler(schedule, steps, eta, source);

@@ -115,6 +115,15 @@ public final class Timesteps {
                     "sampling-steps needs 1.." + timesteps + ", the timesteps of the model, not " + count);
     }
 
+    /** Those of this list up to t, and t before them if it is not among them: the way of an image that has noise up to t. */
+    public Timesteps from(int t) {
+        int[] below = Arrays.stream(steps).filter(s -> s < t).toArray();
+        int[] all = new int[below.length + 1];
+        all[0] = t;
+        System.arraycopy(below, 0, all, 1, below.length);
+        return of(all);
+    }
+
     /** How many steps a sampler takes. */
     public int count() {
         return steps.length;

@@ -182,7 +182,7 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         double begin = seconds();
         int[] steps = {0};
         try {
-            draw((done, pixels) -> {
+            draw((done, pixels, start) -> {
                 if (++steps[0] > 4) throw new Enough();
             });
         } catch (Enough e) {
@@ -227,7 +227,7 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     public void finish() throws IOException {
         List<Picture> film = new ArrayList<>();
         int every = Math.max(1, sampling.steps() / FRAMES);
-        float[] last = draw((done, pixels) -> {
+        float[] last = draw((done, pixels, start) -> {
             if (done % every == 0) film.add(grid(pixels));
         });
         Picture grid = grid(last);

@@ -50,11 +50,15 @@ public final class Sampling {
         this.config = config;
     }
 
-    /** Sees the images on their way; {@code pixels} [n,H,W,C] is the observer's to keep. */
+    /** Sees the images on their way; the arrays [n,H,W,C] are the observer's to keep. */
     @FunctionalInterface
     public interface Film {
-        /** The state after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise. */
-        void frame(int done, float[] pixels);
+        /**
+         * The state after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise.
+         *
+         * @param start the image as it was foreseen in this step, x̂₀; {@code null} after 0
+         */
+        void frame(int done, float[] pixels, float[] start);
     }
 
     /** Number of steps from noise to image. */
@@ -70,6 +74,11 @@ public final class Sampling {
      * @param interrupts asked between steps
      */
     public float[] draw(UNet unet, int count, long seed, Film film, Interrupts interrupts) {
+        return draw(unet, 0, count, seed, film, interrupts);
+    }
+
+    /** Images from … from+count−1 of a seed, otherwise as above. */
+    public float[] draw(UNet unet, int from, int count, long seed, Film film, Interrupts interrupts) {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
         checkLabel(unet.ports().classes());
@@ -80,14 +89,14 @@ public final class Sampling {
             Sampler.Observer observer = (t, x, start) -> {
                 interrupts.check();
                 done[0]++;
-                if (filmed) film.frame(done[0], x.toFloats());
+                if (filmed) film.frame(done[0], x.toFloats(), start.toFloats());
             };
             try (Scope scope = Scope.open("sampling")) {
-                ImageNoise source = new ImageNoise(seed, first);
+                ImageNoise source = new ImageNoise(seed, (long) from + first);
                 Shape shape = Shape.of(n, config.height(), config.width(), config.channels());
                 Tensor noise = source.draw(backend, DType.F32, shape);
-                if (filmed) film.frame(0, noise.toFloats());
-                Estimator model = model(unet, first, noise);
+                if (filmed) film.frame(0, noise.toFloats(), null);
+                Estimator model = model(unet, from + first, noise);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
                 float[] drawn = sampler.sample(model, noise, observer).toFloats();
                 System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
@@ -106,7 +115,8 @@ public final class Sampling {
 
     private Denoiser labelled(UNet unet, int first, Tensor noise) {
         float[] labels = new float[noise.shape().get(0)];
-        for (int i = 0; i < labels.length; i++) labels[i] = label >= 0 ? label : (first + i) % unet.ports().classes();
+        for (int i = 0; i < labels.length; i++)
+            labels[i] = label >= 0 ? label : (first + i) % unet.ports().classes();
         Denoiser with = unet.told(Tensor.of(backend, Shape.of(labels.length), labels));
         return settings.guidance() == 1
                 ? with

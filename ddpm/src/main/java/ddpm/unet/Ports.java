@@ -13,6 +13,7 @@ public record Ports(int classes, int given, boolean variances) {
 
     public Ports {
         if (classes < 0 || given < 0)
-            throw new IllegalArgumentException("classes and given channels cannot be negative: " + classes + ", " + given);
+            throw new IllegalArgumentException(
+                    "classes and given channels cannot be negative: " + classes + ", " + given);
     }
 }

@@ -76,11 +76,7 @@ public abstract class UNet extends Layer implements Denoiser {
     @Override
     public final Variable predict(Variable x, Variable t) {
         return predict(
-                x,
-                t,
-                classes == null
-                        ? null
-                        : Variable.constant(t.value().fullLike(ports.classes())));
+                x, t, classes == null ? null : Variable.constant(t.value().fullLike(ports.classes())));
     }
 
     /** This network, told the class of each image: labels [N] in 0 … classes; the last means "none". */

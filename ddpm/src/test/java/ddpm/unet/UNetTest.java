@@ -218,8 +218,8 @@ class UNetTest {
     @MethodSource("smallOnes")
     void portsAddInputsOutputsAndLabels(UNetConfig config) {
         Rng dropout = new Rng(9);
-        UNet unet = UNet.build(
-                config, new Ports(3, 2, true), Init.pytorch(backend, DType.F32, new Rng(1)), () -> dropout);
+        UNet unet =
+                UNet.build(config, new Ports(3, 2, true), Init.pytorch(backend, DType.F32, new Rng(1)), () -> dropout);
         Tensor embedding = unet.parameters().get("class_embedding.weight").value();
         assertArrayEquals(new int[] {4, 32}, embedding.shape().toArray());
         Tensor x = normal(3, DType.F32, 2, config.height(), config.width(), config.channels() + 2);
