@@ -18,8 +18,9 @@ import tensor.memory.Scope;
 
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
- * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product. Padding that differs
- * on opposite sides, which cuDNN does not know, is made by copying the image into one with a border of zeros.
+ * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, and
+ * {@link DepthwiseConvolutions} has kernels of its own. Padding that differs on opposite sides, which cuDNN does not know,
+ * is made by copying the image into one with a border of zeros.
  */
 final class Convolutions implements AutoCloseable {
     /** Most bytes that an algorithm may use beside its tensors. */
@@ -31,6 +32,7 @@ final class Convolutions implements AutoCloseable {
     private final Dnn dnn;
     private final Products products;
     private final Movement movement;
+    private final DepthwiseConvolutions depthwise;
     private final int math;
     private final AlgorithmFile file;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
@@ -40,6 +42,7 @@ final class Convolutions implements AutoCloseable {
         this.dnn = dnn;
         this.products = products;
         this.movement = movement;
+        depthwise = new DepthwiseConvolutions(engine);
         math = engine.precision() == Precision.FP32
                 ? cudnnMathType.CUDNN_FMA_MATH // no tensor cores
                 : cudnnMathType.CUDNN_DEFAULT_MATH; // TF32 for floats
@@ -52,6 +55,8 @@ final class Convolutions implements AutoCloseable {
         Geometry g = Geometry.of(p, x, w, y);
         if (g.isProduct()) {
             products.multiply(false, true, g.pixels(), g.k(), g.c(), g.image(x), g.filters(w), g.result(y), 1);
+        } else if (DepthwiseConvolutions.serves(g)) {
+            depthwise.forward(g, x, w, y);
         } else if (isEven(p)) {
             run(Direction.FORWARD, g, x, w, y);
         } else {
@@ -67,6 +72,8 @@ final class Convolutions implements AutoCloseable {
         Geometry g = Geometry.of(p, dx, w, dy);
         if (g.isProduct()) {
             products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
+        } else if (DepthwiseConvolutions.serves(g)) {
+            depthwise.data(g, w, dy, dx);
         } else if (isEven(p)) {
             run(Direction.DATA, g, dx, w, dy);
         } else {
@@ -83,6 +90,8 @@ final class Convolutions implements AutoCloseable {
         Geometry g = Geometry.of(p, x, dw, dy);
         if (g.isProduct()) {
             products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), g.filters(dw), 1);
+        } else if (DepthwiseConvolutions.serves(g)) {
+            depthwise.weights(g, x, dy, dw);
         } else if (isEven(p)) {
             run(Direction.FILTER, g, x, dw, dy);
         } else {

@@ -88,6 +88,16 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
+    /** The C structure {@code Depthwise}: 13 integers, the last of them unused. */
+    Launch depthwise(Geometry g) {
+        int at = next(13 * Integer.BYTES);
+        bytes.putInt(at, g.n()).putInt(at + 4, g.h()).putInt(at + 8, g.w()).putInt(at + 12, g.c());
+        bytes.putInt(at + 16, g.k()).putInt(at + 20, g.p()).putInt(at + 24, g.q());
+        bytes.putInt(at + 28, g.r()).putInt(at + 32, g.s()).putInt(at + 36, g.stride());
+        bytes.putInt(at + 40, g.padH()).putInt(at + 44, g.padW()).putInt(at + 48, 0);
+        return this;
+    }
+
     /** Threads that stride over {@code n} elements. */
     void flat(long n) {
         grid(clamp((n + FLAT - 1) / FLAT), 1, BLOCK, 1, 0);
@@ -104,8 +114,13 @@ final class Launch implements AutoCloseable {
 
     /** This grid of blocks of these threads, with so many bytes of shared memory. */
     void grid(int gridX, int gridY, int blockX, int blockY, int shared) {
+        grid(gridX, gridY, 1, blockX, blockY, shared);
+    }
+
+    /** The same with a grid of three axes. */
+    void grid(int gridX, int gridY, int gridZ, int blockX, int blockY, int shared) {
         Status.driver(
-                cuLaunchKernel(function, gridX, gridY, 1, blockX, blockY, 1, shared, context.stream(), table, null),
+                cuLaunchKernel(function, gridX, gridY, gridZ, blockX, blockY, 1, shared, context.stream(), table, null),
                 "cuLaunchKernel");
     }
 

@@ -18,7 +18,7 @@
  *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
- *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code Updates}: the calls that they serve.
+ *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
  *   <li>{@code Products}, {@code Convolutions}, {@code Softmaxes}, {@code Attentions}, {@code LinearAttentions}: the calls
  *       that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.

@@ -1,0 +1,88 @@
+package tensor.backend.cuda;
+
+import tensor.DType;
+import tensor.Tensor;
+import tensor.memory.Buffer;
+
+/**
+ * Convolutions in which every channel has filters of its own, by our own kernels: they take any padding and always sum in
+ * the same order, which cuDNN promises for neither. Formulas in {@code native/src/main/cuda/depthwise.cu}.
+ */
+final class DepthwiseConvolutions {
+    /** Channels of one thread block, side by side. */
+    private static final int LANES = 32;
+    /** Threads of one block below one another, each with its pixels. */
+    private static final int LINES = 8;
+    /** Neighbouring pixels of one thread. */
+    private static final int RUN = 4;
+    /** Bytes of shared memory that a block has without asking for more. */
+    private static final int SHARED = 48 << 10;
+
+    private final Engine engine;
+
+    DepthwiseConvolutions(Engine engine) {
+        this.engine = engine;
+    }
+
+    /** Whether these kernels serve the convolution: one group for each channel, filters that fit a block's shared memory. */
+    static boolean serves(Geometry g) {
+        return g.groups() == g.c() && g.c() > 1 && filterBytes(g) * (g.k() / g.c()) <= SHARED;
+    }
+
+    private static int filterBytes(Geometry g) {
+        return 4 * LANES * g.r() * g.s();
+    }
+
+    void forward(Geometry g, Tensor x, Tensor w, Tensor y) {
+        engine.launch(Kernel.DEPTHWISE, x.dtype())
+                .tensor(x)
+                .tensor(w)
+                .tensor(y)
+                .depthwise(g)
+                .grid(blocks(g.k()), lines(g.n(), g.p(), g.q()), LANES, LINES, filterBytes(g));
+    }
+
+    void data(Geometry g, Tensor w, Tensor dy, Tensor dx) {
+        engine.launch(Kernel.DEPTHWISE_DATA, dy.dtype())
+                .tensor(w)
+                .tensor(dy)
+                .tensor(dx)
+                .depthwise(g)
+                .grid(blocks(g.c()), lines(g.n(), g.h(), g.w()), LANES, LINES, filterBytes(g) * (g.k() / g.c()));
+    }
+
+    /** Sums over slices of the images' lines, which a second kernel adds up in order. */
+    void weights(Geometry g, Tensor x, Tensor dy, Tensor dw) {
+        int outputs = dw.shape().size();
+        int slices = clamp((long) g.n() * g.p() / 64, 64);
+        Buffer partial = engine.scratch(DType.F32.bytes() * (long) slices * outputs);
+        engine.launch(Kernel.DEPTHWISE_WEIGHTS, x.dtype())
+                .tensor(x)
+                .tensor(dy)
+                .address(partial.address())
+                .depthwise(g)
+                .integer(slices)
+                .grid(blocks(g.k()), g.r(), slices, LANES, LINES, 0);
+        engine.launch(Kernel.REDUCE_FINISH, x.dtype())
+                .address(partial.address())
+                .tensor(dw)
+                .integer(outputs)
+                .integer(slices)
+                .integer(false)
+                .integer(dw.dtype() != x.dtype())
+                .flat(4L * outputs);
+        partial.release();
+    }
+
+    private static int blocks(int channels) {
+        return (channels + LANES - 1) / LANES;
+    }
+
+    private static int lines(int images, int height, int width) {
+        return clamp(((long) images * height * ((width + RUN - 1) / RUN) + LINES - 1) / LINES, 1024);
+    }
+
+    private static int clamp(long value, int most) {
+        return (int) Math.max(1, Math.min(value, most));
+    }
+}
