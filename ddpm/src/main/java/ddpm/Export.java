@@ -5,6 +5,7 @@ import ddpm.exchange.Export.Process;
 import ddpm.train.Checkpoint;
 import ddpm.train.RunFolder;
 import ddpm.train.Settings;
+import ddpm.unet.Ports;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
@@ -67,6 +68,11 @@ public final class Export extends Program {
         Settings s = Settings.of(RunFolder.settingsOf(found.config()), Map.of());
         int[] image = RunFolder.imageOf(model, found.config());
         UNetConfig network = s.network(image[0], image[1], image[2]);
+        if (!s.ports(image[2], RunFolder.classesOf(found.config())).equals(Ports.PLAIN))
+            throw new Failure(
+                    Failure.USAGE,
+                    "this run's network is told labels or an image, or says variances, and the classes of --format "
+                            + format + " do neither in the same way: it cannot be exported");
         Process process = new Process(
                 s.scheduleKind(),
                 s.timesteps(),
@@ -74,7 +80,8 @@ public final class Export extends Program {
                 s.betaEnd(),
                 s.target(),
                 s.sampler().variance(),
-                s.clipStart());
+                s.clipStart(),
+                s.zeroSnr());
         Path folder = out != null
                 ? out
                 : (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent())

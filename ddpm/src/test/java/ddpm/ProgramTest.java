@@ -289,6 +289,8 @@ class ProgramTest {
         assertEquals(
                 new Outcome(0, ""),
                 run(new Train(), TINY + " --labels --target v --zero-snr --data $/digits --name classes" + runs));
+        Outcome export = run(new Export(), "$/runs/classes --format annotated -q");
+        assertTrue(export.code == 2 && export.error.contains("is told labels"), export.error);
         assertEquals(
                 new Outcome(0, ""),
                 run(

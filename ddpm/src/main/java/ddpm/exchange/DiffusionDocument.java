@@ -27,12 +27,19 @@ final class DiffusionDocument {
         settings.put("sampling-steps", 0L);
         settings.put("variance", "fixed-small");
         settings.put("clip-x0", o.flag("clip_x0", false));
+        settings.put("zero-snr", o.flag("zero_snr", false));
         o.done();
         return settings;
     }
 
     static Map<String, Object> write(
-            NoiseSchedule.Kind kind, int timesteps, double betaStart, double betaEnd, Target target, boolean clip) {
+            NoiseSchedule.Kind kind,
+            int timesteps,
+            double betaStart,
+            double betaEnd,
+            Target target,
+            boolean clip,
+            boolean zeroSnr) {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("timesteps", (long) timesteps);
         json.put("beta_schedule", kind.word());
@@ -40,6 +47,7 @@ final class DiffusionDocument {
         json.put("beta_end", betaEnd);
         json.put("target", target.name().toLowerCase(java.util.Locale.ROOT));
         json.put("clip_x0", clip);
+        json.put("zero_snr", zeroSnr);
         return json;
     }
 }

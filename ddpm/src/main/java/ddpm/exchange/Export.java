@@ -44,6 +44,7 @@ public final class Export {
      * @param target what the network predicts
      * @param variance of the ancestral sampler
      * @param clip whether x̂₀ is limited in sampling
+     * @param zeroSnr whether the schedule is rescaled so that no signal is left at its end
      */
     public record Process(
             NoiseSchedule.Kind kind,
@@ -52,8 +53,15 @@ public final class Export {
             double betaEnd,
             Target target,
             Variance variance,
-            boolean clip) {
+            boolean clip,
+            boolean zeroSnr) {
+        /** As trained. */
         NoiseSchedule schedule() {
+            return zeroSnr ? unscaled().withoutFinalSignal() : unscaled();
+        }
+
+        /** Before its rescaling. */
+        NoiseSchedule unscaled() {
             return NoiseSchedule.of(kind, timesteps, betaStart, betaEnd);
         }
     }
@@ -104,13 +112,14 @@ public final class Export {
         Map<String, Object> config = UNet2DDocument.write(unet);
         Map<String, Object> scheduler = SchedulerDocument.write(
                 p.kind(),
-                p.schedule(),
+                p.unscaled(),
                 p.betaStart(),
                 p.betaEnd(),
                 p.target(),
                 p.variance(),
                 unet.outChannels() == 2 * unet.channels(),
-                p.clip());
+                p.clip(),
+                p.zeroSnr());
         Map<String, Object> index = new LinkedHashMap<>();
         index.put("_class_name", "DDPMPipeline");
         index.put("_diffusers_version", "0.30.0");
@@ -130,7 +139,8 @@ public final class Export {
         Map<String, Object> config = AnnotatedDocument.write(unet);
         config.put(
                 ForeignModel.DIFFUSION,
-                DiffusionDocument.write(p.kind(), p.timesteps(), p.betaStart(), p.betaEnd(), p.target(), p.clip()));
+                DiffusionDocument.write(
+                        p.kind(), p.timesteps(), p.betaStart(), p.betaEnd(), p.target(), p.clip(), p.zeroSnr()));
         texts.put("config.json", text(config));
         weights.metadata(ForeignModel.CONFIG, Json.compact(config));
         return "model.safetensors";

@@ -43,7 +43,8 @@ final class SchedulerDocument {
                 });
         o.only("thresholding", false);
         o.ignore("dynamic_thresholding_ratio", "sample_max_value"); // of thresholding
-        o.only("rescale_betas_zero_snr", false);
+        if (name.startsWith("DPM")) o.only("rescale_betas_zero_snr", false); // it keeps a little signal of its own
+        settings.put("zero-snr", o.flag("rescale_betas_zero_snr", false));
         o.only("steps_offset", 0L);
         switch (name) {
             case "DDPMScheduler" -> ddpm(o, settings, json);
@@ -157,7 +158,7 @@ final class SchedulerDocument {
         o.ignore("time_shift_type");
     }
 
-    /** A DDPMScheduler's document. */
+    /** A DDPMScheduler's document; the schedule is given as it is before {@code zeroSnr} rescales it. */
     static Map<String, Object> write(
             NoiseSchedule.Kind kind,
             NoiseSchedule schedule,
@@ -166,7 +167,8 @@ final class SchedulerDocument {
             Target target,
             Variance variance,
             boolean learnedVariance,
-            boolean clip) {
+            boolean clip,
+            boolean zeroSnr) {
         String word = switch (kind) {
             case LINEAR -> "linear";
             case QUADRATIC -> "scaled_linear";
@@ -190,7 +192,7 @@ final class SchedulerDocument {
                     case X0 -> "sample";
                     case V -> "v_prediction";
                 });
-        json.put("rescale_betas_zero_snr", false);
+        json.put("rescale_betas_zero_snr", zeroSnr);
         json.put("steps_offset", 0L);
         json.put("thresholding", false);
         json.put("timestep_spacing", "leading");

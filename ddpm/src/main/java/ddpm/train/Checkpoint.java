@@ -9,6 +9,7 @@ import ddpm.io.CheckpointException;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsFile;
 import ddpm.io.SafetensorsWriter;
+import ddpm.unet.Ports;
 import ddpm.unet.UNet;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -84,8 +85,9 @@ public final class Checkpoint {
      */
     public static SafetensorsWriter weights(UNet unet, Map<String, Tensor> values) {
         SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-        NetworkDocument.describe(unet.config())
-                .ifPresent(network -> writer.metadata(ForeignModel.CONFIG, Json.compact(network)));
+        if (unet.ports().equals(Ports.PLAIN))
+            NetworkDocument.describe(unet.config())
+                    .ifPresent(network -> writer.metadata(ForeignModel.CONFIG, Json.compact(network)));
         unet.parameters()
                 .forEach((name, p) -> writer.add(
                         name,

@@ -168,7 +168,12 @@ public final class Settings {
 
     public NoiseSchedule schedule() {
         NoiseSchedule schedule = NoiseSchedule.of(scheduleKind(), whole(Setting.TIMESTEPS), betaStart(), betaEnd());
-        return flag(Setting.ZERO_SNR) ? schedule.withoutFinalSignal() : schedule;
+        return zeroSnr() ? schedule.withoutFinalSignal() : schedule;
+    }
+
+    /** Whether the schedule is rescaled so that no signal is left at its end. */
+    public boolean zeroSnr() {
+        return flag(Setting.ZERO_SNR);
     }
 
     public NoiseSchedule.Kind scheduleKind() {

@@ -65,7 +65,7 @@ class ForeignModelTest {
     }
 
     private static Export.Process process(NoiseSchedule.Kind kind) {
-        return new Export.Process(kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, true);
+        return new Export.Process(kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, true, false);
     }
 
     @Test
@@ -88,13 +88,16 @@ class ForeignModelTest {
     @ParameterizedTest
     @EnumSource(NoiseSchedule.Kind.class)
     void everyScheduleSurvivesTheSchedulersDocument(NoiseSchedule.Kind kind) {
-        NoiseSchedule schedule = NoiseSchedule.of(kind, 200);
-        Map<String, Object> json =
-                SchedulerDocument.write(kind, schedule, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, false, false);
-        Settings s = Settings.of(SchedulerDocument.read(json), Map.of());
-        for (int t = 0; t < 200; t++)
-            assertEquals(schedule.beta(t), s.schedule().beta(t), 1e-12);
-        assertEquals(Target.V, s.target());
+        NoiseSchedule plain = NoiseSchedule.of(kind, 200);
+        for (boolean zeroSnr : new boolean[] {false, true}) {
+            NoiseSchedule schedule = zeroSnr ? plain.withoutFinalSignal() : plain;
+            Map<String, Object> json = SchedulerDocument.write(
+                    kind, plain, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, false, false, zeroSnr);
+            Settings s = Settings.of(SchedulerDocument.read(json), Map.of());
+            for (int t = 0; t < 200; t++)
+                assertEquals(schedule.beta(t), s.schedule().beta(t), 1e-12);
+            assertEquals(Target.V, s.target());
+        }
     }
 
     @ParameterizedTest
