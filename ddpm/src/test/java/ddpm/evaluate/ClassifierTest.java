@@ -37,7 +37,7 @@ class ClassifierTest {
     /** On the first 1,000 test images, which it was not trained on: 3 standard errors below 0.9235. */
     @Test
     void theBundledOneKnowsFashion() throws IOException {
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("bundled")) {
             Dataset test = Datasets.fashionTest();
             int n = 1000;
@@ -52,7 +52,7 @@ class ClassifierTest {
 
     @Test
     void learnsIsReproducibleAndComesBackFromItsFile() throws IOException {
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("classifier")) {
             float[][] last = new float[2][];
             Path file = folder.resolve("c.safetensors");

@@ -84,7 +84,7 @@ class FamilyTrainingTest {
         Settings settings = settings(options);
         CheckpointDirectory checkpoints = new CheckpointDirectory(folder);
         Map<String, float[]> straight;
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("straight");
                 Training training = new Training(settings, data(), backend)) {
             run(training, 12); // 72 images at 4 timesteps: every timestep has been seen ten times
@@ -95,7 +95,7 @@ class FamilyTrainingTest {
             run(training, 5);
             straight = weights(training);
         }
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("resumed");
                 Training training = new Training(settings, data(), backend)) {
             Checkpoint.restore(checkpoints.latest().orElseThrow(), training);
@@ -108,7 +108,7 @@ class FamilyTrainingTest {
     @Test
     void labelsDecideWhatIsDrawnAndGuidanceGoesFurther() {
         Settings settings = settings("labels=true target=v timesteps=8 zero-snr=true flip=false lr=0.01 ema=0.9");
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("labels");
                 Training training = new Training(settings, data(), backend)) {
             run(training, 100);
@@ -135,7 +135,7 @@ class FamilyTrainingTest {
     @Test
     void anImageDoesNotDependOnItsBatch() {
         Settings settings = settings("timesteps=3 clip-x0=true");
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("batches");
                 Training training = new Training(settings, data(), backend)) {
             run(training, 3);

@@ -34,6 +34,9 @@ class TrainingTest {
     @TempDir
     Path folder;
 
+    /** Not the cores that happen to be free: on another number of threads oneDNN gives other last bits. */
+    private static final int THREADS = 2;
+
     private static final Dataset DATA = data(11);
 
     /** Bright squares on dark ground, 8x8. */
@@ -102,7 +105,7 @@ class TrainingTest {
             Settings settings = settings("accumulate", accumulate);
             Map<String, float[]> straight;
             CheckpointDirectory checkpoints = new CheckpointDirectory(folder.resolve(accumulate));
-            try (Backend backend = Backends.open("auto").backend();
+            try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("straight");
                     Training training = new Training(settings, DATA, backend)) {
                 run(training, cut);
@@ -110,7 +113,7 @@ class TrainingTest {
                 run(training, 9 - cut);
                 straight = state(training);
             }
-            try (Backend backend = Backends.open("auto").backend();
+            try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("resumed");
                     Training training = new Training(settings, DATA, backend)) {
                 assertEquals(1000, Checkpoint.restore(checkpoints.latest().orElseThrow(), training));
@@ -123,7 +126,7 @@ class TrainingTest {
 
     @Test
     void memoryAfterStep1000IsThatAfterStep10AndClosingReturnsEveryByte() {
-        Backend backend = Backends.open("auto").backend();
+        Backend backend = Backends.open("auto", THREADS).backend();
         try (Scope root = Scope.open("steady");
                 Training training = new Training(settings("dropout", "0"), data(16), backend)) {
             run(training, 10);
@@ -138,7 +141,7 @@ class TrainingTest {
     @Tag("long")
     @Test
     void oneBatchCanBeLearnt() {
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("overfit");
                 Training training = new Training(
                         settings("batch-size", "8", "dropout", "0", "flip", "false", "lr", "0.005"),
@@ -158,7 +161,7 @@ class TrainingTest {
 
     @Test
     void aWeightThatIsNotFiniteStopsTheStepBeforeTheUpdate() {
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("poison");
                 Training training = new Training(settings(), DATA, backend)) {
             run(training, 2);
@@ -177,7 +180,7 @@ class TrainingTest {
     @Test
     void weightsOfAnotherNetworkAreRefusedByName() throws IOException {
         CheckpointDirectory checkpoints = new CheckpointDirectory(folder);
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("other");
                 Training training = new Training(settings(), DATA, backend);
                 Training wider = new Training(settings("dim", "12"), DATA, backend)) {
@@ -196,13 +199,13 @@ class TrainingTest {
     void samplingDoesNotDisturbTraining() {
         Map<String, float[]> plain;
         Map<String, float[]> sampled;
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("plain");
                 Training training = new Training(settings(), DATA, backend)) {
             run(training, 6);
             plain = state(training);
         }
-        try (Backend backend = Backends.open("auto").backend();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("sampled");
                 Training training = new Training(settings(), DATA, backend)) {
             run(training, 3);
