@@ -116,7 +116,7 @@ API cublasGemmStridedBatchedEx(void *handle, int ta, int tb, int m, int n, int k
     bool onDevice = h->pointers == 1;
     float hostAlpha = onDevice ? 0 : *static_cast<const float *>(alpha), hostBeta = onDevice ? 0 : *static_cast<const float *>(beta);
     bool failed = false;
-    auto extent = [&](long long stride, int columns, int ld, int rows, int type) {
+    auto extent = [=](long long stride, int columns, int ld, int rows, int type) {
         return ((batch - 1) * stride + (columns - 1ll) * ld + rows) * bytesOf(type);
     };
     auto check = [=] {

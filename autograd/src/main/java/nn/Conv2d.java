@@ -1,5 +1,7 @@
 package nn;
 
+import static autograd.ops.Cast.like;
+
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -37,7 +39,7 @@ public class Conv2d extends UnaryLayer {
     @Override
     public final Variable forward(Variable x) {
         return bias == null
-                ? autograd.ops.Conv2d.conv2d(params, x, filter())
-                : autograd.ops.Conv2d.conv2d(params, x, filter(), bias.variable());
+                ? autograd.ops.Conv2d.conv2d(params, x, like(filter(), x))
+                : autograd.ops.Conv2d.conv2d(params, x, like(filter(), x), like(bias.variable(), x));
     }
 }

@@ -1,5 +1,7 @@
 package nn;
 
+import static autograd.ops.Cast.like;
+
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -24,6 +26,7 @@ public final class ConvTranspose2d extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.ConvTranspose2d.convTranspose2d(params, x, weight.variable(), bias.variable());
+        return autograd.ops.ConvTranspose2d.convTranspose2d(
+                params, x, like(weight.variable(), x), like(bias.variable(), x));
     }
 }

@@ -1,5 +1,7 @@
 package nn;
 
+import static autograd.ops.Cast.like;
+
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.NormParams;
@@ -34,6 +36,12 @@ public final class GroupNorm extends UnaryLayer {
 
     /** With conditioning: the normalised value times (1 + scale) plus shift, both [N, C], before SiLU. */
     public Variable forward(Variable x, Variable scale, Variable shift) {
-        return autograd.ops.GroupNorm.groupNorm(params, x, weight.variable(), bias.variable(), scale, shift);
+        return autograd.ops.GroupNorm.groupNorm(
+                params,
+                x,
+                weight.variable(),
+                bias.variable(),
+                like(scale, weight.variable()),
+                like(shift, weight.variable()));
     }
 }

@@ -1,5 +1,7 @@
 package nn;
 
+import static autograd.ops.Cast.like;
+
 import autograd.Variable;
 import tensor.Shape;
 
@@ -15,6 +17,6 @@ public final class Linear extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.Linear.linear(x, weight.variable(), bias.variable());
+        return autograd.ops.Linear.linear(x, like(weight.variable(), x), like(bias.variable(), x));
     }
 }

@@ -1,11 +1,14 @@
 package nn;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.RmsNorm.rmsNorm;
 
 import autograd.Variable;
 import tensor.Shape;
 
-/** {@link autograd.ops.RmsNorm} of every pixel over its channels, with a learned gain {@code g} [C]. x [.., C] → same. */
+/**
+ * {@link autograd.ops.RmsNorm} of every pixel over its channels, with a learned gain {@code g} [C], in the type of g. x [.., C] → same.
+ */
 public final class RmsNorm extends UnaryLayer {
     private final Parameter g;
 
@@ -15,6 +18,6 @@ public final class RmsNorm extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return rmsNorm(x, g.variable());
+        return like(rmsNorm(like(x, g.variable()), g.variable()), x);
     }
 }

@@ -1,10 +1,12 @@
 package optim;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import nn.Parameter;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
+import tensor.backend.Recording;
 
 /**
  * Adam (Kingma and Ba 2015, Algorithm 1) and AdamW (Loshchilov and Hutter 2019):
@@ -63,15 +65,30 @@ public final class Adam implements Optimizer {
     public void step(Updates updates, double learningRate, double gradientScale) {
         steps++;
         if (updates.names().length == 0) return;
-        Tensor[] m = new Tensor[updates.names().length];
-        Tensor[] v = new Tensor[m.length];
-        for (int i = 0; i < m.length; i++) {
-            m[i] = mean.get(updates.names()[i]);
-            v[i] = square.get(updates.names()[i]);
-        }
+        Tensor[] m = moments(mean, updates);
+        Tensor[] v = moments(square, updates);
         AdamParams params =
                 new AdamParams(learningRate, beta1, beta2, eps, weightDecay, decoupled, steps, gradientScale);
         m[0].backend().adam(params, updates.values(), updates.gradients(), m, v);
+    }
+
+    /**
+     * Notes an update down in a recording: clipping to {@code limit}, this, and the average, in one. The step size, the
+     * number of the update and the average's decay come from the recording's numbers.
+     *
+     * @param loss a gradient of a loss that is not finite is not used
+     * @param ema may be {@code null}
+     */
+    public void record(Recording.Recorder recorder, Updates updates, double limit, Tensor loss, Ema ema) {
+        Tensor[] m = moments(mean, updates);
+        Tensor[] v = moments(square, updates);
+        Tensor[] average = ema == null ? null : moments(ema.average(), updates);
+        AdamParams params = new AdamParams(0, beta1, beta2, eps, weightDecay, decoupled, 1, 1);
+        recorder.update(params, limit, loss, updates.values(), updates.gradients(), m, v, average);
+    }
+
+    private static Tensor[] moments(Map<String, Tensor> all, Updates updates) {
+        return Arrays.stream(updates.names()).map(all::get).toArray(Tensor[]::new);
     }
 
     @Override

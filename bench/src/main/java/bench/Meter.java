@@ -33,7 +33,8 @@ public final class Meter {
     }
 
     /** Calls that compute nothing. */
-    private static final Set<String> ANSWERS = Set.of("name", "description", "supports", "memory", "close");
+    private static final Set<String> ANSWERS =
+            Set.of("name", "description", "precision", "supports", "memory", "record", "close");
 
     private static boolean installed;
     private static Listener listener;

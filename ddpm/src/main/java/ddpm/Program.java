@@ -11,9 +11,13 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
+import tensor.backend.cuda.CudaBackend;
 
 /**
  * What the command-line programs have in common: every failure is one sentence on standard error and an exit code
@@ -24,7 +28,7 @@ abstract class Program implements Callable<Integer> {
             names = "--backend",
             paramLabel = "NAME",
             defaultValue = "auto",
-            description = "who computes: auto, cpu, reference (default: ${DEFAULT-VALUE})")
+            description = "who computes: auto, cuda, cpu, reference (default: ${DEFAULT-VALUE})")
     String backend;
 
     @Option(
@@ -33,6 +37,28 @@ abstract class Program implements Callable<Integer> {
             defaultValue = "0",
             description = "threads that compute; 0: the cores that are free (default: ${DEFAULT-VALUE})")
     int threads;
+
+    @Option(
+            names = "--precision",
+            paramLabel = "NAME",
+            converter = PrecisionName.class,
+            description = "how exactly: fp32, tf32, bf16 (default: tf32 on backend cuda, else fp32)")
+    Precision precision;
+
+    @Option(
+            names = "--no-graph",
+            description =
+                    "give the GPU every call by itself, not whole steps as it has recorded them; the same numbers, slower")
+    boolean noGraph;
+
+    /** The names of the precisions, as they are written. */
+    static final class PrecisionName implements ITypeConverter<Precision> {
+        @Override
+        public Precision convert(String name) {
+            for (Precision p : Precision.values()) if (p.toString().equals(name)) return p;
+            throw new TypeConversionException("precision is fp32, tf32 or bf16, not " + name);
+        }
+    }
 
     @Option(
             names = {"-h", "--help"},
@@ -106,8 +132,9 @@ abstract class Program implements Callable<Integer> {
 
     /** Opens the backend that was asked for and says which it is. */
     final Backend openBackend() {
+        if (noGraph) System.setProperty(CudaBackend.GRAPH, "false");
         try {
-            Backends.Choice choice = Backends.open(backend, threads);
+            Backends.Choice choice = Backends.open(backend, threads, precision);
             say(choice.explanation());
             return choice.backend();
         } catch (IllegalStateException e) {

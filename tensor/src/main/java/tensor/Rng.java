@@ -33,6 +33,11 @@ public final class Rng {
         return offset;
     }
 
+    /** Continues at another position of the stream, a multiple of 4. */
+    public void restart(long position) {
+        offset = new Rng(seed, position).offset;
+    }
+
     /** A new tensor of draws; moves the stream on by its size, rounded up to a multiple of 4. */
     public Tensor draw(Distribution distribution, Backend backend, DType dtype, Shape shape) {
         Tensor y = Tensor.empty(backend, dtype, shape);

@@ -66,6 +66,11 @@ public final class Tensor {
         return empty(backend, dtype, other);
     }
 
+    /** Another shape, same backend, the type for {@linkplain DType#exact() exact} values, undefined contents. */
+    public Tensor emptyExact(Shape other) {
+        return empty(backend, dtype.exact(), other);
+    }
+
     /** Same shape, backend and type, undefined contents. */
     public Tensor emptyLike() {
         return empty(shape);
@@ -133,6 +138,13 @@ public final class Tensor {
             throw new IllegalArgumentException("cannot reshape " + shape + " to " + target);
         Scope.innermost();
         return new Tensor(target, dtype, backend, buffer.retain());
+    }
+
+    /** The same values in another type, rounded to it. */
+    public Tensor cast(DType type) {
+        Tensor y = empty(backend, type, shape);
+        backend.cast(this, y);
+        return y;
     }
 
     /** f of every element. */

@@ -50,7 +50,7 @@ public final class GradientCheck {
                 OpCase.Input input = c.inputs().get(k);
                 x[k] = input.draw(backend, DType.F64, seed + 1000 + k);
                 boolean moves = !input.index() && (only == -1 || only == k);
-                v[k] = new OpCase.Input(input.shape(), moves ? -1 : 0, moves ? 1 : 0, false)
+                v[k] = new OpCase.Input(input.shape(), moves ? -1 : 0, moves ? 1 : 0, OpCase.Input.Role.VALUE)
                         .draw(backend, DType.F64, seed + 2000 + k);
             }
             double up = weighted(c, x, v, H, seed);
@@ -82,7 +82,7 @@ public final class GradientCheck {
 
     private static Variable weighted(OpCase c, Variable[] x, long seed) {
         Variable y = c.function().apply(x);
-        Tensor u = new OpCase.Input(y.shape(), -1, 1, false)
+        Tensor u = new OpCase.Input(y.shape(), -1, 1, OpCase.Input.Role.VALUE)
                 .draw(y.value().backend(), y.value().dtype(), seed + 3000);
         return Sum.sum(Mul.mul(y, Variable.constant(u)));
     }

@@ -1,5 +1,6 @@
 package autograd.check;
 
+import static autograd.check.OpCase.Input.exact;
 import static autograd.check.OpCase.Input.of;
 
 import autograd.check.OpCase.Function;
@@ -189,10 +190,10 @@ public final class NetworkCases {
         Input x = of(batch, side, side, channels);
         String name = groups + (groups == 1 ? " group" : " groups") + (silu ? ", SiLU" : "")
                 + (timed ? ", scale and shift" : "") + ", " + channels + " @ " + side;
-        Input c = of(channels);
+        Input c = exact(channels);
         if (!timed) add("GroupNorm", name, 0, v -> GroupNorm.groupNorm(p, v[0], v[1], v[2]), x, c, c);
         else {
-            Input nc = of(batch, channels);
+            Input nc = exact(batch, channels);
             add("GroupNorm", name, 0, v -> GroupNorm.groupNorm(p, v[0], v[1], v[2], v[3], v[4]), x, c, c, nc, nc);
         }
     }
@@ -213,7 +214,7 @@ public final class NetworkCases {
     /** What moves an activation about. */
     private void movement(int channels, int side) {
         Shape image = Shape.of(batch, side, side, channels);
-        Input x = new Input(image, -1.5, 1.5, false);
+        Input x = new Input(image, -1.5, 1.5, Input.Role.VALUE);
         String name = channels + " @ " + side;
         add("Add", name, 0, v -> Add.add(v[0], v[1]), x, x);
         add("Add", "to each image, " + name, 0, v -> Add.add(v[0], v[1]), x, of(batch, 1, 1, channels));

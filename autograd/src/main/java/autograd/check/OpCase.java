@@ -32,32 +32,53 @@ public record OpCase(String op, String name, Function function, List<Input> inpu
      *
      * @param shape its shape
      * @param low smallest value
-     * @param high largest value; when both are whole numbers and {@code index} is set, whole numbers below it
-     * @param index whether it is an index: whole numbers, and no gradient
+     * @param high largest value; of an index, the exclusive bound
+     * @param role what it stands for
      */
-    public record Input(Shape shape, double low, double high, boolean index) {
+    public record Input(Shape shape, double low, double high, Role role) {
+        /** What an input stands for. */
+        public enum Role {
+            /** A value of the network. */
+            VALUE,
+            /** A gain or shift, which stays exact where values are rounded coarsely. */
+            EXACT,
+            /** An index: whole numbers, exact, and no gradient. */
+            INDEX
+        }
+
         /** Values uniform in [−1.5, 1.5]. */
         public static Input of(int... extents) {
-            return new Input(Shape.of(extents), -1.5, 1.5, false);
+            return new Input(Shape.of(extents), -1.5, 1.5, Role.VALUE);
         }
 
         /** Values in another range. */
         public Input within(double low, double high) {
-            return new Input(shape, low, high, false);
+            return new Input(shape, low, high, role);
+        }
+
+        /** Exact values uniform in [−1.5, 1.5]. */
+        public static Input exact(int... extents) {
+            return new Input(Shape.of(extents), -1.5, 1.5, Role.EXACT);
+        }
+
+        /** Whether it is an index. */
+        public boolean index() {
+            return role == Role.INDEX;
         }
 
         /** Whole numbers 0 … bound−1. */
         public static Input index(int bound, int... extents) {
-            return new Input(Shape.of(extents), 0, bound, true);
+            return new Input(Shape.of(extents), 0, bound, Role.INDEX);
         }
 
         /** The values of this input in stream {@code seed}. */
         public Tensor draw(Backend backend, DType dtype, long seed) {
             return Scope.local("input", () -> {
                 Rng rng = new Rng(seed);
-                return index
-                        ? rng.draw(Distribution.integers((int) high), backend, dtype, shape)
-                        : rng.draw(Distribution.UNIFORM, backend, dtype, shape)
+                DType type = role == Role.VALUE ? dtype : dtype.exact();
+                return index()
+                        ? rng.draw(Distribution.integers((int) high), backend, type, shape)
+                        : rng.draw(Distribution.UNIFORM, backend, type, shape)
                                 .mul(high - low)
                                 .add(low);
             });

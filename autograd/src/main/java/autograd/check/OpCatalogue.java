@@ -1,5 +1,6 @@
 package autograd.check;
 
+import static autograd.check.OpCase.Input.exact;
 import static autograd.check.OpCase.Input.index;
 import static autograd.check.OpCase.Input.of;
 
@@ -9,6 +10,7 @@ import autograd.check.OpCase.Input;
 import autograd.ops.Add;
 import autograd.ops.Attention;
 import autograd.ops.AveragePool;
+import autograd.ops.Cast;
 import autograd.ops.Clamp;
 import autograd.ops.Concat;
 import autograd.ops.Conv2d;
@@ -89,7 +91,7 @@ public final class OpCatalogue {
             add("Mul", "with " + other.shape(), x -> Mul.mul(x[0], x[1]), image, other);
             add("Div", "by " + other.shape(), x -> Div.div(x[0], x[1]), image, other.within(0.5, 2));
         }
-        add("Add", "scalar first", x -> Add.add(x[0], x[1]), new Input(Shape.SCALAR, -1, 1, false), image);
+        add("Add", "scalar first", x -> Add.add(x[0], x[1]), new Input(Shape.SCALAR, -1, 1, Input.Role.VALUE), image);
         add("Sub", "both broadcast", x -> Sub.sub(x[0], x[1]), of(4, 1, 3), of(5, 1));
         add("Mul", "a variable with itself", x -> Mul.mul(x[0], x[0]), of(3, 5));
         add("Add", "a variable with itself", x -> Add.add(x[0], x[0]), of(3, 5));
@@ -191,24 +193,30 @@ public final class OpCatalogue {
             for (int groups : new int[] {1, 4, 7, 28}) {
                 NormParams p = new NormParams(groups, 1e-5, silu);
                 String name = groups + " groups of 28 channels" + (silu ? ", SiLU" : "");
-                add("GroupNorm", name, x -> GroupNorm.groupNorm(p, x[0], x[1], x[2]), of(2, 5, 3, 28), of(28), of(28));
+                add(
+                        "GroupNorm",
+                        name,
+                        x -> GroupNorm.groupNorm(p, x[0], x[1], x[2]),
+                        of(2, 5, 3, 28),
+                        exact(28),
+                        exact(28));
                 add(
                         "GroupNorm",
                         name + ", scale and shift",
                         x -> GroupNorm.groupNorm(p, x[0], x[1], x[2], x[3], x[4]),
                         of(3, 5, 3, 28),
-                        of(28),
-                        of(28),
-                        of(3, 28),
-                        of(3, 28));
+                        exact(28),
+                        exact(28),
+                        exact(3, 28),
+                        exact(3, 28));
             }
         add(
                 "GroupNorm",
                 "one channel",
                 x -> GroupNorm.groupNorm(new NormParams(1, 1e-5, true), x[0], x[1], x[2]),
                 of(1, 13, 7, 1),
-                of(1),
-                of(1));
+                exact(1),
+                exact(1));
         add("Standardize", "3x3 filters", x -> Standardize.standardize(x[0], 1e-5), of(5, 3, 3, 7));
         add("Standardize", "1x1 filters", x -> Standardize.standardize(x[0], 1e-5), of(3, 1, 1, 9));
         for (int axis = 0; axis < 3; axis++) {
@@ -245,6 +253,11 @@ public final class OpCatalogue {
     }
 
     private void movement() {
+        add(
+                "Cast",
+                "to the exact type",
+                x -> Cast.cast(x[0], x[0].value().dtype().exact()),
+                of(2, 5, 3));
         add("Reshape", "image to sequence", x -> Reshape.reshape(x[0], 2, -1, 3), of(2, 5, 4, 3));
         add("Permute", "channels first", x -> Permute.permute(x[0], 0, 3, 1, 2), of(2, 5, 4, 3));
         add("Permute", "transposition", x -> Permute.permute(x[0], 1, 0), of(17, 19));

@@ -29,7 +29,7 @@ public record Attention(AttentionParams params) implements Op {
         Shape s = qkv.shape();
         int width = params.headWidth(s);
         Tensor y = qkv.empty(Shape.of(s.get(0), s.get(1), params.heads() * width));
-        Tensor logSum = qkv.empty(Shape.of(s.get(0), params.heads(), s.get(1)));
+        Tensor logSum = qkv.emptyExact(Shape.of(s.get(0), params.heads(), s.get(1)));
         qkv.backend().attention(params, qkv, y, logSum);
         return new Result(y, Pullback.perInput(dy -> {
             Tensor dqkv = qkv.emptyLike();

@@ -36,7 +36,7 @@ public record GroupNorm(NormParams params) implements Op {
         Tensor shift = in.length > 3 ? in[4] : null;
         Backend backend = x.backend();
         Tensor y = x.emptyLike();
-        Tensor mean = x.empty(Shape.of(x.shape().get(0), params.groups()));
+        Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), params.groups()));
         Tensor rstd = mean.emptyLike();
         backend.groupNorm(params, x, gamma, beta, scale, shift, y, mean, rstd);
         return new Result(y, (dy, needed) -> {

@@ -31,7 +31,7 @@ public record LinearAttention(AttentionParams params) implements Op {
         int hidden = params.heads() * width;
         Tensor y = qkv.empty(Shape.of(n, qkv.shape().get(1), hidden));
         Tensor context = qkv.empty(Shape.of(n, params.heads(), width, width));
-        Tensor logSum = qkv.empty(Shape.of(n, hidden));
+        Tensor logSum = qkv.emptyExact(Shape.of(n, hidden));
         qkv.backend().linearAttention(params, qkv, y, context, logSum);
         return new Result(y, Pullback.perInput(dy -> {
             Tensor dqkv = qkv.emptyLike();

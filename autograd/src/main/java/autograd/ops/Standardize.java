@@ -28,7 +28,7 @@ public record Standardize(double eps) implements Op {
         int filters = in[0].shape().get(0);
         Tensor x = in[0].reshape(filters, 1, -1);
         Tensor y = x.emptyLike();
-        Tensor mean = x.empty(Shape.of(filters, 1));
+        Tensor mean = x.emptyExact(Shape.of(filters, 1));
         Tensor rstd = mean.emptyLike();
         Backend backend = x.backend();
         backend.groupNorm(params, x, null, null, null, null, y, mean, rstd);

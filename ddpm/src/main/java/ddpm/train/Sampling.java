@@ -96,18 +96,24 @@ public final class Sampling {
                 Shape shape = Shape.of(n, config.height(), config.width(), config.channels());
                 Tensor noise = source.draw(backend, DType.F32, shape);
                 if (filmed) film.frame(0, noise.toFloats(), null);
-                Estimator model = model(unet, from + first, noise);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
-                float[] drawn = sampler.sample(model, noise, observer).toFloats();
-                System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
+                try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise))) {
+                    float[] drawn = sampler.sample(model(network, noise), noise, observer)
+                            .toFloats();
+                    System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
+                }
             }
         }
         return pixels;
     }
 
-    /** The network as a model of images first, first + 1, …: labels, guidance, its own estimates. */
-    private Estimator model(UNet unet, int first, Tensor noise) {
-        Denoiser network = unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+    /** The network as it is asked for images first, first + 1, …: labels, guidance. */
+    private Denoiser network(UNet unet, int first, Tensor noise) {
+        return unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+    }
+
+    /** The network as a model of images, told its own estimates where it was trained so. */
+    private Estimator model(Denoiser network, Tensor noise) {
         return settings.selfConditions()
                 ? new SelfConditioning(diffusion, network, settings.target(), settings.clipStart(), noise)
                 : diffusion.estimator(network, settings.target(), settings.clipStart());

@@ -49,6 +49,11 @@ final class TimestepDraw {
         counts = kind == Kind.UNIFORM ? null : new long[timesteps];
     }
 
+    /** Whether the draw is uniform, and so needs no host. */
+    boolean isUniform() {
+        return losses == null;
+    }
+
     Drawn draw(Rng rng, Backend backend, DType dtype, int n) {
         if (losses == null)
             return new Drawn(rng.draw(Distribution.integers(timesteps), backend, dtype, Shape.of(n)), null);

@@ -58,6 +58,7 @@ public final class Training implements AutoCloseable {
     private final Ema ema;
     private final DataLoader loader;
     private final Shape image;
+    private final RecordedStep recorded;
     private Rng rng;
     private long step;
 
@@ -79,6 +80,8 @@ public final class Training implements AutoCloseable {
         timesteps = settings.timestepDraw();
         adam = Adam.adam(parameters);
         ema = settings.ema() == 0 ? null : new Ema(parameters, settings.ema());
+        recorded = new RecordedStep(
+                backend, x0 -> gradients(x0, null, null), adam, ema, settings.clip(), settings.batchSize());
         image = Shape.of(1, data.height(), data.width(), data.channels());
         loader = DataLoader.over(data, settings.batchSize(), settings.seed())
                 .randomFlips(settings.flip())
@@ -93,41 +96,91 @@ public final class Training implements AutoCloseable {
     public StepReport step(LearningRate learningRate) {
         Tally tally = new Tally(settings.timesteps());
         long epoch = loader.state().epoch();
+        double rate = learningRate.at(step);
+        Batch batch = loader.next();
+        boolean replay = isRecordable() && recorded.isReady(batch.count(), this::images, rng);
+        double norm = replay ? replay(batch, rate, tally) : compute(batch, rate, tally);
+        step++;
+        return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
+    }
+
+    /** Whether the host has nothing to decide between the images and the update. */
+    private boolean isRecordable() {
+        return settings.accumulate() == 1 && !settings.labels() && timesteps.isUniform();
+    }
+
+    /** Call by call; the norm of the gradient. */
+    private double compute(Batch batch, double rate, Tally tally) {
         try (Scope scope = Scope.open("step")) {
-            Updates updates = gradients(tally);
+            Updates updates = gradients(batch, tally);
             for (int i = 1; i < settings.accumulate(); i++)
                 try (Scope more = Scope.open("accumulate")) {
-                    updates.add(gradients(tally));
+                    updates.add(gradients(loader.next(), tally));
                 }
             double norm = updates.norm();
             requireFinite(tally.loss(), norm, updates);
-            double rate = learningRate.at(step);
             adam.step(updates, rate, Updates.clipFactor(norm, settings.clip()));
             if (ema != null) ema.update(step);
-            step++;
-            return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
+            return norm;
         }
     }
 
-    /** The gradients of one batch, divided by the number of batches in an update. */
-    private Updates gradients(Tally tally) {
-        Batch batch = loader.next();
-        int n = batch.count();
-        Tensor x0 = Tensor.empty(backend, DTYPE, image.with(0, n));
+    /** As the device has recorded it, update included; the norm of the gradient. */
+    private double replay(Batch batch, double rate, Tally tally) {
+        upload(batch, recorded.images());
+        recorded.run(rng, rate, step);
+        tally.add(recorded.timesteps().toFloats(), recorded.losses().toFloats());
+        double norm = recorded.norm();
+        requireFinite(tally.loss(), norm, null);
+        adam.restore(step + 1);
+        return norm;
+    }
+
+    private Tensor images(int n) {
+        return Tensor.empty(backend, DTYPE, image.with(0, n));
+    }
+
+    private void upload(Batch batch, Tensor x0) {
         backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
-        TimestepDraw.Drawn drawn = timesteps.draw(rng, backend, DTYPE, n);
+    }
+
+    /** The gradients of one batch, divided by the number of batches in an update. */
+    private Updates gradients(Batch batch, Tally tally) {
+        Tensor x0 = images(batch.count());
+        upload(batch, x0);
+        return gradients(x0, batch, tally).updates();
+    }
+
+    /**
+     * The same for images that are on the device.
+     *
+     * @param batch their labels, if they are used
+     * @param tally reads the losses as soon as they are known; {@code null} reads nothing
+     */
+    private RecordedStep.Computed gradients(Tensor x0, Batch batch, Tally tally) {
+        TimestepDraw.Drawn drawn =
+                timesteps.draw(rng, backend, DTYPE, x0.shape().get(0));
         Tensor t = drawn.t();
         Tensor eps = noise(x0);
         Denoiser network = told(batch, x0, t, eps);
         try (Tape tape = Tape.start()) {
             Variable losses = objective.losses(network, x0, t, eps); // [N]
-            float[] each = losses.value().toFloats();
-            float[] at = t.toFloats();
-            tally.add(at, each);
-            timesteps.seen(at, each);
+            Tensor each = copy(losses); // the sweep lets go of what stands on the tape
+            if (tally != null) {
+                float[] at = t.toFloats();
+                float[] values = each.toFloats();
+                tally.add(at, values);
+                timesteps.seen(at, values);
+            }
             if (drawn.weights() != null) losses = mul(losses, Variable.constant(drawn.weights()));
-            return Updates.of(parameters, tape.backward(scale(mean(losses), 1.0 / settings.accumulate())));
+            Variable loss = scale(mean(losses), 1.0 / settings.accumulate());
+            Tensor mean = copy(loss);
+            return new RecordedStep.Computed(t, each, mean, Updates.of(parameters, tape.backward(loss)));
         }
+    }
+
+    private static Tensor copy(Variable x) {
+        return x.value().emptyLike().set_(x.value());
     }
 
     /** ε ~ N(0, I), and with offset noise (of strength s) plus s times one number for each image and channel. */
@@ -141,7 +194,7 @@ public final class Training implements AutoCloseable {
     /** The network with everything that it is told beside x_t and t. */
     private Denoiser told(Batch batch, Tensor x0, Tensor t, Tensor eps) {
         Denoiser network = unet;
-        int n = batch.count();
+        int n = x0.shape().get(0);
         if (settings.labels()) network = unet.told(labels(batch));
         if (!settings.selfConditions()) return network;
         Tensor half =
@@ -170,7 +223,7 @@ public final class Training implements AutoCloseable {
                             backend.sumOfSquares(new Tensor[] {p.getValue().value()})))
                 culprit = "weight " + p.getKey();
         if (culprit == null && !Double.isFinite(loss)) culprit = "loss";
-        if (culprit == null) culprit = "gradient of " + updates.firstNonFinite();
+        if (culprit == null) culprit = updates == null ? "gradient" : "gradient of " + updates.firstNonFinite();
         throw new NonFiniteException("step " + (step + 1) + ": the " + culprit
                 + " is not finite, so the update was not applied; try a smaller --lr, or --clip 1");
     }
@@ -269,6 +322,7 @@ public final class Training implements AutoCloseable {
 
     @Override
     public void close() {
+        recorded.close();
         loader.close();
     }
 }

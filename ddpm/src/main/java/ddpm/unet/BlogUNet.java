@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Concat.concat;
 import static autograd.ops.SpaceToDepth.spaceToDepth;
 
@@ -101,7 +102,7 @@ final class BlogUNet extends UNet {
 
     @Override
     Variable forward(Variable x, Variable timesteps, Variable labels) {
-        Variable t = told(time.forward(timesteps), labels);
+        Variable t = like(told(time.forward(timesteps), labels), x);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(x);
         x = start;

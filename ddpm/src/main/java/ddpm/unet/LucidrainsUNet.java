@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Concat.concat;
 import static autograd.ops.SpaceToDepth.spaceToDepth;
 
@@ -118,7 +119,7 @@ final class LucidrainsUNet extends UNet {
 
     @Override
     Variable forward(Variable images, Variable timesteps, Variable labels) {
-        Variable t = told(time.forward(timesteps), labels);
+        Variable t = like(told(time.forward(timesteps), labels), images);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(images);
         Variable x = start;

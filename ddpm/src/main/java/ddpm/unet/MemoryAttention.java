@@ -2,6 +2,7 @@ package ddpm.unet;
 
 import static autograd.ops.Add.add;
 import static autograd.ops.Attention.attention;
+import static autograd.ops.Cast.like;
 import static autograd.ops.Concat.concat;
 import static autograd.ops.LinearAttention.linearAttention;
 import static autograd.ops.Permute.permute;
@@ -66,7 +67,7 @@ final class MemoryAttention extends Layer {
             int positions = s.get(1) * s.get(2);
             int hidden = heads * headWidth;
             Variable tokens = reshape(qkv.forward(norm.forward(x)), n, positions, 3 * hidden);
-            Variable all = concat(1, remembered(n, hidden), tokens); // [N, m + H·W, 3·hidden]
+            Variable all = concat(1, like(remembered(n, hidden), tokens), tokens); // [N, m + H·W, 3·hidden]
             double scale = 1 / Math.sqrt(headWidth);
             Variable mixed = linear ? linearAttention(all, heads, scale) : attention(all, heads, scale);
             Variable own = slice(mixed, 1, MEMORIES, positions);

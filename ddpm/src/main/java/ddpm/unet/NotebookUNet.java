@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Concat.concat;
 
 import autograd.Variable;
@@ -97,7 +98,7 @@ final class NotebookUNet extends UNet {
 
     @Override
     Variable forward(Variable x, Variable timesteps, Variable labels) {
-        Variable t = told(time.forward(timesteps), labels);
+        Variable t = like(told(time.forward(timesteps), labels), x);
         Deque<Variable> skips = new ArrayDeque<>();
         x = stem.forward(x);
         for (Level level : downs) {

@@ -1,6 +1,8 @@
 package ddpm.unet;
 
 import static autograd.ops.Add.add;
+import static autograd.ops.Cast.cast;
+import static autograd.ops.Cast.like;
 
 import autograd.Variable;
 import ddpm.diffusion.Denoiser;
@@ -8,6 +10,7 @@ import java.util.function.Supplier;
 import nn.Embedding;
 import nn.Init;
 import nn.Layer;
+import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
@@ -19,11 +22,15 @@ import tensor.Tensor;
 public abstract class UNet extends Layer implements Denoiser {
     private final UNetConfig config;
     private final Ports ports;
+    /** The type of the values inside; what goes in and comes out is as exact as the parameters. */
+    private final DType compute;
+
     private final Embedding classes;
 
     UNet(UNetConfig config, Ports ports, Init init, int timeWidth) {
         this.config = config;
         this.ports = ports;
+        compute = init.dtype() == DType.F32 ? init.backend().precision().compute() : init.dtype();
         classes = ports.classes() == 0
                 ? null
                 : child("class_embedding", new Embedding(init, ports.classes() + 1, timeWidth));
@@ -87,7 +94,7 @@ public abstract class UNet extends Layer implements Denoiser {
     private Variable predict(Variable x, Variable t, Variable labels) {
         Shape shape = x.shape().expect(-1, config.height(), config.width(), inputs());
         t.shape().expect(shape.get(0));
-        return local("unet", () -> forward(x, t, labels));
+        return local("unet", () -> like(forward(cast(x, compute), t, labels), x));
     }
 
     /** The time embedding [N, its width], to which that of the class is added. */

@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Concat.concat;
 import static autograd.ops.Div.div;
 import static autograd.ops.Reshape.reshape;
@@ -179,7 +180,7 @@ final class UNet2D extends UNet {
 
     @Override
     Variable forward(Variable images, Variable timesteps, Variable labels) {
-        Variable t = told(time.forward(timesteps), labels);
+        Variable t = like(told(time.forward(timesteps), labels), images);
         Deque<Variable> skips = new ArrayDeque<>();
         Variable x = stem.forward(config.centerInput() ? shift(scale(images, 2), -1) : images);
         skips.push(x);
@@ -197,6 +198,6 @@ final class UNet2D extends UNet {
             if (level.resamples()) x = level.twice(x, t);
         }
         Variable y = head.forward(headNorm.forward(x));
-        return config.time() == UNet2DConfig.Time.FOURIER ? div(y, reshape(timesteps, -1, 1, 1, 1)) : y;
+        return config.time() == UNet2DConfig.Time.FOURIER ? div(y, like(reshape(timesteps, -1, 1, 1, 1), y)) : y;
     }
 }

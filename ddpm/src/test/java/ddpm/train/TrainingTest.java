@@ -2,6 +2,7 @@ package ddpm.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,9 +24,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import tensor.DType;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
+import tensor.backend.cuda.CudaBackend;
 import tensor.memory.MemoryUse;
 import tensor.memory.Scope;
 
@@ -221,6 +224,33 @@ class TrainingTest {
         assertSame(plain, sampled);
     }
 
+    /** Steps and samples with every call by itself, and as the device has recorded them; 11 images make batches of 4, 4, 3. */
+    @Test
+    void recordedTrainingIsTheSameBitForBit() {
+        List<Map<String, float[]>> states = new ArrayList<>();
+        List<float[]> samples = new ArrayList<>();
+        for (String graphs : List.of("false", "true")) {
+            System.setProperty(CudaBackend.GRAPH, graphs);
+            try (Backend backend = Backends.open("auto").backend();
+                    Scope root = Scope.open("recorded");
+                    Training training = new Training(settings("clip", "0.5"), DATA, backend)) {
+                run(training, 9);
+                states.add(state(training));
+                Sampling sampling = new Sampling(
+                        training.settings(),
+                        training.diffusion(),
+                        backend,
+                        training.unet().config());
+                samples.add(sampling.draw(training.unet(), 2, 1, null, Interrupts.none()));
+                assertEquals(9, training.step());
+            } finally {
+                System.clearProperty(CudaBackend.GRAPH);
+            }
+        }
+        assertSame(states.get(0), states.get(1));
+        assertArrayEquals(samples.get(0), samples.get(1));
+    }
+
     /** Ten steps on every backend that opens: the losses are those of the reference. */
     @Test
     void everyBackendTrainsAlike() {
@@ -239,6 +269,34 @@ class TrainingTest {
             }
         }
         for (double[] loss : losses) assertArrayEquals(losses.get(losses.size() - 1), loss, 2e-4);
+    }
+
+    /** Ten steps with the values of the network in 8 bits: the losses are those of 32-bit floats but for rounding. */
+    @Test
+    void bf16TrainsLikeFp32() {
+        double[] exact = null;
+        for (String name : List.of("reference", "cuda"))
+            for (Precision precision : List.of(Precision.FP32, Precision.BF16))
+                try (Backend backend = Backends.open(name, 0, precision).backend();
+                        Scope root = Scope.open("bf16");
+                        Training training = new Training(settings("dropout", "0"), DATA, backend)) {
+                    double[] loss = new double[10];
+                    for (int i = 0; i < 10; i++)
+                        loss[i] = training.step(training.settings().learningRate(1000))
+                                .loss();
+                    if (exact == null) exact = loss;
+                    else assertArrayEquals(exact, loss, 0.02, name + " " + precision);
+                    assertEquals(
+                            DType.F32,
+                            training.unet()
+                                    .parameters()
+                                    .get("final_conv.bias")
+                                    .value()
+                                    .dtype());
+                } catch (IllegalStateException unavailable) {
+                    assertTrue(unavailable.getMessage().contains("cuda cannot be opened"), unavailable.getMessage());
+                }
+        assertNotNull(exact);
     }
 
     private static Backend open(String name) {

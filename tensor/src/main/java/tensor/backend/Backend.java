@@ -1,5 +1,6 @@
 package tensor.backend;
 
+import java.util.Optional;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.memory.Buffer;
@@ -7,7 +8,10 @@ import tensor.memory.MemoryUse;
 
 /**
  * The whole contract between mathematics and silicon. The caller allocates every output; all tensors of a call live on
- * this backend and have one dtype. Pointwise outputs may alias their inputs; no other output may.
+ * this backend and have one dtype, except that beside {@link DType#BF16} what must be exact is {@link DType#F32}
+ * ({@link DType#exact}): the index of {@link #gather}, in a norm everything but x, y, dy, dx, the logSum of an attention.
+ * Parameters, and hence updates, are never BF16; sums are in 32-bit floats or better whatever the type. Pointwise outputs
+ * may alias their inputs; no other output may.
  *
  * <p>A method is here because a library has a better kernel for it, or a measurement says that composing it from the
  * others costs too much. There are no default implementations: {@code reference} is the definition, in plain loops, and
@@ -20,6 +24,9 @@ public interface Backend extends AutoCloseable {
 
     /** One line for people: library, version, instruction set, threads. */
     String description();
+
+    /** How exactly it computes; the type of the values inside a network follows from it. */
+    Precision precision();
 
     /** Whether tensors of this type can be made here. */
     boolean supports(DType dtype);
@@ -44,6 +51,15 @@ public interface Backend extends AutoCloseable {
     /** target ← x. */
     void download(Tensor x, double[] target);
 
+    /**
+     * Notes down the calls that {@code body} makes, without doing them, to be done again and again by
+     * {@link Recording#replay}. The same calls must have been made before, so that whatever a first call needs is there.
+     *
+     * @return nothing where a call is done when it returns, so that noting it down would gain nothing; the body has not
+     *     been run then
+     */
+    Optional<Recording> record(Recording.Body body);
+
     /** Waits until everything asked for has been done; throws what was found to be wrong on the way. */
     void synchronize();
 
@@ -54,6 +70,9 @@ public interface Backend extends AutoCloseable {
 
     /** to ← from; the two regions have the same sizes. Slice, concat, pad, permute, upsample: one strided copy. */
     void copy(Region from, Region to);
+
+    /** y ← x, rounded to y's type; same shape. */
+    void cast(Tensor x, Tensor y);
 
     /** y ← f(x), same shape. */
     void unary(UnaryOp f, Tensor x, Tensor y);

@@ -45,10 +45,13 @@ public final class Backends {
     private static final List<Candidate> CANDIDATES = List.of(
             new Candidate(
                     "cuda",
-                    List.of(Precision.TF32, Precision.FP32),
+                    List.of(Precision.TF32, Precision.FP32, Precision.BF16),
                     (threads, precision) -> CudaBackend.open(precision)),
             new Candidate("cpu", List.of(Precision.FP32), (threads, precision) -> CpuBackend.open(threads)),
-            new Candidate("reference", List.of(Precision.FP32), (threads, precision) -> new ReferenceBackend()));
+            new Candidate(
+                    "reference",
+                    List.of(Precision.FP32, Precision.BF16),
+                    (threads, precision) -> new ReferenceBackend()));
 
     private Backends() {}
 

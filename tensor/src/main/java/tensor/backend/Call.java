@@ -18,6 +18,14 @@ record Call(String name, Backend backend, DType dtype) {
         return new Call(name, backend, first.dtype());
     }
 
+    /** A call whose tensors have a type that loses nothing. */
+    static Call ofExact(String name, Backend backend, Tensor first) {
+        Call call = of(name, backend, first);
+        if (call.dtype != call.dtype.exact())
+            throw call.wrong("the tensors are " + call.dtype + ", needs " + call.dtype.exact());
+        return call;
+    }
+
     /** A sentence about this call, as an exception to throw. */
     IllegalArgumentException wrong(String sentence) {
         return new IllegalArgumentException(name + ": " + sentence);
@@ -41,6 +49,14 @@ record Call(String name, Backend backend, DType dtype) {
         boolean same = shape.rank() == extents.length;
         for (int i = 0; same && i < extents.length; i++) same = extents[i] == -1 || extents[i] == shape.get(i);
         if (!same) throw wrong(role + " has shape " + shape + ", needs " + letters + wanted(extents));
+        return this;
+    }
+
+    /** An operand with these extents, of the type for exact values. */
+    Call exact(String role, Tensor t, String letters, int... extents) {
+        if (t != null && t.dtype() != dtype.exact())
+            throw wrong(role + " is " + t.dtype() + ", beside tensors of " + dtype + " it must be " + dtype.exact());
+        new Call(name, backend, dtype.exact()).operand(role, t, letters, extents);
         return this;
     }
 

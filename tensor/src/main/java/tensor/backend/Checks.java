@@ -62,6 +62,13 @@ public final class Checks {
                 throw call.wrong("axis " + i + " of to is a repetition; only from may repeat");
     }
 
+    /** Checks {@link Backend#cast}. */
+    public static void cast(Backend on, Tensor x, Tensor y) {
+        Call call = Call.of("cast", on, x).operand("x", x);
+        Call.of("cast", on, y).operand("y", y, "the shape of x", x.shape());
+        call.apart("y", y, x);
+    }
+
     /** Checks {@link Backend#unary}. */
     public static void unary(Backend on, UnaryOp f, Tensor x, Tensor y) {
         Call.of(f.name(), on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
@@ -97,13 +104,12 @@ public final class Checks {
 
     /** Checks {@link Backend#scatterAdd}; the values of the index are checked with {@link #row}. */
     public static void scatterAdd(Backend on, Tensor index, Tensor dy, Tensor dtable) {
-        rows(Call.of("scatterAdd", on, index), "dtable", dtable, index, "dy", dy)
-                .apart("dtable", dtable, index, dy);
+        rows(Call.of("scatterAdd", on, dy), "dtable", dtable, index, "dy", dy).apart("dtable", dtable, index, dy);
     }
 
     /** table [V, …], index [N], picked [N, …]. */
     private static Call rows(Call call, String tableRole, Tensor table, Tensor index, String role, Tensor picked) {
-        call.operand(tableRole, table).operand("index", index, "[N]", -1);
+        call.operand(tableRole, table).exact("index", index, "[N]", -1);
         if (table.shape().rank() < 1) throw call.wrong(tableRole + " is a scalar, needs [V, …]");
         return call.operand(
                 role, picked, "[N, …]", table.shape().with(0, index.shape().get(0)));
@@ -238,15 +244,14 @@ public final class Checks {
         channels(call, x, "gamma", gamma, "beta", beta);
         conditioning(call, x, "scale", scale, "shift", shift);
         int n = x.shape().get(0);
-        return call.operand("mean", mean, "[N, groups]", n, p.groups())
-                .operand("rstd", rstd, "[N, groups]", n, p.groups());
+        return call.exact("mean", mean, "[N, groups]", n, p.groups()).exact("rstd", rstd, "[N, groups]", n, p.groups());
     }
 
     private static void channels(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {
         call.together(roleA + " and " + roleB, a, b);
         if (a == null) return;
         int c = x.shape().get(-1);
-        call.operand(roleA, a, "[C]", c).operand(roleB, b, "[C]", c);
+        call.exact(roleA, a, "[C]", c).exact(roleB, b, "[C]", c);
     }
 
     private static void conditioning(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {
@@ -254,7 +259,7 @@ public final class Checks {
         if (a == null) return;
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
-        call.operand(roleA, a, "[N,C]", n, c).operand(roleB, b, "[N,C]", n, c);
+        call.exact(roleA, a, "[N,C]", n, c).exact(roleB, b, "[N,C]", n, c);
     }
 
     /** Checks {@link Backend#softmax}. */
@@ -301,7 +306,7 @@ public final class Checks {
         int length = qkv.shape().get(1);
         int width = p.headWidth(qkv.shape());
         call.operand(role, y, "[N, L, heads·d]", n, length, p.heads() * width);
-        return call.operand("logSum", logSum, "[N, heads, L]", n, p.heads(), length);
+        return call.exact("logSum", logSum, "[N, heads, L]", n, p.heads(), length);
     }
 
     /** Checks {@link Backend#linearAttention}. */
@@ -328,7 +333,7 @@ public final class Checks {
         int width = p.headWidth(qkv.shape());
         call.operand(role, y, "[N, L, heads·d]", n, qkv.shape().get(1), p.heads() * width);
         call.operand("context", context, "[N, heads, d, d]", n, p.heads(), width, width);
-        return call.operand("logSum", logSum, "[N, heads·d]", n, p.heads() * width);
+        return call.exact("logSum", logSum, "[N, heads·d]", n, p.heads() * width);
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------
@@ -339,7 +344,7 @@ public final class Checks {
             throw new IllegalArgumentException("adam: " + w.length + " parameters, " + dw.length + " gradients, "
                     + m.length + " and " + v.length + " moments; needs one of each for every parameter");
         for (int i = 0; i < w.length; i++) {
-            Call.of("adam", on, w[0])
+            Call.ofExact("adam", on, w[0])
                     .operand("w[" + i + "]", w[i])
                     .operand("dw[" + i + "]", dw[i], "the shape of w", w[i].shape())
                     .operand("m[" + i + "]", m[i], "the shape of w", w[i].shape())
@@ -356,7 +361,7 @@ public final class Checks {
             throw new IllegalArgumentException("exponentialAverage: decay " + decay + ", " + average.length
                     + " averages of " + w.length + " tensors; needs a decay in 0..1 and one average for each tensor");
         for (int i = 0; i < w.length; i++)
-            Call.of("exponentialAverage", on, w[0])
+            Call.ofExact("exponentialAverage", on, w[0])
                     .operand("w[" + i + "]", w[i])
                     .operand("average[" + i + "]", average[i], "the shape of w", w[i].shape())
                     .apart("average[" + i + "]", average[i], w[i]);
@@ -364,6 +369,7 @@ public final class Checks {
 
     /** Checks {@link Backend#sumOfSquares}. */
     public static void sumOfSquares(Backend on, Tensor[] x) {
-        for (int i = 0; i < x.length; i++) Call.of("sumOfSquares", on, x[0]).operand("x[" + i + "]", x[i]);
+        for (int i = 0; i < x.length; i++)
+            Call.ofExact("sumOfSquares", on, x[0]).operand("x[" + i + "]", x[i]);
     }
 }

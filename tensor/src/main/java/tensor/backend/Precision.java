@@ -1,13 +1,21 @@
 package tensor.backend;
 
 import java.util.Locale;
+import tensor.DType;
 
-/** How exactly products and convolutions of {@link tensor.DType#F32} tensors are computed. */
+/** How exactly a network is computed. Parameters, sums, statistics, losses and updates are 32-bit floats in all of them. */
 public enum Precision {
-    /** Every product in 32-bit floats, no tensor cores. */
+    /** Values in 32-bit floats and so is every product, no tensor cores. */
     FP32,
-    /** Factors rounded to TF32 (10 bits of fraction, 8 of exponent) where the device has tensor cores for it; sums in 32-bit floats. */
-    TF32;
+    /** Values in 32-bit floats; factors rounded to TF32 (10 bits of fraction, 8 of exponent) where the device has tensor cores for it; sums in 32-bit floats. */
+    TF32,
+    /** Values of the network and their gradients in {@link DType#BF16}; products of 32-bit floats as in {@link #TF32}. */
+    BF16;
+
+    /** The type of the values inside the network. */
+    public DType compute() {
+        return this == BF16 ? DType.BF16 : DType.F32;
+    }
 
     @Override
     public String toString() {

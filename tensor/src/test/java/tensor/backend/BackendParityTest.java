@@ -45,22 +45,37 @@ class BackendParityTest {
         for (String name : Backends.names())
             if (!name.equals(REFERENCE.name()) && name.matches(System.getProperty("test.backends", ".*")))
                 backends.add(dynamicContainer(
-                        name, cases().stream().map(c -> dynamicTest(name + ": " + c, () -> agrees(name, c)))));
+                        name,
+                        cases().stream()
+                                .map(c -> dynamicTest(name + ": " + c, () -> agrees(name, DType.F32, c.bound(), c)))));
         return backends;
     }
 
-    private static void agrees(String name, ParityCase c) {
+    @TestFactory
+    List<DynamicNode> everyBackendAgreesWithTheReferenceInBf16() {
+        List<DynamicNode> backends = new ArrayList<>();
+        for (String name : Backends.names())
+            if (!name.equals(REFERENCE.name()) && name.matches(System.getProperty("test.backends", ".*")))
+                backends.add(dynamicContainer(
+                        name,
+                        cases().stream()
+                                .map(c -> dynamicTest(
+                                        name + " bf16: " + c, () -> agrees(name, DType.BF16, c.halfBound(), c)))));
+        return backends;
+    }
+
+    private static void agrees(String name, DType dtype, double bound, ParityCase c) {
         Backend backend = opened(name);
+        if (!backend.supports(dtype)) abort("skipped: the backend " + name + " has no " + dtype);
         try (Scope scope = Scope.open("parity")) {
-            Tensor[] expected = c.run(REFERENCE, DType.F32);
-            Tensor[] actual = c.run(backend, DType.F32);
+            Tensor[] expected = c.run(REFERENCE, dtype);
+            Tensor[] actual = c.run(backend, dtype);
             assertEquals(expected.length, actual.length);
             for (int i = 0; i < expected.length; i++) {
                 double error = relativeError(expected[i].toDoubles(), actual[i].toDoubles());
                 int output = i;
                 assertTrue(
-                        error <= c.bound(),
-                        () -> c + ", output " + output + ": relative error " + error + " > " + c.bound());
+                        error <= bound, () -> c + ", output " + output + ": relative error " + error + " > " + bound);
             }
         }
         assertEquals(0, backend.memory().live(), "closing the scope returns every byte");

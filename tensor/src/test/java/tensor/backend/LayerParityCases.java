@@ -168,19 +168,19 @@ final class LayerParityCases {
         add(name, length * c / groups * (affine ? n : 1), (b, in) -> {
             Tensor x = in.normal(shape);
             b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
-            Tensor gamma = affine ? in.normal(c) : null;
-            Tensor beta = affine ? in.normal(c) : null;
-            Tensor scale = conditioned ? in.normal(n, c) : null;
-            Tensor shift = conditioned ? in.normal(n, c) : null;
+            Tensor gamma = affine ? in.exact().normal(c) : null;
+            Tensor beta = affine ? in.exact().normal(c) : null;
+            Tensor scale = conditioned ? in.exact().normal(n, c) : null;
+            Tensor shift = conditioned ? in.exact().normal(n, c) : null;
             Tensor y = in.room(shape);
-            Tensor mean = in.room(n, groups);
-            Tensor rstd = in.room(n, groups);
+            Tensor mean = in.exact().room(n, groups);
+            Tensor rstd = in.exact().room(n, groups);
             b.groupNorm(p, x, gamma, beta, scale, shift, y, mean, rstd);
             Tensor dx = in.room(shape);
-            Tensor dgamma = affine ? in.room(c) : null;
-            Tensor dbeta = affine ? in.room(c) : null;
-            Tensor dscale = conditioned ? in.room(n, c) : null;
-            Tensor dshift = conditioned ? in.room(n, c) : null;
+            Tensor dgamma = affine ? in.exact().room(c) : null;
+            Tensor dbeta = affine ? in.exact().room(c) : null;
+            Tensor dscale = conditioned ? in.exact().room(n, c) : null;
+            Tensor dshift = conditioned ? in.exact().room(n, c) : null;
             Tensor dy = in.normal(shape);
             b.groupNormBackward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
             List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
@@ -216,7 +216,7 @@ final class LayerParityCases {
             add("attention " + Arrays.toString(size), length * d, (b, in) -> {
                 Tensor qkv = in.normal(n, length, 3 * heads * d);
                 Tensor y = in.room(n, length, heads * d);
-                Tensor logSum = in.room(n, heads, length);
+                Tensor logSum = in.exact().room(n, heads, length);
                 Tensor dqkv = in.room(qkv.shape());
                 b.attention(p, qkv, y, logSum);
                 b.attentionBackward(p, qkv, y, logSum, in.normal(n, length, heads * d), dqkv);
@@ -226,7 +226,7 @@ final class LayerParityCases {
                 Tensor qkv = in.normal(n, length, 3 * heads * d);
                 Tensor y = in.room(n, length, heads * d);
                 Tensor context = in.room(n, heads, d, d);
-                Tensor logSum = in.room(n, heads * d);
+                Tensor logSum = in.exact().room(n, heads * d);
                 Tensor dqkv = in.room(qkv.shape());
                 b.linearAttention(p, qkv, y, context, logSum);
                 b.linearAttentionBackward(p, qkv, context, logSum, in.normal(n, length, heads * d), dqkv);

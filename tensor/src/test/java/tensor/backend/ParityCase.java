@@ -31,6 +31,15 @@ record ParityCase(String name, int terms, Call call) {
         return 0x1p-24 * (16 + 4 * Math.sqrt(terms));
     }
 
+    /**
+     * Largest relative L2 error for BF16, in which values are kept with 8 bits: what a call rounds on its way (probabilities
+     * of an attention, a factor of a chain) and where two results fall on different sides of a half are each some units
+     * of 2⁻⁹ an element, whatever the number of terms.
+     */
+    double halfBound() {
+        return 0x1p-9 * 8;
+    }
+
     @Override
     public String toString() {
         return name;
@@ -40,11 +49,21 @@ record ParityCase(String name, int terms, Call call) {
     static final class Inputs {
         private final Backend backend;
         private final DType dtype;
-        private final Random random = new Random(20);
+        private final Random random;
 
         Inputs(Backend backend, DType dtype) {
+            this(backend, dtype, new Random(20));
+        }
+
+        private Inputs(Backend backend, DType dtype, Random random) {
+            this.random = random;
             this.backend = backend;
             this.dtype = dtype;
+        }
+
+        /** More of the same inputs, in the type for exact values. */
+        Inputs exact() {
+            return new Inputs(backend, dtype.exact(), random);
         }
 
         /** Roughly normal, mean 0, standard deviation 1. */

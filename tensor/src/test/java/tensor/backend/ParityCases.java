@@ -132,8 +132,10 @@ final class ParityCases {
             return outputs(y);
         });
         add("sumOfSquares", 2000, (b, in) -> {
-            double sum = b.sumOfSquares(new Tensor[] {in.normal(1), in.normal(33), in.normal(13, 7, 28)});
-            return outputs(in.of(Shape.SCALAR, sum));
+            double sum = b.sumOfSquares(new Tensor[] {
+                in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+            });
+            return outputs(in.exact().of(Shape.SCALAR, sum));
         });
     }
 
@@ -190,7 +192,7 @@ final class ParityCases {
                 int[] picks = tables.clone();
                 tables[0] = 10;
                 picks[0] = 7;
-                Tensor index = in.of(Shape.of(7), 9, 0, 3, 3, 9, 5, 3);
+                Tensor index = in.exact().of(Shape.of(7), 9, 0, 3, 3, 9, 5, 3);
                 Tensor y = in.room(picks);
                 Tensor dtable = in.room(tables);
                 b.gather(in.normal(tables), index, y);
@@ -219,10 +221,20 @@ final class ParityCases {
         double[][] variants = {{0, 0, 1, 1}, {0.01, 0, 1, 0.5}, {0.01, 1, 1, 1}, {0.1, 1, 1000, 0.25}};
         for (double[] v : variants)
             add("adam decay " + v[0] + (v[1] == 1 ? " decoupled" : "") + " step " + (long) v[2], 1, (b, in) -> {
-                Tensor[] w = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
-                Tensor[] dw = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
-                Tensor[] m = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
-                Tensor[] second = {in.between(0.1, 2, 1), in.between(0.1, 2, 33), in.between(0.1, 2, 13, 7, 28)};
+                Tensor[] w = {
+                    in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+                };
+                Tensor[] dw = {
+                    in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+                };
+                Tensor[] m = {
+                    in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+                };
+                Tensor[] second = {
+                    in.exact().between(0.1, 2, 1),
+                    in.exact().between(0.1, 2, 33),
+                    in.exact().between(0.1, 2, 13, 7, 28)
+                };
                 AdamParams p = new AdamParams(1e-2, 0.9, 0.999, 1e-8, v[0], v[1] == 1, (long) v[2], v[3]);
                 b.adam(p, w, dw, m, second);
                 return outputs(w[0], w[1], w[2], m[0], m[1], m[2], second[0], second[1], second[2]);
@@ -231,11 +243,15 @@ final class ParityCases {
             Tensor[] none = {};
             b.adam(new AdamParams(1e-2, 0.9, 0.999, 1e-8, 0, false, 1, 1), none, none, none, none);
             b.exponentialAverage(0.5, none, none);
-            return outputs(in.of(Shape.SCALAR, b.sumOfSquares(none)));
+            return outputs(in.exact().of(Shape.SCALAR, b.sumOfSquares(none)));
         });
         add("exponentialAverage", 1, (b, in) -> {
-            Tensor[] average = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
-            Tensor[] w = {in.normal(1), in.normal(33), in.normal(13, 7, 28)};
+            Tensor[] average = {
+                in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+            };
+            Tensor[] w = {
+                in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+            };
             b.exponentialAverage(0.995, average, w);
             return average;
         });

@@ -2,6 +2,7 @@ package tensor.backend.cpu;
 
 import static tensor.backend.cpu.Layers.address;
 
+import java.util.Optional;
 import nativelib.Cpu;
 import nativelib.FreeCores;
 import nativelib.Kernels;
@@ -17,6 +18,8 @@ import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
+import tensor.backend.Precision;
+import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
@@ -96,6 +99,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
     public boolean supports(DType dtype) {
         return dtype == DType.F32;
     }
@@ -143,6 +151,11 @@ public final class CpuBackend implements Backend {
     @Override
     public void synchronize() {}
 
+    @Override
+    public Optional<Recording> record(Recording.Body body) {
+        return Optional.empty();
+    }
+
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
 
     @Override
@@ -170,6 +183,13 @@ public final class CpuBackend implements Backend {
         if (axes > MOST_AXES)
             throw new IllegalArgumentException(call + ": " + axes + " axes, the backend cpu has at most " + MOST_AXES
                     + "; join neighbouring ones");
+    }
+
+    /** There is one type here. */
+    @Override
+    public void cast(Tensor x, Tensor y) {
+        Checks.cast(this, x, y);
+        copy(Region.of(x), Region.of(y));
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.util.Map;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnMathType;
 import nativelib.LibraryCache;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
@@ -33,7 +34,6 @@ final class Convolutions implements AutoCloseable {
     private final Products products;
     private final Movement movement;
     private final DepthwiseConvolutions depthwise;
-    private final int math;
     private final AlgorithmFile file;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
 
@@ -43,9 +43,6 @@ final class Convolutions implements AutoCloseable {
         this.products = products;
         this.movement = movement;
         depthwise = new DepthwiseConvolutions(engine);
-        math = engine.precision() == Precision.FP32
-                ? cudnnMathType.CUDNN_FMA_MATH // no tensor cores
-                : cudnnMathType.CUDNN_DEFAULT_MATH; // TF32 for floats
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
     }
@@ -139,8 +136,17 @@ final class Convolutions implements AutoCloseable {
         if (workspace != null) workspace.release();
     }
 
+    private int math(DType dtype) {
+        if (dtype == DType.BF16) return cudnnMathType.CUDNN_TENSOR_OP_MATH;
+        return engine.precision() == Precision.FP32
+                ? cudnnMathType.CUDNN_FMA_MATH // no tensor cores
+                : cudnnMathType.CUDNN_DEFAULT_MATH; // TF32
+    }
+
     private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
-        ConvolutionPlan plan = new ConvolutionPlan(engine, dnn, key.direction, key.geometry, math);
+        engine.requireEager("the first convolution of a shape");
+        ConvolutionPlan plan =
+                new ConvolutionPlan(engine, dnn, key.direction, key.geometry, math(key.geometry.dtype()));
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionPlan.Algorithm known = file.get(name);
         if (known != null && plan.accept(known)) return plan;

@@ -1,5 +1,6 @@
 package tensor.backend.cuda;
 
+import java.util.Optional;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
@@ -11,6 +12,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
+import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
@@ -22,6 +24,9 @@ import tensor.memory.MemoryUse;
  * else. Calls are queued on one stream and return at once; the host waits only where it reads.
  */
 public final class CudaBackend implements Backend {
+    /** System property; {@code false} makes {@link #record} decline. */
+    public static final String GRAPH = "ddpm.cuda.graph";
+
     private final Engine engine;
     private final Staging staging;
     private final Dnn dnn;
@@ -34,10 +39,11 @@ public final class CudaBackend implements Backend {
     private final Attentions attentions;
     private final LinearAttentions linearAttentions;
     private final Updates updates;
+    private final boolean graphs = !"false".equals(System.getProperty(GRAPH));
 
     private CudaBackend(Precision precision) {
         engine = new Engine(precision);
-        staging = new Staging(engine.context());
+        staging = new Staging(engine);
         dnn = new Dnn(engine.context());
         products = new Products(engine);
         movement = new Movement(engine);
@@ -81,8 +87,13 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public Precision precision() {
+        return engine.precision();
+    }
+
+    @Override
     public boolean supports(DType dtype) {
-        return dtype == DType.F32;
+        return dtype != DType.F64;
     }
 
     // ---- 1 memory ---------------------------------------------------------------------------------------------
@@ -103,11 +114,7 @@ public final class CudaBackend implements Backend {
     public void upload(float[] source, Tensor y) {
         Checks.upload(this, source.length, y);
         engine.context().enter();
-        staging.upload(
-                source.length,
-                Float.BYTES,
-                y.buffer().address(),
-                (slot, start, count) -> slot.asFloatBuffer().put(source, start, count));
+        staging.upload(source, y);
         written(y);
     }
 
@@ -122,11 +129,7 @@ public final class CudaBackend implements Backend {
     public void download(Tensor x, float[] target) {
         Checks.download(this, x, target.length);
         engine.context().enter();
-        staging.download(
-                target.length,
-                Float.BYTES,
-                x.buffer().address(),
-                (slot, start, count) -> slot.asFloatBuffer().get(target, start, count));
+        staging.download(x, target);
         indices.check();
     }
 
@@ -142,6 +145,14 @@ public final class CudaBackend implements Backend {
         engine.context().enter();
         engine.context().synchronize();
         indices.check();
+    }
+
+    /** Unless {@code -Dddpm.cuda.graph=false}, which leaves every call by itself. */
+    @Override
+    public Optional<Recording> record(Recording.Body body) {
+        if (!graphs) return Optional.empty();
+        engine.context().enter();
+        return Optional.of(GraphRecording.record(engine, staging, indices, body));
     }
 
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
@@ -160,6 +171,14 @@ public final class CudaBackend implements Backend {
         engine.context().enter();
         movement.copy(from, to);
         written(to.tensor());
+    }
+
+    @Override
+    public void cast(Tensor x, Tensor y) {
+        Checks.cast(this, x, y);
+        engine.context().enter();
+        movement.cast(x, y);
+        written(y);
     }
 
     @Override

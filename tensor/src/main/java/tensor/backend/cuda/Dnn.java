@@ -34,8 +34,7 @@ final class Dnn implements AutoCloseable {
     }
 
     private static int type(DType dtype) {
-        if (dtype != DType.F32) throw new IllegalArgumentException("no cuDNN calls for " + dtype);
-        return cudnnDataType.CUDNN_DATA_FLOAT;
+        return dtype == DType.BF16 ? cudnnDataType.CUDNN_DATA_BFLOAT16 : cudnnDataType.CUDNN_DATA_FLOAT;
     }
 
     /** [n, h, w, c] with channels last. */

@@ -16,25 +16,43 @@ final class Engine implements AutoCloseable {
     private final CudaContext context = new CudaContext();
     private final CachingAllocator arena = new CachingAllocator(context);
     private final Kernels floats = new Kernels(context, DType.F32);
+    private final Kernels halves = new Kernels(context, DType.BF16);
     private final Launch launch = new Launch(context);
     private final Pinned scalars = new Pinned(16);
     private final Pointer one = scalars.pointer(ONE);
     private final Pointer zero = scalars.pointer(ZERO);
     private final Precision precision;
+    private GraphRecording recording;
 
     Engine(Precision precision) {
         this.precision = precision;
         scalars.bytes().putFloat(ONE, 1).putFloat(ZERO, 0);
-        floats.allowShared(Kernel.GROUP_NORM);
-        floats.allowShared(Kernel.GROUP_NORM_BACKWARD);
     }
 
     CudaContext context() {
         return context;
     }
 
+    /** Where tensors lie; while calls are being recorded, those of the recording. */
     CachingAllocator arena() {
-        return arena;
+        return recording == null ? arena : recording.arena();
+    }
+
+    /** What is being recorded, or {@code null}. */
+    GraphRecording recording() {
+        return recording;
+    }
+
+    /** From now on calls go into this recording; {@code null}: to the device. */
+    void recording(GraphRecording into) {
+        recording = into;
+    }
+
+    /** Refuses what cannot be recorded. */
+    void requireEager(String what) {
+        if (recording != null)
+            throw new IllegalStateException(
+                    what + " cannot be recorded: do it before, or run the calls once before recording them");
     }
 
     Precision precision() {
@@ -58,8 +76,7 @@ final class Engine implements AutoCloseable {
 
     /** The compiled module for this type. */
     Kernels kernels(DType dtype) {
-        if (dtype != DType.F32) throw new IllegalArgumentException("the backend cuda has no kernels for " + dtype);
-        return floats;
+        return dtype == DType.F32 ? floats : halves;
     }
 
     /** Begins any launch. */
@@ -69,7 +86,7 @@ final class Engine implements AutoCloseable {
 
     /** A block to be released in the same call: whatever runs later runs after what uses it now. */
     Buffer scratch(long bytes) {
-        return arena.allocate(bytes);
+        return arena().allocate(bytes);
     }
 
     /** The address of a tensor, in the form that libraries want it. */
@@ -99,6 +116,7 @@ final class Engine implements AutoCloseable {
         scalars.close();
         launch.close();
         floats.close();
+        halves.close();
         context.close();
     }
 }

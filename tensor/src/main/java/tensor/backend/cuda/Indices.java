@@ -1,7 +1,7 @@
 package tensor.backend.cuda;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import tensor.Tensor;
 
 /**
@@ -15,7 +15,7 @@ final class Indices implements AutoCloseable {
     private final Engine engine;
     private final Staging staging;
     private final long note;
-    private final List<String> unchecked = new ArrayList<>();
+    private final Set<String> unchecked = new LinkedHashSet<>();
     private final int[] found = new int[1];
 
     Indices(Engine engine, Staging staging) {
@@ -62,7 +62,13 @@ final class Indices implements AutoCloseable {
 
     private void called(String call, int rows) {
         String what = call + " in a table of " + rows + " rows";
-        if (!unchecked.contains(what)) unchecked.add(what);
+        if (engine.recording() != null) engine.recording().indexed(what);
+        else unchecked.add(what);
+    }
+
+    /** These calls were made. */
+    void called(Set<String> calls) {
+        unchecked.addAll(calls);
     }
 
     /**

@@ -37,6 +37,8 @@ final class Kernels implements AutoCloseable {
         for (UnaryOp f : UnaryOp.values()) unary[f.ordinal()] = function("unary_" + f.name());
         for (BinaryOp f : BinaryOp.values()) binary[f.ordinal()] = function("binary_" + f.name());
         for (Kernel kernel : Kernel.values()) others[kernel.ordinal()] = function(kernel.function());
+        allowShared(Kernel.GROUP_NORM);
+        allowShared(Kernel.GROUP_NORM_BACKWARD);
     }
 
     /** The module's text, ended by a 0 as the driver wants it. */
@@ -68,7 +70,7 @@ final class Kernels implements AutoCloseable {
     }
 
     /** Lets a kernel use as much shared memory as the device gives to one block. */
-    void allowShared(Kernel kernel) {
+    private void allowShared(Kernel kernel) {
         int maximum = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
         // 4 KiB are left for what the kernel declares statically
         Status.driver(

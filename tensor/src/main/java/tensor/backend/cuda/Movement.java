@@ -1,5 +1,6 @@
 package tensor.backend.cuda;
 
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.BinaryOp;
@@ -44,6 +45,20 @@ final class Movement {
                 + region.offset() * region.tensor().dtype().bytes();
     }
 
+    void cast(Tensor x, Tensor y) {
+        if (x.dtype() == y.dtype()) {
+            copy(Region.of(x), Region.of(y));
+            return;
+        }
+        int n = y.shape().size();
+        boolean widen = y.dtype() == DType.F32;
+        engine.launch(widen ? Kernel.CAST_TO_FLOAT : Kernel.CAST_FROM_FLOAT, widen ? x.dtype() : y.dtype())
+                .tensor(x)
+                .tensor(y)
+                .integer(n)
+                .flat(n);
+    }
+
     void unary(UnaryOp f, Tensor x, Tensor y) {
         int n = y.shape().size();
         engine.launch()
@@ -81,12 +96,13 @@ final class Movement {
 
     void random(Distribution distribution, long seed, long offset, Tensor y) {
         int n = y.shape().size();
+        GraphRecording recording = engine.recording();
         engine.launch(Kernel.DRAW, y.dtype())
                 .integer(distribution.kind().ordinal())
                 .wide(distribution.parameter())
                 .wide(seed)
-                .address(0)
-                .wide(offset)
+                .address(recording == null ? 0 : recording.numbers())
+                .wide(recording == null ? offset : recording.fromFirstDraw(offset))
                 .tensor(y)
                 .integer(n)
                 .flat(n);

@@ -30,7 +30,7 @@ final class Products implements AutoCloseable {
     private final Engine engine;
     private final cublasHandle handle = new cublasHandle();
     private final long workspace;
-    private final int compute;
+    private final int forFloats;
     private final int version;
 
     Products(Engine engine) {
@@ -40,9 +40,9 @@ final class Products implements AutoCloseable {
         Status.blas(cublasSetStream(handle, new cudaStream_t(engine.context().stream())), "cublasSetStream");
         workspace = engine.context().allocate(WORKSPACE);
         Status.blas(cublasSetWorkspace(handle, new Device(workspace), WORKSPACE), "cublasSetWorkspace");
-        compute = engine.precision() == Precision.TF32
-                ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
-                : cublasComputeType.CUBLAS_COMPUTE_32F;
+        forFloats = engine.precision() == Precision.FP32
+                ? cublasComputeType.CUBLAS_COMPUTE_32F
+                : cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32;
         int[] number = new int[1];
         Status.blas(cublasGetVersion(handle, number), "cublasGetVersion");
         version = number[0];
@@ -78,7 +78,7 @@ final class Products implements AutoCloseable {
                         y.row(),
                         y.next(),
                         batch,
-                        compute,
+                        a.dtype() == DType.F32 ? forFloats : cublasComputeType.CUBLAS_COMPUTE_32F,
                         DEFAULT_ALGORITHM),
                 "cublasGemmStridedBatchedEx");
     }
@@ -109,8 +109,7 @@ final class Products implements AutoCloseable {
 
     /** cuBLAS's number for an element type. */
     private static int type(DType dtype) {
-        if (dtype != DType.F32) throw new IllegalArgumentException("no products of " + dtype + " on the backend cuda");
-        return 0; // CUDA_R_32F
+        return dtype == DType.BF16 ? 14 : 0; // CUDA_R_16BF, CUDA_R_32F
     }
 
     private static Matrix matrix(Tensor t, boolean each) {

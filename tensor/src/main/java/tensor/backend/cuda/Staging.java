@@ -4,6 +4,8 @@ import static jcuda.driver.JCudaDriver.*;
 
 import java.nio.ByteBuffer;
 import jcuda.driver.CUevent;
+import tensor.DType;
+import tensor.Tensor;
 
 /**
  * The way between Java arrays and device memory, in pieces of at most {@link #SLOT} bytes.
@@ -37,17 +39,38 @@ final class Staging implements AutoCloseable {
         }
     }
 
+    private final Engine engine;
     private final CudaContext context;
     private final Slot[] slots;
     private int next;
 
-    Staging(CudaContext context) {
-        this.context = context;
+    Staging(Engine engine) {
+        this.engine = engine;
+        context = engine.context();
         slots = new Slot[] {new Slot(context), new Slot(context)};
+    }
+
+    /** y ← source, rounded to y's type. */
+    void upload(float[] source, Tensor y) {
+        boolean half = y.dtype() == DType.BF16;
+        upload(source.length, y.dtype().bytes(), y.buffer().address(), (slot, start, count) -> {
+            if (!half) slot.asFloatBuffer().put(source, start, count);
+            else for (int i = 0; i < count; i++) slot.putShort(2 * i, DType.toBf16(source[start + i]));
+        });
+    }
+
+    /** target ← x. */
+    void download(Tensor x, float[] target) {
+        boolean half = x.dtype() == DType.BF16;
+        download(target.length, x.dtype().bytes(), x.buffer().address(), (slot, start, count) -> {
+            if (!half) slot.asFloatBuffer().get(target, start, count);
+            else for (int i = 0; i < count; i++) target[start + i] = DType.fromBf16(slot.getShort(2 * i));
+        });
     }
 
     /** Sends {@code elements} values of {@code width} bytes to {@code address}; {@code fill} writes them into slots. */
     void upload(int elements, int width, long address, Transfer fill) {
+        engine.requireEager("an upload");
         for (int start = 0; start < elements; start += SLOT / width) {
             int count = Math.min(SLOT / width, elements - start);
             Slot slot = slots[next];
@@ -74,6 +97,7 @@ final class Staging implements AutoCloseable {
 
     /** Brings {@code elements} values of {@code width} bytes from {@code address}; {@code take} reads them from slots. */
     void download(int elements, int width, long address, Transfer take) {
+        engine.requireEager("reading a tensor");
         Slot slot = slots[next];
         Status.driver(cuEventSynchronize(slot.sent), "cuEventSynchronize");
         for (int start = 0; start < elements; start += SLOT / width) {

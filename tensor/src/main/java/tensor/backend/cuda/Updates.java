@@ -3,6 +3,7 @@ package tensor.backend.cuda;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
+import tensor.backend.Recording;
 import tensor.memory.Buffer;
 
 /**
@@ -23,6 +24,9 @@ final class Updates implements AutoCloseable {
     private final UpdateTable parameters;
     private final UpdateTable averages;
     private final UpdateTable gradients;
+    /** The update that was recorded, or {@code null}. */
+    private AdamParams recorded;
+
     private final double[] result = new double[1];
 
     Updates(Engine engine, Staging staging) {
@@ -32,15 +36,24 @@ final class Updates implements AutoCloseable {
         parameters = new UpdateTable(engine);
         averages = new UpdateTable(engine);
         gradients = new UpdateTable(engine);
+        clear(staging);
+    }
+
+    private void clear(Staging staging) {
         staging.upload(STEP / 8, 8, step, (slot, start, count) -> {
             for (int i = 0; i < count; i++) slot.putLong(8 * i, 0);
         });
     }
 
-    private void set(double rate, double correction1, double correction2, double scale, double decay) {
+    /** Where the numbers of the step lie. */
+    long step() {
+        return step;
+    }
+
+    private void set(long draws, double rate, double correction1, double correction2, double scale, double decay) {
         engine.launch(Kernel.SET_STEP, DType.F32)
                 .address(step)
-                .wide(0L)
+                .wide(draws)
                 .number(rate)
                 .number(correction1)
                 .number(correction2)
@@ -54,11 +67,16 @@ final class Updates implements AutoCloseable {
         if (w.length == 0) return;
         parameters.set(w, dw, m, v, null);
         set(
+                0,
                 p.learningRate(),
-                1 / (1 - Math.pow(p.beta1(), p.step())),
-                1 / (1 - Math.pow(p.beta2(), p.step())),
+                correction(p.beta1(), p.step()),
+                correction(p.beta2(), p.step()),
                 p.gradientScale(),
                 NO_AVERAGE);
+        sweep(p);
+    }
+
+    private void sweep(AdamParams p) {
         parameters
                 .begin(Kernel.ADAM)
                 .address(step)
@@ -74,13 +92,25 @@ final class Updates implements AutoCloseable {
     void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         if (w.length == 0) return;
         averages.set(w, null, null, null, average);
-        set(0, 0, 0, 1, decay);
+        set(0, 0, 0, 0, 1, decay);
         averages.begin(Kernel.AVERAGE).address(step).grid(averages.pieces(), 1, 256, 1, 0);
     }
 
     /** {@link tensor.backend.Backend#sumOfSquares}. */
     double sumOfSquares(Tensor[] x) {
         if (x.length == 0) return 0;
+        addSquares(x, 0, null);
+        return squares();
+    }
+
+    /** The sum of squares of the last call; waits for it. */
+    double squares() {
+        staging.download(1, 8, step + SQUARES, (slot, start, count) -> result[0] = slot.getDouble(0));
+        return result[0];
+    }
+
+    /** Leaves in the numbers of the step Σ x², the factor min(1, limit/√Σ), and whether Σ and the loss are finite. */
+    private void addSquares(Tensor[] x, double limit, Tensor loss) {
         gradients.set(null, x, null, null, null);
         Buffer partial = engine.scratch(8L * gradients.pieces());
         gradients.begin(Kernel.SQUARES).address(partial.address()).grid(gradients.pieces(), 1, 256, 1, 0);
@@ -88,12 +118,42 @@ final class Updates implements AutoCloseable {
                 .address(partial.address())
                 .integer(gradients.pieces())
                 .address(step)
-                .wide(0.0)
-                .address(0)
+                .wide(limit)
+                .tensor(loss)
                 .grid(1, 1, 256, 1, 0);
         partial.release();
-        staging.download(1, 8, step + SQUARES, (slot, start, count) -> result[0] = slot.getDouble(0));
-        return result[0];
+    }
+
+    /** An update as a recording wants it: everything that changes is read from the numbers of the step. */
+    void recorded(
+            AdamParams p,
+            double limit,
+            Tensor loss,
+            Tensor[] w,
+            Tensor[] dw,
+            Tensor[] m,
+            Tensor[] v,
+            Tensor[] average) {
+        recorded = p;
+        addSquares(dw, limit, loss);
+        parameters.set(w, dw, m, v, average);
+        sweep(p);
+    }
+
+    /** Sets the numbers for a replay of {@link #recorded}. */
+    void set(Recording.Numbers now) {
+        AdamParams p = recorded;
+        set(
+                now.draws(),
+                now.learningRate(),
+                p == null ? 1 : correction(p.beta1(), now.step()),
+                p == null ? 1 : correction(p.beta2(), now.step()),
+                1,
+                now.decay());
+    }
+
+    private static double correction(double beta, long step) {
+        return 1 / (1 - Math.pow(beta, step));
     }
 
     @Override

@@ -8,6 +8,9 @@
  *
  * <pre>a launch with arguments in one native block ≈ 0.2 µs      with Java objects as arguments ≈ 5 µs      (bridge alone)</pre>
  *
+ * <p>A training step is about a thousand launches, more than the host can give in the time that the device needs for
+ * small ones. So a step is recorded once ({@link tensor.backend.Recording}) and replayed: one launch, the same bits.
+ *
  * <p>Three of NVIDIA's libraries are used, through JCuda: the driver (memory, queues, our kernels), cuBLAS (products) and
  * cuDNN (convolutions, softmax). Everything else is our own kernels, {@code native/src/main/cuda}, kept as PTX, which the
  * driver compiles for whatever device it finds.
@@ -22,6 +25,7 @@
  *   <li>{@code Products}, {@code Convolutions}, {@code Softmaxes}, {@code Attentions}, {@code LinearAttentions}: the calls
  *       that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
+ *   <li>{@code GraphRecording}: a whole step put into the queue at once.
  * </ol>
  *
  * <h3>What always holds</h3>

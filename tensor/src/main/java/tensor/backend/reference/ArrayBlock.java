@@ -6,7 +6,8 @@ import tensor.DType;
 import tensor.memory.Buffer;
 
 /**
- * The storage of one reference tensor: a {@code float[]} or a {@code double[]} on the Java heap. Arithmetic sees doubles
+ * The storage of one reference tensor: a {@code float[]} (which BF16 uses the upper halves of) or a {@code double[]} on the
+ * Java heap. Arithmetic sees doubles
  * only: {@link #read} widens, {@link #store} rounds once. For {@link DType#F64} both are the array itself.
  *
  * <p>A new block holds NaN, so that a value which nobody wrote shows.
@@ -14,11 +15,13 @@ import tensor.memory.Buffer;
 final class ArrayBlock implements Buffer.Block {
     private final long bytes;
     private final AtomicLong live;
+    private final DType dtype;
     private float[] floats;
     private double[] doubles;
 
     ArrayBlock(DType dtype, int elements, AtomicLong live) {
-        if (dtype == DType.F32) Arrays.fill(floats = new float[elements], Float.NaN);
+        this.dtype = dtype;
+        if (dtype != DType.F64) Arrays.fill(floats = new float[elements], Float.NaN);
         else Arrays.fill(doubles = new double[elements], Double.NaN);
         this.bytes = (long) elements * dtype.bytes();
         this.live = live;
@@ -39,14 +42,18 @@ final class ArrayBlock implements Buffer.Block {
 
     /** Takes over what was computed in {@link #room} or in a copy, each element rounded once. */
     void store(double[] values) {
-        if (doubles == null) for (int i = 0; i < floats.length; i++) floats[i] = (float) values[i];
+        if (doubles == null) for (int i = 0; i < floats.length; i++) floats[i] = rounded((float) values[i]);
         else if (values != doubles) System.arraycopy(values, 0, doubles, 0, doubles.length);
     }
 
-    /** Takes over floats; no type needs to round them. */
+    /** Takes over floats, each rounded once where the type is coarser. */
     void store(float[] values) {
-        if (floats != null) System.arraycopy(values, 0, floats, 0, floats.length);
+        if (floats != null) for (int i = 0; i < floats.length; i++) floats[i] = rounded(values[i]);
         else for (int i = 0; i < doubles.length; i++) doubles[i] = values[i];
+    }
+
+    private float rounded(float value) {
+        return dtype == DType.BF16 ? DType.fromBf16(DType.toBf16(value)) : value;
     }
 
     /** Copies the elements out, rounded to float. */

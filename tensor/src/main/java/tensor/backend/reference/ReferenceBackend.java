@@ -1,6 +1,7 @@
 package tensor.backend.reference;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.atomic.AtomicLong;
 import tensor.DType;
@@ -13,6 +14,8 @@ import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
+import tensor.backend.Precision;
+import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
@@ -31,7 +34,18 @@ import tensor.memory.MemoryUse;
  */
 public final class ReferenceBackend implements Backend {
     private final AtomicLong live = new AtomicLong();
+    private final Precision precision;
     private long peak;
+
+    /** Networks compute in 32-bit floats here. */
+    public ReferenceBackend() {
+        this(Precision.FP32);
+    }
+
+    /** Networks compute in this precision; its products are exact all the same. */
+    public ReferenceBackend(Precision precision) {
+        this.precision = precision;
+    }
 
     @Override
     public String name() {
@@ -42,6 +56,11 @@ public final class ReferenceBackend implements Backend {
     public String description() {
         return "plain Java loops in double precision, Java " + Runtime.version().feature() + ", "
                 + (ForkJoinPool.getCommonPoolParallelism() + 1) + " threads";
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
     }
 
     @Override
@@ -118,6 +137,11 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void synchronize() {}
 
+    @Override
+    public Optional<Recording> record(Recording.Body body) {
+        return Optional.empty();
+    }
+
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
 
     @Override
@@ -134,6 +158,12 @@ public final class ReferenceBackend implements Backend {
         double[] y = read(to.tensor()); // elements outside the region stay
         Movement.copy(read(from.tensor()), from, y, to);
         store(to.tensor(), y);
+    }
+
+    @Override
+    public void cast(Tensor x, Tensor y) {
+        Checks.cast(this, x, y);
+        store(y, read(x).clone());
     }
 
     @Override

@@ -1,0 +1,123 @@
+package tensor.backend.cuda;
+
+import static jcuda.driver.JCudaDriver.*;
+
+import java.util.LinkedHashSet;
+import java.util.Set;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUstreamCaptureMode;
+import tensor.Tensor;
+import tensor.backend.AdamParams;
+import tensor.backend.Checks;
+import tensor.backend.Recording;
+import tensor.memory.CachingAllocator;
+
+/**
+ * Calls captured in a CUDA graph. While the body runs, the stream notes what it is given instead of doing it; blocks come
+ * from an arena of the recording's own, which nobody else uses, so that their addresses can stay in the graph.
+ */
+final class GraphRecording implements Recording, Recording.Recorder {
+    private final Engine engine;
+    private final Indices indices;
+    private final CachingAllocator arena;
+    private final Updates updates;
+    private final Set<String> indexed = new LinkedHashSet<>();
+    private final CUgraphExec graph = new CUgraphExec();
+    /** Position of the first draw while the body ran; −1 before there was one. */
+    private long firstDraw = -1;
+
+    private GraphRecording(Engine engine, Staging staging, Indices indices) {
+        this.engine = engine;
+        this.indices = indices;
+        arena = new CachingAllocator(engine.context());
+        updates = new Updates(engine, staging);
+    }
+
+    /** Runs the body with the stream noting down. */
+    static GraphRecording record(Engine engine, Staging staging, Indices indices, Body body) {
+        GraphRecording recording = new GraphRecording(engine, staging, indices);
+        CUgraph captured = new CUgraph();
+        boolean complete = false;
+        // relaxed: the arena may ask the driver for memory meanwhile
+        Status.driver(
+                cuStreamBeginCapture(engine.context().stream(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
+                "cuStreamBeginCapture");
+        engine.recording(recording);
+        try {
+            body.run(recording);
+            complete = true;
+        } finally {
+            engine.recording(null);
+            int status = cuStreamEndCapture(engine.context().stream(), captured);
+            if (complete) Status.driver(status, "cuStreamEndCapture");
+            else recording.discard();
+        }
+        Status.driver(cuGraphInstantiate(recording.graph, captured, 0), "cuGraphInstantiate");
+        Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
+        return recording;
+    }
+
+    CachingAllocator arena() {
+        return arena;
+    }
+
+    /** Where kernels find the numbers of the replay. */
+    long numbers() {
+        return updates.step();
+    }
+
+    /** A position in the random stream, counted from the first draw of the recording. */
+    long fromFirstDraw(long offset) {
+        if (firstDraw < 0) firstDraw = offset;
+        return offset - firstDraw;
+    }
+
+    /** Notes that indices are looked up in the recorded calls. */
+    void indexed(String what) {
+        indexed.add(what);
+    }
+
+    @Override
+    public void update(
+            AdamParams p,
+            double limit,
+            Tensor loss,
+            Tensor[] w,
+            Tensor[] dw,
+            Tensor[] m,
+            Tensor[] v,
+            Tensor[] average) {
+        Checks.adam(w[0].backend(), w, dw, m, v);
+        if (average != null) Checks.exponentialAverage(w[0].backend(), 0, average, w);
+        updates.recorded(p, limit, loss, w, dw, m, v, average);
+    }
+
+    @Override
+    public void replay(Numbers now) {
+        engine.context().enter();
+        updates.set(now);
+        Status.driver(cuGraphLaunch(graph, engine.context().stream()), "cuGraphLaunch");
+        indices.called(indexed);
+    }
+
+    @Override
+    public double norm() {
+        engine.context().enter();
+        return Math.sqrt(updates.squares());
+    }
+
+    private void discard() {
+        updates.close();
+        arena.trim();
+    }
+
+    @Override
+    public void close() {
+        engine.context().enter();
+        engine.context().synchronize();
+        Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
+        updates.close();
+        arena.close();
+    }
+}

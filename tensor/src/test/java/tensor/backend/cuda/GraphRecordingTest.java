@@ -1,0 +1,146 @@
+package tensor.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.AdamParams;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Conv2dParams;
+import tensor.backend.Distribution;
+import tensor.backend.Precision;
+import tensor.backend.Recording;
+import tensor.memory.Scope;
+
+class GraphRecordingTest {
+    private Backend backend;
+
+    @BeforeEach
+    void open() {
+        try {
+            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            Assumptions.abort(e.getMessage());
+        }
+    }
+
+    @AfterEach
+    void close() {
+        if (backend != null) backend.close();
+    }
+
+    private Recording record(Recording.Body body) {
+        return backend.record(body).orElseThrow();
+    }
+
+    @Test
+    void whatIsRecordedIsDoneWhenReplayedAndReadsItsMemoryAnew() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.of(backend, Shape.of(3), 1, 2, 3);
+            Tensor y = Tensor.of(backend, Shape.of(3), 7, 7, 7);
+            try (Recording twice = record(r -> {
+                try (Scope body = Scope.open("body")) {
+                    y.set_(x.add(x));
+                }
+            })) {
+                assertArrayEquals(new float[] {7, 7, 7}, y.toFloats(), "nothing was done yet");
+                twice.replay(Recording.Numbers.NONE);
+                assertArrayEquals(new float[] {2, 4, 6}, y.toFloats());
+                backend.upload(new float[] {-1, 0, 1}, x);
+                twice.replay(Recording.Numbers.NONE);
+                assertArrayEquals(new float[] {-2, 0, 2}, y.toFloats());
+            }
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    @Test
+    void drawsFollowThePositionOfTheReplay() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor y = Tensor.full(backend, DType.F32, Shape.of(2, 5), 0);
+            Rng rng = new Rng(3, 400);
+            try (Recording drawing = record(r -> {
+                try (Scope body = Scope.open("body")) {
+                    rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(11)); // 12 positions
+                    y.set_(rng.draw(Distribution.UNIFORM, backend, DType.F32, Shape.of(2, 5)));
+                }
+            })) {
+                for (long position : new long[] {400, 8000, 0}) {
+                    drawing.replay(new Recording.Numbers(position, 0, 1, 0));
+                    Tensor expected =
+                            new Rng(3, position + 12).draw(Distribution.UNIFORM, backend, DType.F32, Shape.of(2, 5));
+                    assertArrayEquals(expected.toFloats(), y.toFloats(), "from " + position);
+                }
+            }
+        }
+    }
+
+    @Test
+    void anUpdateIsTheEagerOneAndIsLeftOutWhenTheGradientIsNotFinite() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor[] w = {Tensor.of(backend, Shape.of(2), 1, 2)};
+            Tensor[] dw = {Tensor.of(backend, Shape.of(2), 30, -40)}; // norm 50
+            Tensor[] m = {Tensor.full(backend, DType.F32, Shape.of(2), 0)};
+            Tensor[] v = {Tensor.full(backend, DType.F32, Shape.of(2), 0)};
+            Tensor[] average = {Tensor.of(backend, Shape.of(2), 0, 0)};
+            Tensor loss = Tensor.of(backend, Shape.of(1), 1);
+            AdamParams p = new AdamParams(0, 0.9, 0.999, 1e-8, 0, false, 1, 1);
+            try (Recording update = record(r -> r.update(p, 5, loss, w, dw, m, v, average))) {
+                update.replay(new Recording.Numbers(0, 0.25, 1, 0.5));
+                assertEquals(50, update.norm());
+                // the first step of Adam moves by the learning rate, against the sign of the gradient
+                assertArrayEquals(new float[] {0.75f, 2.25f}, w[0].toFloats(), 1e-5f);
+                assertArrayEquals(new float[] {0.375f, 1.125f}, average[0].toFloats(), 1e-5f);
+                assertArrayEquals(new float[] {0.3f, -0.4f}, m[0].toFloats(), 1e-6f, "clipped to norm 5, times 0.1");
+                float[] before = w[0].toFloats();
+                float[] averaged = average[0].toFloats();
+                backend.upload(new float[] {Float.NaN, 1}, dw[0]);
+                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                assertTrue(Double.isNaN(update.norm()));
+                backend.upload(new float[] {1, 1}, dw[0]);
+                backend.fill(loss, Double.POSITIVE_INFINITY);
+                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                assertArrayEquals(before, w[0].toFloats());
+                assertArrayEquals(averaged, average[0].toFloats());
+            }
+        }
+    }
+
+    @Test
+    void whatCannotBeRecordedIsRefusedAndTheBackendGoesOn() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 2), 1);
+            assertRefused("reading a tensor cannot be recorded", r -> x.toFloats());
+            assertRefused("an upload cannot be recorded", r -> Tensor.of(backend, Shape.of(1), 1));
+            assertRefused("the first convolution of a shape cannot be recorded", r -> {
+                try (Scope body = Scope.open("body")) {
+                    Tensor w = Tensor.full(backend, DType.F32, Shape.of(17, 3, 3, 2), 1);
+                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, x.empty(Shape.of(1, 3, 3, 17)));
+                }
+            });
+            assertEquals(18, x.sum().item());
+        }
+    }
+
+    private void assertRefused(String message, Recording.Body body) {
+        String found = assertThrows(
+                        IllegalStateException.class,
+                        () -> backend.record(r -> {
+                            try (Scope scope = Scope.open("refused")) {
+                                body.run(r);
+                            }
+                        }))
+                .getMessage();
+        assertTrue(found.startsWith(message), found);
+    }
+}
