@@ -1,0 +1,334 @@
+package bench;
+
+import ddpm.io.Json;
+import ddpm.report.ImageGrid;
+import ddpm.train.Interrupts;
+import ddpm.train.Sampling;
+import ddpm.train.Setting;
+import ddpm.train.Settings;
+import ddpm.train.StepReport;
+import ddpm.train.Training;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Precision;
+import tensor.backend.cuda.CudaBackend;
+import tensor.memory.Scope;
+
+/**
+ * <b>Question.</b> Does the backend {@code cuda} compute on this GPU what it should, and how fast is it?
+ *
+ * <p><b>Method.</b> (1) Device and library versions. (2) Every op of the catalogue, value and gradients, against the
+ * reference, in each precision ({@link GpuParity}). (3) Training from one start in each precision, call by call and
+ * recorded: the two must give the same losses, bit for bit, and the first of them must be those that the processor gave, kept in
+ * {@code gpu-losses.csv}. (4) A grid of samples. (5) Time of a training step and of a sampling step, recorded and not; with
+ * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md}.
+ *
+ * <p><b>How to run.</b> {@code bench/gpu-pack.sh} makes a folder that needs nothing but a driver, cuBLAS and cuDNN on the
+ * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins.
+ *
+ * <p><b>Result and reading.</b> In the report; nothing is claimed that did not run on the device that it names.
+ */
+public final class GpuTests {
+    /** Losses may differ from the processor's by this, relative: rounding, grown over the steps compared. */
+    private static final Map<Precision, Double> LOSS_TOLERANCE =
+            Map.of(Precision.FP32, 2e-4, Precision.TF32, 1e-2, Precision.BF16, 5e-2);
+
+    private final boolean small;
+    private final Path out;
+    private final List<String> failures = new ArrayList<>();
+    private final Map<String, Object> report = new LinkedHashMap<>();
+    private final StringBuilder text = new StringBuilder();
+
+    private GpuTests(boolean small, Path out) {
+        this.small = small;
+        this.out = out;
+    }
+
+    public static void main(String[] args) throws IOException {
+        List<String> options = List.of(args);
+        if (options.contains("--make-losses")) {
+            makeLosses();
+            return;
+        }
+        Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.get(0));
+        GpuTests tests = new GpuTests(options.contains("--small"), Files.createDirectories(out));
+        System.exit(tests.run() ? 0 : 1);
+    }
+
+    private boolean run() throws IOException {
+        say("# GPU tests" + (small ? ", small" : ""));
+        device();
+        for (Precision precision : Precision.values()) ops(precision);
+        for (Run run : runs()) for (Precision precision : Precision.values()) train(run, precision);
+        timings();
+        sampling();
+        torch();
+        say("");
+        say(failures.isEmpty() ? "All checks passed." : failures.size() + " checks FAILED:");
+        for (String failure : failures) say("- " + failure);
+        report.put("failures", failures);
+        Files.writeString(out.resolve("report.json"), Json.write(report));
+        Files.writeString(out.resolve("report.md"), text.toString());
+        return failures.isEmpty();
+    }
+
+    private void say(String line) {
+        System.out.println(line);
+        text.append(line).append('\n');
+    }
+
+    // ---- (1) ------------------------------------------------------------------------------------------------
+
+    private void device() {
+        for (String library : CudaBackend.libraries()) say("- " + library);
+        try (Backend backend = Backends.open("cuda").backend()) {
+            say("- " + backend.description());
+            report.put("device", backend.description());
+        }
+        report.put("small", small);
+    }
+
+    // ---- (2) ------------------------------------------------------------------------------------------------
+
+    private void ops(Precision precision) {
+        try (Backend backend = Backends.open("cuda", 0, precision).backend()) {
+            GpuParity.Outcome outcome = GpuParity.run(backend, precision);
+            say("");
+            say("## Ops in " + precision + ": " + outcome.cases() + " cases, "
+                    + outcome.wrong().size() + " wrong; worst " + outcome.worst());
+            for (String wrong : outcome.wrong()) failures.add(precision + ": " + wrong);
+            report.put("ops " + precision, Map.of("cases", (long) outcome.cases(), "wrong", (long)
+                    outcome.wrong().size()));
+        }
+    }
+
+    // ---- (3), (4) -------------------------------------------------------------------------------------------
+
+    /** A training to compare: the preset in a size of its own, and over how many steps the processor's losses are kept. */
+    private record Run(String preset, int batch, int steps) {
+        Settings settings() {
+            return Workload.settings(preset, batch);
+        }
+
+        String label() {
+            return preset + ", batch " + batch + ", " + steps + " steps";
+        }
+    }
+
+    private static final List<Run> KEPT = List.of(new Run("annotated", 8, 10), new Run("ddpm-cifar10", 1, 3));
+
+    private List<Run> runs() {
+        return small
+                ? List.of(new Run("annotated", 8, 4))
+                : List.of(new Run("annotated", 8, 200), new Run("ddpm-cifar10", 1, 200));
+    }
+
+    private void train(Run run, Precision precision) throws IOException {
+        say("");
+        say("## " + run.label() + ", " + precision);
+        double[] eager = losses(run, precision, false, false);
+        double[] recorded = losses(run, precision, true, precision == Precision.TF32);
+        boolean same = Arrays.equals(eager, recorded);
+        if (!same) failures.add(run.preset + " " + precision + ": recorded steps differ from those call by call");
+        double[] kept = keptLosses(run.preset);
+        double worst = 0;
+        for (int i = 0; i < Math.min(kept.length, eager.length); i++)
+            worst = Math.max(worst, Math.abs(eager[i] - kept[i]) / kept[i]);
+        if (!(worst <= LOSS_TOLERANCE.get(precision)))
+            failures.add(run.preset + " " + precision + ": losses differ from the processor's by " + worst);
+        say(String.format(
+                Locale.ROOT,
+                "loss %.5f to %.5f; %s call by call and recorded; from the processor's first %d: %.1e",
+                eager[0],
+                eager[eager.length - 1],
+                same ? "the same bits" : "DIFFERENT",
+                Math.min(kept.length, eager.length),
+                worst));
+        report.put(
+                "losses " + run.preset + " " + precision,
+                Map.of("same bits", same, "from cpu", worst, "last", eager[eager.length - 1]));
+    }
+
+    private double[] losses(Run run, Precision precision, boolean graph, boolean samples) throws IOException {
+        System.setProperty(CudaBackend.GRAPH, Boolean.toString(graph));
+        try (Backend backend = Backends.open("cuda", 0, precision).backend();
+                Scope root = Scope.open("train");
+                Training training = Workload.training(run.settings(), backend)) {
+            double[] losses = new double[run.steps];
+            for (int i = 0; i < run.steps; i++)
+                losses[i] =
+                        training.step(training.settings().learningRate(10_000)).loss();
+            if (samples) grid(training, run);
+            return losses;
+        } finally {
+            System.clearProperty(CudaBackend.GRAPH);
+        }
+    }
+
+    private void grid(Training training, Run run) throws IOException {
+        var config = training.unet().config();
+        float[] drawn = draw(training, small ? 2 : 16, small ? 3 : 50);
+        for (float value : drawn) if (!Float.isFinite(value)) failures.add(run.preset + ": a sample is not finite");
+        ImageGrid.square(ImageGrid.split(drawn, config.height(), config.width(), config.channels()))
+                .writePng(out.resolve("samples-" + run.preset + ".png"));
+    }
+
+    private static double[] keptLosses(String preset) throws IOException {
+        List<Double> losses = new ArrayList<>();
+        try (InputStream in = GpuTests.class.getResourceAsStream("gpu-losses.csv");
+                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {
+            for (String line; (line = lines.readLine()) != null; ) {
+                String[] words = line.split(",");
+                if (words[0].equals(preset)) losses.add(Double.parseDouble(words[2]));
+            }
+        }
+        return losses.stream().mapToDouble(d -> d).toArray();
+    }
+
+    /** Prints the file of losses, computed on this machine's processor. */
+    private static void makeLosses() {
+        System.out.println("preset,step,loss");
+        for (Run run : KEPT)
+            try (Backend backend = Backends.open("cpu").backend();
+                    Scope root = Scope.open("train");
+                    Training training = Workload.training(run.settings(), backend)) {
+                for (int i = 0; i < run.steps; i++) {
+                    StepReport step = training.step(training.settings().learningRate(10_000));
+                    System.out.println(run.preset + "," + step.step() + "," + step.loss());
+                }
+            }
+    }
+
+    // ---- (5) ------------------------------------------------------------------------------------------------
+
+    private void timings() {
+        say("");
+        say("## Time of a training step");
+        say("");
+        say("| preset | batch | precision | call by call, ms | recorded, ms |");
+        say("| --- | --- | --- | --- | --- |");
+        for (String preset : small ? List.of("annotated") : List.of("annotated", "ddpm-cifar10"))
+            for (Precision precision : Precision.values()) {
+                int batch = small ? 4 : 128;
+                double eager = milliseconds(preset, batch, precision, false);
+                double recorded = milliseconds(preset, batch, precision, true);
+                say(String.format(
+                        Locale.ROOT, "| %s | %d | %s | %.2f | %.2f |", preset, batch, precision, eager, recorded));
+                report.put(
+                        "step ms " + preset + " " + precision,
+                        Map.of("batch", (long) batch, "call by call", eager, "recorded", recorded));
+            }
+    }
+
+    /** A network of a few weights where the stand-ins compute. */
+    private Settings timed(String preset, int batch) {
+        Settings settings = Workload.settings(preset, batch);
+        return small ? settings.with(Setting.DIM, 8L).with(Setting.DIM_MULTS, List.of(1L, 2L)) : settings;
+    }
+
+    /** Median of the steps after the first few. */
+    private double milliseconds(String preset, int batch, Precision precision, boolean graph) {
+        System.setProperty(CudaBackend.GRAPH, Boolean.toString(graph));
+        try (Backend backend = Backends.open("cuda", 0, precision).backend();
+                Scope root = Scope.open("time");
+                Training training = Workload.training(timed(preset, batch), backend)) {
+            double[] times = new double[small ? 2 : 60];
+            for (int i = small ? -3 : -5; i < times.length; i++) {
+                long start = System.nanoTime();
+                training.step(training.settings().learningRate(10_000));
+                backend.synchronize();
+                if (i >= 0) times[i] = (System.nanoTime() - start) * 1e-6;
+            }
+            Arrays.sort(times);
+            return times[times.length / 2];
+        } finally {
+            System.clearProperty(CudaBackend.GRAPH);
+        }
+    }
+
+    /** Time of one sampling step of the DDPM network, at the batch that a chunk has. */
+    private void sampling() {
+        say("");
+        say("## Time of a sampling step");
+        say("");
+        say("| preset | images | precision | call by call, ms | recorded, ms |");
+        say("| --- | --- | --- | --- | --- |");
+        String preset = small ? "annotated" : "ddpm-cifar10";
+        int images = small ? 2 : 64;
+        for (Precision precision : Precision.values()) {
+            double eager = samplingMilliseconds(preset, images, precision, false);
+            double recorded = samplingMilliseconds(preset, images, precision, true);
+            say(String.format(
+                    Locale.ROOT, "| %s | %d | %s | %.2f | %.2f |", preset, images, precision, eager, recorded));
+            report.put(
+                    "sampling step ms " + preset + " " + precision,
+                    Map.of("images", (long) images, "call by call", eager, "recorded", recorded));
+        }
+    }
+
+    /** The difference between a long and a short run, divided by the steps that the long one has more. */
+    private double samplingMilliseconds(String preset, int images, Precision precision, boolean graph) {
+        int few = small ? 2 : 10;
+        int many = small ? 4 : 110;
+        System.setProperty(CudaBackend.GRAPH, Boolean.toString(graph));
+        try (Backend backend = Backends.open("cuda", 0, precision).backend();
+                Scope root = Scope.open("time");
+                Training training = Workload.training(timed(preset, 1), backend)) {
+            draw(training, images, few);
+            long start = System.nanoTime();
+            draw(training, images, few);
+            long middle = System.nanoTime();
+            draw(training, images, many);
+            return ((System.nanoTime() - middle) - (middle - start)) * 1e-6 / (many - few);
+        } finally {
+            System.clearProperty(CudaBackend.GRAPH);
+        }
+    }
+
+    private static float[] draw(Training training, int images, long steps) {
+        Settings settings = training.settings().with(Setting.SAMPLER, "ddim").with(Setting.SAMPLING_STEPS, steps);
+        return new Sampling(
+                        settings,
+                        training.diffusion(),
+                        training.backend(),
+                        training.unet().config())
+                .draw(training.unet(), images, 1, null, Interrupts.none());
+    }
+
+    /** PyTorch's time for the convolutions of the network, by the script beside this program. */
+    private void torch() throws IOException {
+        Path script = Path.of(System.getProperty("gpu.tests.torch", "torch_convolutions.py"));
+        if (!Files.exists(script)) return;
+        say("");
+        say("## PyTorch beside it");
+        try {
+            Process python = new ProcessBuilder("python3", script.toString())
+                    .redirectErrorStream(true)
+                    .start();
+            String answer = new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            say(
+                    python.waitFor() == 0
+                            ? answer
+                            : "not measured: "
+                                    + answer.strip().lines().reduce((a, b) -> b).orElse(""));
+            report.put("torch", answer);
+        } catch (IOException e) {
+            say("not measured: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
