@@ -46,6 +46,9 @@ public final class GpuTests {
     private static final Map<Precision, Double> LOSS_TOLERANCE =
             Map.of(Precision.FP32, 2e-4, Precision.TF32, 1e-2, Precision.BF16, 5e-2);
 
+    /** Exit code where there is no GPU to test, as the programs have it. */
+    private static final int NO_DEVICE = 7;
+
     private final boolean small;
     private final Path out;
     private final List<String> failures = new ArrayList<>();
@@ -65,17 +68,24 @@ public final class GpuTests {
         }
         Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.get(0));
         GpuTests tests = new GpuTests(options.contains("--small"), Files.createDirectories(out));
-        System.exit(tests.run() ? 0 : 1);
+        try {
+            System.exit(tests.run() ? 0 : 1);
+        } catch (IllegalStateException e) {
+            System.err.println("error: " + e.getMessage());
+            System.exit(NO_DEVICE);
+        }
     }
 
     private boolean run() throws IOException {
         say("# GPU tests" + (small ? ", small" : ""));
         device();
-        for (Precision precision : Precision.values()) ops(precision);
-        for (Run run : runs()) for (Precision precision : Precision.values()) train(run, precision);
-        timings();
-        sampling();
-        torch();
+        for (Precision precision : Precision.values()) part("ops in " + precision, () -> ops(precision));
+        for (Run run : runs())
+            for (Precision precision : Precision.values())
+                part(run.label() + ", " + precision, () -> train(run, precision));
+        part("training steps", this::timings);
+        part("sampling steps", this::sampling);
+        part("PyTorch", this::torch);
         say("");
         say(failures.isEmpty() ? "All checks passed." : failures.size() + " checks FAILED:");
         for (String failure : failures) say("- " + failure);
@@ -83,6 +93,21 @@ public final class GpuTests {
         Files.writeString(out.resolve("report.json"), Json.write(report));
         Files.writeString(out.resolve("report.md"), text.toString());
         return failures.isEmpty();
+    }
+
+    /** A part of the tests: one that stops is a failure, and the next goes on. */
+    private interface Part {
+        void run() throws IOException;
+    }
+
+    private void part(String name, Part part) {
+        try {
+            part.run();
+        } catch (IOException | RuntimeException e) {
+            failures.add(name + ": " + e);
+            say("stopped: " + e);
+            e.printStackTrace();
+        }
     }
 
     private void say(String line) {
@@ -186,7 +211,8 @@ public final class GpuTests {
                 .writePng(out.resolve("samples-" + run.preset + ".png"));
     }
 
-    private static double[] keptLosses(String preset) throws IOException {
+    /** The losses that the processor gave, in the order of the steps; empty for a preset of which none are kept. */
+    static double[] keptLosses(String preset) throws IOException {
         List<Double> losses = new ArrayList<>();
         try (InputStream in = GpuTests.class.getResourceAsStream("gpu-losses.csv");
                 BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {

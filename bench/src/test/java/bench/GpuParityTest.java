@@ -3,8 +3,10 @@ package bench;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import autograd.check.OpCatalogue;
+import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import tensor.backend.Backend;
 import tensor.backend.Precision;
@@ -22,5 +24,11 @@ class GpuParityTest {
             assertEquals(OpCatalogue.all().size(), outcome.cases());
             assertEquals(List.of(), outcome.wrong());
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"annotated,10", "ddpm-cifar10,3"})
+    void theProcessorsLossesComeAlong(String preset, int steps) throws IOException {
+        assertEquals(steps, GpuTests.keptLosses(preset).length);
     }
 }
