@@ -24,8 +24,10 @@ import tensor.memory.Scope;
  * is made by copying the image into one with a border of zeros.
  */
 final class Convolutions implements AutoCloseable {
-    /** Most bytes that an algorithm may use beside its tensors. */
-    private static final long ROOM = 256L << 20;
+    /** An algorithm may use this part of the device's memory beside its tensors … */
+    private static final int PART = 16;
+    /** … but no more bytes than these: the largest images of the presets, turned from one layout into the other. */
+    private static final long MOST = 2L << 30;
 
     private record Key(Direction direction, Geometry geometry) {}
 
@@ -35,6 +37,7 @@ final class Convolutions implements AutoCloseable {
     private final Movement movement;
     private final DepthwiseConvolutions depthwise;
     private final AlgorithmFile file;
+    private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
 
     Convolutions(Engine engine, Dnn dnn, Products products, Movement movement) {
@@ -43,6 +46,7 @@ final class Convolutions implements AutoCloseable {
         this.products = products;
         this.movement = movement;
         depthwise = new DepthwiseConvolutions(engine);
+        room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
     }
@@ -150,7 +154,7 @@ final class Convolutions implements AutoCloseable {
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionPlan.Algorithm known = file.get(name);
         if (known != null && plan.accept(known)) return plan;
-        Buffer workspace = engine.scratch(ROOM);
+        Buffer workspace = engine.scratch(room);
         try {
             file.put(
                     name,
@@ -159,7 +163,7 @@ final class Convolutions implements AutoCloseable {
                             Engine.pointer(w),
                             Engine.pointer(y),
                             new Device(workspace.address()),
-                            ROOM,
+                            room,
                             name));
         } finally {
             workspace.release();

@@ -116,6 +116,13 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         return sharedLimit;
     }
 
+    /** Bytes of memory that the device has. */
+    long memory() {
+        long[] bytes = new long[1];
+        Status.driver(cuDeviceTotalMem(bytes, device), "cuDeviceTotalMem");
+        return bytes[0];
+    }
+
     // ---- where the arena's blocks come from -------------------------------------------------------------------
 
     @Override

@@ -5,6 +5,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -50,13 +51,16 @@ final class LibrarySearch {
     /** The folders that exist, below {@code root}, with this environment. */
     static LibrarySearch of(Map<String, String> environment, String property, String home, Path root) {
         Set<Path> found = new LinkedHashSet<>();
-        split(property, found);
-        split(environment.get(VARIABLE), found);
-        split(environment.get("LD_LIBRARY_PATH"), found);
+        found.addAll(folders(property));
+        found.addAll(folders(environment.get(VARIABLE)));
+        found.addAll(folders(environment.get("LD_LIBRARY_PATH")));
         for (String pattern : SYSTEM) found.addAll(expand(root, pattern));
         List<Path> prefixes = new ArrayList<>();
         for (String variable : List.of("VIRTUAL_ENV", "CONDA_PREFIX"))
             if (environment.get(variable) != null) prefixes.add(Path.of(environment.get(variable)));
+        for (Path programs : folders(environment.get("PATH")))
+            if (Files.exists(programs.resolve("python3")) && programs.getParent() != null)
+                prefixes.add(programs.getParent());
         prefixes.add(Path.of(home, ".local"));
         for (String prefix : List.of("usr/local", "usr", "opt/conda")) prefixes.add(root.resolve(prefix));
         for (Path prefix : prefixes)
@@ -64,9 +68,13 @@ final class LibrarySearch {
         return new LibrarySearch(found.stream().filter(Files::isDirectory).toList());
     }
 
-    private static void split(String path, Set<Path> found) {
-        if (path == null) return;
-        for (String folder : path.split(":")) if (!folder.isBlank()) found.add(Path.of(folder.strip()));
+    /** The folders of a list in which colons separate them; none for {@code null}. */
+    private static List<Path> folders(String list) {
+        if (list == null) return List.of();
+        return Arrays.stream(list.split(":"))
+                .filter(folder -> !folder.isBlank())
+                .map(folder -> Path.of(folder.strip()))
+                .toList();
     }
 
     /** The folders that a pattern with {@code *} in whole names names. */
