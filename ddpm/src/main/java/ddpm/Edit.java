@@ -24,12 +24,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import nn.Init;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tensor.DType;
-import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
@@ -124,8 +122,7 @@ public final class Edit extends Program {
         Map<String, String> options = new LinkedHashMap<>();
         if (steps != null) options.put(Setting.SAMPLING_STEPS.key(), steps);
         Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options);
-        int[] image = RunFolder.imageOf(model, found.config());
-        UNetConfig network = settings.network(image[0], image[1], image[2]);
+        if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
         for (int i : images)
             if (i < 0 || i >= data.size())
@@ -134,13 +131,7 @@ public final class Edit extends Program {
         Sampler.Observer observer = (t, x, start) -> interrupts.check();
         try (Backend backend = openBackend();
                 Scope root = Scope.open("edit")) {
-            Rng unused = new Rng(0);
-            UNet unet = UNet.build(
-                    network,
-                    settings.ports(image[2], RunFolder.classesOf(found.config())),
-                    Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
-                    () -> unused);
-            Checkpoint.load(found.weights(), unet.parameters());
+            UNet unet = load(found, settings, backend);
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             Tensor x0 = read(data, backend);
             List<Picture> pictures = work == Work.interpolate

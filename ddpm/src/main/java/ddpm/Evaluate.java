@@ -6,7 +6,6 @@ import datasets.Datasets;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.SamplerChoice;
-import ddpm.diffusion.SelfConditioning;
 import ddpm.evaluate.Classifier;
 import ddpm.evaluate.Eye;
 import ddpm.evaluate.Likeness;
@@ -30,12 +29,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import nn.Init;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tensor.DType;
-import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
@@ -124,6 +121,7 @@ public final class Evaluate extends Program {
         checkOptions();
         Checkpoint.Model found = Checkpoint.find(model, weights == Sample.Weights.ema);
         Settings settings = settings(found);
+        if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
         int[] image = RunFolder.imageOf(model, found.config());
         UNetConfig network = settings.network(image[0], image[1], image[2]);
         boolean pictures = metrics.stream().anyMatch(PICTURES::contains);
@@ -135,14 +133,7 @@ public final class Evaluate extends Program {
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
         try (Backend backend = openBackend();
                 Scope root = Scope.open("evaluate")) {
-            Rng unused = new Rng(0);
-            UNet unet = UNet.build(
-                    network,
-                    settings.ports(image[2], RunFolder.classesOf(found.config())),
-                    Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
-                    () -> unused);
-            Checkpoint.load(found.weights(), unet.parameters());
-            say("weights   " + found.weights());
+            UNet unet = load(found, settings, backend);
             results.put("weights", found.weights().toString());
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             Sampling sampling = new Sampling(settings, diffusion, backend, network);
@@ -271,7 +262,7 @@ public final class Evaluate extends Program {
             for (int i = 0; i < n; i++) labels[i] = data.label(first + i);
             network = unet.told(Tensor.of(x0.backend(), Shape.of(n), labels));
         }
-        return settings.selfConditions() ? SelfConditioning.given(network, x0.fullLike(0)) : network;
+        return settings.selfConditions() ? network.given(x0.fullLike(0)) : network;
     }
 
     private void lossByTimestep(TimestepLosses losses) {

@@ -3,17 +3,24 @@ package ddpm;
 import datasets.DatasetException;
 import ddpm.io.CheckpointException;
 import ddpm.io.JsonException;
+import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
 import ddpm.train.NonFiniteException;
+import ddpm.train.RunFolder;
+import ddpm.train.Settings;
+import ddpm.unet.UNet;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
+import nn.Init;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
+import tensor.DType;
+import tensor.Rng;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
@@ -24,6 +31,10 @@ import tensor.backend.cuda.CudaBackend;
  * ({@link Failure}); the stack trace is for {@code -v}.
  */
 abstract class Program implements Callable<Integer> {
+    /** What is said of a run where it cannot be used because it needs small pictures. */
+    static final String ENLARGES = "this run has a --low-resolution: it enlarges pictures that another run has drawn"
+            + " (ddpm.Sample OTHER --then THIS) and does nothing else";
+
     @Option(
             names = "--backend",
             paramLabel = "NAME",
@@ -140,6 +151,20 @@ abstract class Program implements Callable<Integer> {
         } catch (IllegalStateException e) {
             throw new Failure(Failure.BACKEND, e.getMessage(), e);
         }
+    }
+
+    /** A trained network with its weights, built as its run's settings say; says which weights. */
+    final UNet load(Checkpoint.Model found, Settings settings, Backend backend) throws IOException {
+        Rng unused = new Rng(0);
+        int[] image = RunFolder.imageOf(found.weights(), found.config());
+        UNet unet = UNet.build(
+                settings.network(image[0], image[1], image[2]),
+                settings.ports(image[2], RunFolder.classesOf(found.config())),
+                Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
+                () -> unused);
+        Checkpoint.load(found.weights(), unet.parameters());
+        say("weights   " + found.weights());
+        return unet;
     }
 
     /** Prints a line unless quiet. */

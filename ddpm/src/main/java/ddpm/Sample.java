@@ -21,12 +21,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import nn.Init;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tensor.DType;
-import tensor.Rng;
 import tensor.backend.Backend;
 import tensor.memory.Scope;
 
@@ -47,8 +45,17 @@ public final class Sample extends Program {
     /** Columns of a strip, and rows at most. */
     private static final int STRIP = 8;
 
+    /** Between the seeds of the models of a cascade. */
+    private static final long STAGE_STREAM = 1L << 32;
+
     @Parameters(paramLabel = "RUN|FILE", description = "folder of a run or of a checkpoint, or a .safetensors file")
     private Path model;
+
+    @Option(
+            names = "--then",
+            paramLabel = "RUN|FILE",
+            description = "a run with --low-resolution, which enlarges these images; once more for yet larger ones")
+    private List<Path> then = new ArrayList<>();
 
     @Option(names = "-n", paramLabel = "N", defaultValue = "16", description = "how many images (default: 16)")
     private int count;
@@ -124,57 +131,30 @@ public final class Sample extends Program {
         Program.main(new Sample(), args);
     }
 
+    /**
+     * One model of a cascade.
+     *
+     * @param name as it was given
+     */
+    private record Stage(Path name, Checkpoint.Model found, Settings settings, UNetConfig network) {}
+
     @Override
     public Integer call() throws IOException {
         if (count < 1 || count > 10_000) throw new Failure(Failure.USAGE, "-n needs 1..10000 images, not " + count);
-        Checkpoint.Model found = Checkpoint.find(model, weights == Weights.ema);
-        Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options());
-        if (eta != null && settings.sampler().kind() != SamplerChoice.Kind.DDIM)
-            throw new Failure(
-                    Failure.USAGE,
-                    "--eta belongs to --sampler ddim, not to "
-                            + settings.sampler().kind().word());
-        if ((guidance != null || guidanceRescale != null) && !settings.labels())
-            throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
-        int[] image = RunFolder.imageOf(model, found.config());
-        UNetConfig network = settings.network(image[0], image[1], image[2]);
+        List<Stage> stages = new ArrayList<>(List.of(stage(model)));
+        for (Path next : then) stages.add(stage(next));
+        checkOptions(stages);
+        checkSizes(stages);
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
-        try (Backend backend = openBackend();
-                Scope root = Scope.open("sample")) {
-            Rng unused = new Rng(0);
-            UNet unet = UNet.build(
-                    network,
-                    settings.ports(image[2], RunFolder.classesOf(found.config())),
-                    Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
-                    () -> unused);
-            Checkpoint.load(found.weights(), unet.parameters());
-            say("weights   " + found.weights());
-            GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
-            List<Picture> film = new ArrayList<>();
-            List<float[]> foreseen = new ArrayList<>();
-            ProgressLine progress = ProgressLine.onStandardOutput();
-            Sampling sampling =
-                    new Sampling(settings, diffusion, backend, network, label == null ? Sampling.EACH : label);
-            int steps = sampling.steps();
-            int every = Math.max(1, steps / 40);
-            say("sampler   " + settings.sampler().kind().word() + ", " + steps + " of " + settings.timesteps()
-                    + " timesteps");
+        try (Backend backend = openBackend()) {
             long begin = System.nanoTime();
-            float[] pixels = sampling.draw(
-                    unet,
-                    count,
-                    seed,
-                    (done, x, start) -> {
-                        if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
-                        if (strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start);
-                        if (gif != null && (done % every == 0 || done == steps)) film.add(grid(x, network));
-                    },
-                    interrupts);
-            progress.clear();
-            if (strip != null) strip(foreseen, network).writePng(strip);
-            Picture grid = grid(pixels, network);
+            float[] pixels = null;
+            for (int k = 0; k < stages.size(); k++)
+                try (Scope root = Scope.open("sample")) {
+                    pixels = draw(stages.get(k), k, pixels, k == stages.size() - 1, backend, interrupts);
+                }
+            Picture grid = grid(pixels, stages.get(stages.size() - 1).network);
             grid.writePng(out);
-            if (gif != null) AnimatedGif.write(gif, film, 60, 2000);
             say(String.format(
                     java.util.Locale.ROOT,
                     "saved     %s: %d images in %.1f s%s",
@@ -186,6 +166,94 @@ public final class Sample extends Program {
                 System.out.print(HalfBlocks.of(grid, 76));
         }
         return 0;
+    }
+
+    private Stage stage(Path path) throws IOException {
+        Checkpoint.Model found = Checkpoint.find(path, weights == Weights.ema);
+        Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options());
+        int[] image = RunFolder.imageOf(path, found.config());
+        return new Stage(path, found, settings, settings.network(image[0], image[1], image[2]));
+    }
+
+    private void checkOptions(List<Stage> stages) {
+        for (Stage stage : stages)
+            if (eta != null && stage.settings.sampler().kind() != SamplerChoice.Kind.DDIM)
+                throw new Failure(
+                        Failure.USAGE,
+                        "--eta belongs to --sampler ddim, not to "
+                                + stage.settings.sampler().kind().word());
+        if ((guidance != null || guidanceRescale != null)
+                && stages.stream().noneMatch(stage -> stage.settings.labels()))
+            throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
+    }
+
+    /** The first model draws from noise alone, every further one enlarges what the one before has drawn. */
+    private static void checkSizes(List<Stage> stages) {
+        Stage first = stages.get(0);
+        if (first.settings.enlarges()) throw new Failure(Failure.USAGE, first.name + ": " + ENLARGES);
+        for (int k = 1; k < stages.size(); k++) {
+            Stage stage = stages.get(k);
+            UNetConfig drawn = stages.get(k - 1).network;
+            UNetConfig network = stage.network;
+            if (!stage.settings.enlarges())
+                throw new Failure(
+                        Failure.USAGE,
+                        "--then needs runs with a --low-resolution; " + stage.name + " draws from noise alone");
+            int height = stage.settings.lowResolution();
+            int width = network.width() / (network.height() / height);
+            if (height != drawn.height() || width != drawn.width() || network.channels() != drawn.channels())
+                throw new Failure(
+                        Failure.USAGE,
+                        String.format(
+                                "%s enlarges pictures of %dx%dx%d, but %s draws %dx%dx%d",
+                                stage.name,
+                                height,
+                                width,
+                                network.channels(),
+                                stages.get(k - 1).name,
+                                drawn.height(),
+                                drawn.width(),
+                                drawn.channels()));
+        }
+    }
+
+    /**
+     * Draws with one model.
+     *
+     * @param k its place in the cascade; each has noise of its own
+     * @param small what it enlarges; {@code null} for the first
+     * @param last whether this is what the film and the strip show
+     */
+    private float[] draw(Stage stage, int k, float[] small, boolean last, Backend backend, Interrupts interrupts)
+            throws IOException {
+        Settings settings = stage.settings;
+        UNetConfig network = stage.network;
+        UNet unet = load(stage.found, settings, backend);
+        GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
+        boolean labelled = label != null && (k == 0 || settings.labels());
+        Sampling alone = new Sampling(settings, diffusion, backend, network, labelled ? label : Sampling.EACH);
+        Sampling sampling = small == null ? alone : alone.enlarging(small);
+        List<Picture> film = new ArrayList<>();
+        List<float[]> foreseen = new ArrayList<>();
+        ProgressLine progress = ProgressLine.onStandardOutput();
+        int steps = sampling.steps();
+        int every = Math.max(1, steps / 40);
+        say("sampler   " + settings.sampler().kind().word() + ", " + steps + " of " + settings.timesteps()
+                + " timesteps");
+        float[] pixels = sampling.draw(
+                unet,
+                count,
+                seed + k * STAGE_STREAM,
+                (done, x, start) -> {
+                    if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
+                    if (last && strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start);
+                    if (last && gif != null && (done % every == 0 || done == steps)) film.add(grid(x, network));
+                },
+                interrupts);
+        progress.clear();
+        if (last && strip != null) strip(foreseen, network).writePng(strip);
+        if (last && gif != null) AnimatedGif.write(gif, film, 60, 2000);
+        return pixels;
     }
 
     /** What the command line says about sampling, as settings over those of the run. */

@@ -44,6 +44,7 @@ public final class Train extends Program {
             Setting.EPOCHS,
             Setting.MAX_MINUTES,
             Setting.SAMPLER,
+            Setting.LOW_NOISE,
             Setting.GUIDANCE,
             Setting.GUIDANCE_RESCALE,
             Setting.SAMPLING_STEPS,

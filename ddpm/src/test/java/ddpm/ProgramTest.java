@@ -157,6 +157,8 @@ class ProgramTest {
                 "Train | --variance learned | 2 | variance learned needs the objective hybrid or bound",
                 "Train | --objective hybrid | 2 | set variance to learned",
                 "Train | --labels --data $/unlabelled | 3 | has no label",
+                "Train | --low-resolution 5 --data $/digits | 2 | low-resolution needs the height of a picture that goes into 8x8",
+                "Train | --low-noise 0.7 | 2 | low-noise needs at most the low-noise-max",
                 "Train | --target noise | 2 | target needs one of epsilon, x0, v, not noise",
                 "Visualize | backward | 2 | backward",
                 "Visualize | forward --schedule steep | 2 | not steep",
@@ -252,6 +254,40 @@ class ProgramTest {
                 assertTrue(help.contains(option.longestName()), option.longestName());
             if (program instanceof Train)
                 assertTrue(help.replaceAll("\\s+", " ").contains("at 10, 30 and 60 %"), help);
+        }
+    }
+
+    /** 4x4, from that 8x8, from that 16x16; out of order nothing fits. */
+    @Test
+    void aCascadeDrawsSmallPicturesAndEnlargesThem() throws IOException {
+        String start = TINY + " --data $/digits --out $/runs --name ";
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "four --image-size 4"));
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "eight --low-resolution 4 --labels"));
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "sixteen --image-size 16 --low-resolution 8"));
+        assertEquals(new Outcome(0, ""), run(new Train(), "--resume $/runs/sixteen --steps 6 --low-noise 0.3 -q"));
+        assertEquals(
+                new Outcome(0, ""),
+                run(
+                        new Sample(),
+                        "$/runs/four --then $/runs/eight --then $/runs/sixteen -n 4 --out $/s.png --gif $/s.gif"
+                                + " --strip $/strip.png -q"));
+        assertEquals(
+                2 * (16 + 2) + 2, ImageIO.read(folder.resolve("s.png").toFile()).getWidth());
+        for (String line : List.of(
+                "$/runs/eight -n 2 | it enlarges pictures that another run has drawn",
+                "$/runs/four --then $/runs/four | four draws from noise alone",
+                "$/runs/four --then $/runs/sixteen | sixteen enlarges pictures of 8x8x1, but",
+                "$/runs/four --then $/runs/eight --eta 1 | --eta belongs to --sampler ddim")) {
+            Outcome wrong = run(new Sample(), line.split(" \\| ")[0] + " -q");
+            assertEquals(2, wrong.code, wrong.error);
+            assertTrue(wrong.error.contains(line.split(" \\| ")[1]), wrong.error);
+        }
+        for (Outcome wrong : List.of(
+                run(new Evaluate(), "$/runs/sixteen -q"),
+                run(new Edit(), "inpaint $/runs/sixteen -q"),
+                run(new Export(), "$/runs/sixteen --format annotated -q"))) {
+            assertEquals(2, wrong.code, wrong.error);
+            assertTrue(wrong.error.contains("enlarges pictures") || wrong.error.contains("is told"), wrong.error);
         }
     }
 

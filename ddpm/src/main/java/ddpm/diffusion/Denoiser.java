@@ -1,6 +1,9 @@
 package ddpm.diffusion;
 
+import static autograd.ops.Concat.concat;
+
 import autograd.Variable;
+import tensor.Tensor;
 
 /**
  * The network's part: it looks at x_t and says what a {@link Target} asks of it, the noise unless told otherwise. A
@@ -18,4 +21,9 @@ public interface Denoiser {
      *     says where each lies (see {@link Estimate})
      */
     Variable predict(Variable x, Variable t);
+
+    /** This network with a known image [N,H,W,·] joined, as further channels, to whatever x_t it is asked about. */
+    default Denoiser given(Tensor known) {
+        return (x, t) -> predict(concat(3, x, Variable.constant(known)), t);
+    }
 }

@@ -50,8 +50,13 @@ public final class GaussianDiffusion {
     /** x_t of the forward process (Eq. 4): √ᾱ_t x₀ + √(1−ᾱ_t) ε. x0, eps [N,H,W,C], t [N] → [N,H,W,C]. */
     public Tensor qSample(Tensor x0, Tensor t, Tensor eps) {
         Tensor signal = perImage(sqrtAlphaBar, t); // [N,1,1,1]
-        Tensor noise = perImage(sqrtOneMinusAlphaBar, t); // [N,1,1,1]
+        Tensor noise = noiseShare(t); // [N,1,1,1]
         return signal.mul(x0).add(noise.mul(eps));
+    }
+
+    /** √(1−ᾱ_t), the noise's share in x_t: t [N] → [N,1,1,1]. */
+    Tensor noiseShare(Tensor t) {
+        return perImage(sqrtOneMinusAlphaBar, t);
     }
 
     /** The noise that Eq. 4 implies between x_t and x₀: (x_t − √ᾱ_t x₀) / √(1−ᾱ_t). */

@@ -1,7 +1,5 @@
 package ddpm.diffusion;
 
-import static autograd.ops.Concat.concat;
-
 import autograd.Variable;
 import tensor.Tensor;
 
@@ -28,14 +26,9 @@ public final class SelfConditioning implements Estimator {
     @Override
     public Estimate at(Tensor x, int t) {
         Estimate estimate =
-                diffusion.estimator(given(network, last), target, clip).at(x, t);
+                diffusion.estimator(network.given(last), target, clip).at(x, t);
         last.set_(estimate.start());
         return estimate;
-    }
-
-    /** The network with a known image joined to whatever x_t it is asked about. */
-    public static Denoiser given(Denoiser network, Tensor known) {
-        return (x, t) -> network.predict(concat(3, x, Variable.constant(known)), t);
     }
 
     /**
@@ -45,7 +38,7 @@ public final class SelfConditioning implements Estimator {
      */
     public static Tensor estimate(
             GaussianDiffusion diffusion, Denoiser network, Target target, Tensor xt, Tensor t, Tensor mask) {
-        Variable output = given(network, xt.fullLike(0)).predict(Variable.constant(xt), Variable.constant(t));
+        Variable output = network.given(xt.fullLike(0)).predict(Variable.constant(xt), Variable.constant(t));
         Variable prediction = autograd.ops.Slice.slice(output, 3, 0, xt.shape().get(3));
         return diffusion.start(target, xt, t, prediction).value().clamp(-1, 1).mul(mask);
     }

@@ -15,7 +15,7 @@
  * {@link ddpm.diffusion.Timesteps}, {@link ddpm.diffusion.DdimSampler}, {@link ddpm.diffusion.DpmSolver},
  * {@link ddpm.diffusion.HeunSampler}; {@link ddpm.diffusion.ImageNoise}, noise that belongs to an image; and what a
  * model may be told: {@link ddpm.diffusion.ClassifierFreeGuidance}, {@link ddpm.diffusion.ClassifierGuidance},
- * {@link ddpm.diffusion.SelfConditioning}; {@link ddpm.diffusion.Inpainting}, which fills in what is missing.
+ * {@link ddpm.diffusion.SelfConditioning}, {@link ddpm.diffusion.LowResolution}; {@link ddpm.diffusion.Inpainting}, which fills in what is missing.
  *
  * <p>Invariants: timesteps are 0 … T−1 (the paper's 1 … T); images lie in [−1, 1]; tables are computed in double; an
  * estimate of x₀ and the noise that goes with it are always a consistent pair, also after clipping.

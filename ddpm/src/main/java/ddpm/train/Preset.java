@@ -91,9 +91,45 @@ public enum Preset {
             s.put(VARIANCE, "fixed-large");
             s.put(CLIP_X0, true);
         }
+    },
+
+    /**
+     * The first stage of a cascade over the Noto emoji (Ho et al. 2021, Cascaded Diffusion Models), 16x16: the recipe of
+     * {@link #QUICK}. The pictures are looked for in the folder {@code emoji}, see the README.
+     */
+    EMOJI_16 {
+        @Override
+        void fill(Map<Setting, Object> s) {
+            emoji(s, 16, 0);
+            s.put(DIM, 32L);
+        }
+    },
+    /** The second stage: 16x16 to 32x32. */
+    EMOJI_32 {
+        @Override
+        void fill(Map<Setting, Object> s) {
+            emoji(s, 32, 16);
+            s.put(DIM, 16L);
+        }
+    },
+    /** The third stage: 32x32 to 64x64. */
+    EMOJI_64 {
+        @Override
+        void fill(Map<Setting, Object> s) {
+            emoji(s, 64, 32);
+            s.put(DIM, 8L);
+        }
     };
 
     abstract void fill(Map<Setting, Object> s);
+
+    private static void emoji(Map<Setting, Object> s, long side, long lowResolution) {
+        QUICK.fill(s);
+        s.put(DATA, "emoji");
+        s.put(FLIP, false); // letters and digits are among them
+        s.put(IMAGE_SIZE, side);
+        s.put(LOW_RESOLUTION, lowResolution);
+    }
 
     private static void blog(Map<Setting, Object> s) {
         s.put(TOPOLOGY, "blog");
@@ -138,6 +174,9 @@ public enum Preset {
         s.put(ZERO_SNR, false);
         s.put(T_SAMPLING, "uniform");
         s.put(SELF_CONDITION, false);
+        s.put(LOW_RESOLUTION, 0L);
+        s.put(LOW_NOISE_MAX, 0.4);
+        s.put(LOW_NOISE, 0.1);
         s.put(LABELS, false);
         s.put(LABEL_DROPOUT, 0.1);
         s.put(GUIDANCE, 1.0);

@@ -22,6 +22,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.memory.Scope;
 
 /** Everything a run leaves behind and shows on the way: metrics, sample grids, checkpoints, films, the report. */
 public final class RunOutput implements Trainer.Output, AutoCloseable {
@@ -67,7 +70,8 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         this.quiet = quiet;
         progress = ProgressLine.onStandardOutput();
         network = training.unet().config();
-        sampling = new Sampling(training.settings(), training.diffusion(), training.backend(), network);
+        Sampling drawing = new Sampling(training.settings(), training.diffusion(), training.backend(), network);
+        sampling = training.settings().enlarges() ? drawing.enlarging(small()) : drawing;
         firstStep = training.step();
         metrics = new MetricsCsv(folder.path().resolve("metrics.csv"));
         if (firstStep > 0) {
@@ -77,6 +81,20 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         events = new TensorBoardWriter(folder.path(), System.currentTimeMillis() / 1000);
         forward();
         writeConfig();
+    }
+
+    /** The small pictures of the first images of the data, for the sample grids. */
+    private float[] small() {
+        int n = training.settings().samples();
+        float[] images = new float[Math.multiplyExact(n, data.values())];
+        for (int k = 0; k < n; k++) data.read(k % data.size(), images, k * data.values(), false);
+        try (Scope scope = Scope.open("small pictures")) {
+            Shape shape = Shape.of(n, data.height(), data.width(), data.channels());
+            return training.settings()
+                    .lowResolution(training.diffusion(), data.height(), data.width())
+                    .shrink(Tensor.of(training.backend(), shape, images))
+                    .toFloats();
+        }
     }
 
     /** Where average and clock of an interrupted run stood. */

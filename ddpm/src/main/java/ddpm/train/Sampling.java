@@ -5,10 +5,12 @@ import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.Estimator;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.ImageNoise;
+import ddpm.diffusion.Noise;
 import ddpm.diffusion.Sampler;
 import ddpm.diffusion.SelfConditioning;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
+import java.util.Arrays;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -31,6 +33,7 @@ public final class Sampling {
     private final GaussianDiffusion diffusion;
     private final Backend backend;
     private final UNetConfig config;
+    private final float[] small; // null when the network is shown none
 
     /** Draws images of every class in turn, if the network knows any. */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config) {
@@ -43,11 +46,33 @@ public final class Sampling {
      * @param label the class they show, or {@link #EACH}
      */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config, int label) {
+        this(settings, diffusion, backend, config, label, null);
+    }
+
+    private Sampling(
+            Settings settings,
+            GaussianDiffusion diffusion,
+            Backend backend,
+            UNetConfig config,
+            int label,
+            float[] small) {
         this.label = label;
+        this.small = small;
         this.settings = settings;
         this.diffusion = diffusion;
         this.backend = backend;
         this.config = config;
+    }
+
+    /**
+     * The same for a run with {@code low-resolution}.
+     *
+     * @param small what is enlarged [n,h,w,C], a picture for each of the images 0 … n−1; cut off outside [−1, 1]
+     */
+    public Sampling enlarging(float[] small) {
+        float[] pictures = small.clone();
+        for (int i = 0; i < pictures.length; i++) pictures[i] = Math.max(-1, Math.min(1, pictures[i]));
+        return new Sampling(settings, diffusion, backend, config, label, pictures);
     }
 
     /** Sees the images on their way; the arrays [n,H,W,C] are the observer's to keep. */
@@ -82,6 +107,9 @@ public final class Sampling {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
         checkLabel(unet.ports().classes());
+        if (settings.enlarges() && small == null)
+            throw new IllegalArgumentException("low-resolution: this network enlarges pictures of height "
+                    + settings.lowResolution() + " and was given none");
         for (int first = 0; first < count; first += CHUNK) {
             int n = Math.min(CHUNK, count - first);
             boolean filmed = film != null && first == 0;
@@ -97,7 +125,7 @@ public final class Sampling {
                 Tensor noise = source.draw(backend, DType.F32, shape);
                 if (filmed) film.frame(0, noise.toFloats(), null);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
-                try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise))) {
+                try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise, source))) {
                     float[] drawn = sampler.sample(model(network, noise), noise, observer)
                             .toFloats();
                     System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
@@ -107,9 +135,23 @@ public final class Sampling {
         return pixels;
     }
 
-    /** The network as it is asked for images first, first + 1, …: labels, guidance. */
-    private Denoiser network(UNet unet, int first, Tensor noise) {
-        return unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+    /** The network as it is asked for images first, first + 1, …: labels, guidance, small pictures. */
+    private Denoiser network(UNet unet, int first, Tensor noise, Noise source) {
+        Denoiser network = unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+        return settings.enlarges() ? network.given(shown(first, noise, source)) : network;
+    }
+
+    /** The small pictures of images first, first + 1, …, as the network is shown them. */
+    private Tensor shown(int first, Tensor noise, Noise source) {
+        int n = noise.shape().get(0);
+        int factor = config.height() / settings.lowResolution();
+        Shape shape = Shape.of(n, settings.lowResolution(), config.width() / factor, config.channels());
+        int values = shape.size();
+        int from = first * (values / n);
+        Tensor z = Tensor.of(backend, shape, Arrays.copyOfRange(small, from, from + values));
+        Tensor s = Tensor.full(backend, DType.F32, Shape.of(n), settings.lowNoise());
+        return settings.lowResolution(diffusion, config.height(), config.width())
+                .given(z, s, source.like(z));
     }
 
     /** The network as a model of images, told its own estimates where it was trained so. */

@@ -70,6 +70,15 @@ public enum Setting {
     ZERO_SNR("zero-snr", new Kind.Flag(), "rescale the schedule so that no signal is left at the end"),
     T_SAMPLING("t-sampling", Kind.Choice.of(TimestepDraw.Kind.class), "how timesteps are drawn while training"),
     SELF_CONDITION("self-condition", new Kind.Flag(), "show the network its own last estimate of the image"),
+    LOW_RESOLUTION(
+            "low-resolution",
+            new Kind.Whole(0, 4096),
+            "height of a small picture of each image that the network is shown, to enlarge it; 0: none"),
+    LOW_NOISE_MAX(
+            "low-noise-max",
+            new Kind.Number(0, 1),
+            "most noise on the small picture while training, as a part of the way to pure noise"),
+    LOW_NOISE("low-noise", new Kind.Number(0, 1), "noise on the small picture when drawing, likewise"),
     LABELS("labels", new Kind.Flag(), "tell the network the class of each image"),
     LABEL_DROPOUT("label-dropout", new Kind.Number(0, 1), "share of images trained without their label, for guidance"),
     GUIDANCE("guidance", new Kind.Number(0, 1000), "how far to follow the label when drawing; 1: just the label"),

@@ -3,6 +3,7 @@ package ddpm.train;
 import ddpm.diffusion.AncestralSampler;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.LossKind;
+import ddpm.diffusion.LowResolution;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.Objective;
 import ddpm.diffusion.SamplerChoice;
@@ -39,6 +40,9 @@ public final class Settings {
                     "variance learned needs the objective hybrid or bound; the simple loss does not train it");
         if (!learnsVariance() && objectiveKind() == Objective.Kind.HYBRID)
             throw new IllegalArgumentException("the objective hybrid trains variances: set variance to learned");
+        if (number(Setting.LOW_NOISE) > number(Setting.LOW_NOISE_MAX))
+            throw new IllegalArgumentException("low-noise needs at most the low-noise-max that is trained, "
+                    + number(Setting.LOW_NOISE_MAX) + ", not " + number(Setting.LOW_NOISE));
         if (sampler().count() > timesteps())
             throw new IllegalArgumentException("sampling-steps needs at most the " + timesteps()
                     + " timesteps of the model, not " + sampler().count());
@@ -108,11 +112,13 @@ public final class Settings {
      * @param classes of the data; counts only with {@code labels}
      */
     public Ports ports(int channels, int classes) {
-        return new Ports(labels() ? classes : 0, selfConditions() ? channels : 0, learnsVariance());
+        int given = (selfConditions() ? channels : 0) + (enlarges() ? LowResolution.channels(channels) : 0);
+        return new Ports(labels() ? classes : 0, given, learnsVariance());
     }
 
     /** The U-Net for images of this size. */
     public UNetConfig network(int height, int width, int channels) {
+        if (enlarges()) LowResolution.factor(height, width, lowResolution());
         boolean zeroInit = flag(Setting.ZERO_INIT);
         if (values.get(Setting.NETWORK) instanceof Map<?, ?> document && !document.isEmpty())
             return NetworkDocument.read(document, zeroInit).forImages(height, width, channels);
@@ -213,6 +219,35 @@ public final class Settings {
 
     public boolean selfConditions() {
         return flag(Setting.SELF_CONDITION);
+    }
+
+    /** Whether the network is shown a small picture of what it is to draw. */
+    public boolean enlarges() {
+        return lowResolution() > 0;
+    }
+
+    /** Height of that picture; 0 for none. */
+    public int lowResolution() {
+        return whole(Setting.LOW_RESOLUTION);
+    }
+
+    /** How that picture is shown, for images of this height and width. */
+    LowResolution lowResolution(GaussianDiffusion diffusion, int height, int width) {
+        return new LowResolution(diffusion, LowResolution.factor(height, width, lowResolution()));
+    }
+
+    /** The timestep whose noise it has at most while training. */
+    int lowNoiseMax() {
+        return timestep(Setting.LOW_NOISE_MAX);
+    }
+
+    /** The timestep whose noise it has when images are drawn. */
+    int lowNoise() {
+        return timestep(Setting.LOW_NOISE);
+    }
+
+    private int timestep(Setting part) {
+        return (int) Math.round(number(part) * (timesteps() - 1));
     }
 
     public boolean labels() {

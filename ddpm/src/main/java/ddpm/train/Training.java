@@ -11,6 +11,7 @@ import datasets.DataLoader;
 import datasets.Dataset;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
+import ddpm.diffusion.LowResolution;
 import ddpm.diffusion.Objective;
 import ddpm.diffusion.SelfConditioning;
 import ddpm.unet.UNet;
@@ -53,6 +54,7 @@ public final class Training implements AutoCloseable {
     private final Map<String, Parameter> parameters;
     private final GaussianDiffusion diffusion;
     private final Objective objective;
+    private final LowResolution lowResolution; // null when the network is shown no small picture
     private final TimestepDraw timesteps;
     private final Adam adam;
     private final Ema ema;
@@ -77,6 +79,7 @@ public final class Training implements AutoCloseable {
         parameters = unet.parameters();
         diffusion = new GaussianDiffusion(settings.schedule(), backend, DTYPE);
         objective = settings.objective(diffusion);
+        lowResolution = settings.enlarges() ? settings.lowResolution(diffusion, data.height(), data.width()) : null;
         timesteps = settings.timestepDraw();
         adam = Adam.adam(parameters);
         ema = settings.ema() == 0 ? null : new Ema(parameters, settings.ema());
@@ -196,12 +199,21 @@ public final class Training implements AutoCloseable {
         Denoiser network = unet;
         int n = x0.shape().get(0);
         if (settings.labels()) network = unet.told(labels(batch));
+        if (lowResolution != null) network = network.given(small(x0));
         if (!settings.selfConditions()) return network;
         Tensor half =
                 rng.draw(Distribution.keep(0.5), backend, DTYPE, Shape.of(n)).mul(0.5);
         Tensor estimate = SelfConditioning.estimate(
                 diffusion, network, settings.target(), diffusion.qSample(x0, t, eps), t, half.reshape(-1, 1, 1, 1));
-        return SelfConditioning.given(network, estimate);
+        return network.given(estimate);
+    }
+
+    /** Each image's own small picture, with noise of a timestep of its own. */
+    private Tensor small(Tensor x0) {
+        Tensor small = lowResolution.shrink(x0);
+        Shape n = Shape.of(x0.shape().get(0));
+        Tensor s = rng.draw(Distribution.integers(settings.lowNoiseMax() + 1), backend, DTYPE, n);
+        return lowResolution.given(small, s, rng.normalLike(small));
     }
 
     /** The class of each image, or "none" for the share that is trained without. */

@@ -78,7 +78,9 @@ class FamilyTrainingTest {
             strings = {
                 "labels=true target=v zero-snr=true min-snr=5 offset-noise=0.1 self-condition=true",
                 "variance=learned objective=hybrid t-sampling=second-moment loss=l2 labels=true",
-                "variance=learned objective=bound target=x0 t-sampling=second-moment self-condition=true"
+                "variance=learned objective=bound target=x0 t-sampling=second-moment self-condition=true",
+                "low-resolution=4 labels=true self-condition=true",
+                "low-resolution=2 low-noise-max=1"
             })
     void resumedTrainingIsTheUninterruptedOneBitForBit(String options) throws IOException {
         Settings settings = settings(options);
@@ -87,7 +89,7 @@ class FamilyTrainingTest {
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("straight");
                 Training training = new Training(settings, data(), backend)) {
-            run(training, 12); // 72 images at 4 timesteps: every timestep has been seen ten times
+            run(training, 13); // 78 images at 4 timesteps: every one has been seen ten times; half of an epoch
             if (options.contains("second-moment"))
                 assertTrue(training.timesteps().probabilities()[0]
                         != training.timesteps().probabilities()[1]);
@@ -125,6 +127,37 @@ class FamilyTrainingTest {
     private static double brightness(Training training, Settings settings, Backend backend, int label) {
         float[] pixels = new Sampling(
                         settings, training.diffusion(), backend, training.unet().config(), label)
+                .draw(training.unet(), 4, 1, null, Interrupts.none());
+        double sum = 0;
+        for (float p : pixels) sum += p;
+        return sum / pixels.length;
+    }
+
+    /** 8x8 from 4x4, and the other way round: with more noise on it, less of the small picture is believed. */
+    @Test
+    void theSmallPictureDecidesWhatIsDrawn() {
+        Settings settings = settings(
+                "low-resolution=4 low-noise=0 low-noise-max=1 target=v timesteps=8 zero-snr=true flip=false lr=0.01");
+        try (Backend backend = Backends.open("auto", 2).backend();
+                Scope root = Scope.open("small");
+                Training training = new Training(settings, data(), backend)) {
+            run(training, 120);
+            double dark = enlarged(training, settings, backend, -0.8f);
+            double bright = enlarged(training, settings, backend, 0.6f);
+            assertTrue(dark < -0.4, "a picture of -0.8 was enlarged to one of " + dark);
+            assertTrue(bright > 0.3, "a picture of 0.6 was enlarged to one of " + bright);
+            Settings blind = settings.with(Setting.LOW_NOISE, 1.0);
+            double unseen = enlarged(training, blind, backend, 0.6f) - enlarged(training, blind, backend, -0.8f);
+            assertTrue(unseen < 0.5 * (bright - dark), "under pure noise nothing of it is left, but " + unseen);
+        }
+    }
+
+    private static double enlarged(Training training, Settings settings, Backend backend, float value) {
+        float[] small = new float[4 * 16];
+        java.util.Arrays.fill(small, value);
+        float[] pixels = new Sampling(
+                        settings, training.diffusion(), backend, training.unet().config())
+                .enlarging(small)
                 .draw(training.unet(), 4, 1, null, Interrupts.none());
         double sum = 0;
         for (float p : pixels) sum += p;

@@ -56,6 +56,7 @@ class SettingsTest {
                 "flip | maybe | flip needs true or false, not maybe",
                 "preset | quik | not quik (did you mean quick?)",
                 "steps | 9223372036854775808 | steps needs a whole number",
+                "low-noise | 0.5 | low-noise needs at most the low-noise-max that is trained, 0.4, not 0.5",
                 "ema | 1 | ema needs a number in 0.0..0.999999, not 1.0",
             })
     void badValuesAreRefusedInWords(String key, String value, String message) {

@@ -226,25 +226,28 @@ class TrainingTest {
     }
 
     /** Steps and samples with every call by itself, and as the device has recorded them; 11 images make batches of 4, 4, 3. */
-    @Test
-    void recordedTrainingIsTheSameBitForBit() {
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "4"})
+    void recordedTrainingIsTheSameBitForBit(String lowResolution) {
         List<Map<String, float[]>> states = new ArrayList<>();
         List<float[]> samples = new ArrayList<>();
         for (String graphs : List.of("false", "true")) {
             System.setProperty(CudaBackend.GRAPH, graphs);
             try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("recorded");
-                    Training training = new Training(settings("clip", "0.5"), DATA, backend)) {
+                    Training training =
+                            new Training(settings("clip", "0.5", "low-resolution", lowResolution), DATA, backend)) {
                 run(training, 5); // the third is recorded, the fifth replayed
                 long live = backend.memory().live();
                 run(training, 4);
                 assertEquals(live, backend.memory().live());
                 states.add(state(training));
                 Sampling sampling = new Sampling(
-                        training.settings(),
-                        training.diffusion(),
-                        backend,
-                        training.unet().config());
+                                training.settings(),
+                                training.diffusion(),
+                                backend,
+                                training.unet().config())
+                        .enlarging(new float[2 * 16]);
                 samples.add(sampling.draw(training.unet(), 2, 1, null, Interrupts.none()));
                 assertEquals(9, training.step());
             } finally {
