@@ -210,7 +210,7 @@ public final class Evaluate extends Program {
     private void losses(
             UNet unet, Settings settings, GaussianDiffusion diffusion, Backend backend, Interrupts interrupts) {
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
-        Dataset test = data.name().equals("fashion") && settings.imageSize() == 0 ? Datasets.fashionTest() : data;
+        Dataset test = settings.testData(data);
         int n = Math.min(lossCount(), test.size());
         TimestepLosses losses = new TimestepLosses(
                 diffusion,

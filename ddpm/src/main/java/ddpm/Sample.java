@@ -2,6 +2,7 @@ package ddpm;
 
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.SamplerChoice;
+import ddpm.evaluate.ClassifierFile;
 import ddpm.report.AnimatedGif;
 import ddpm.report.HalfBlocks;
 import ddpm.report.ImageGrid;
@@ -112,8 +113,17 @@ public final class Sample extends Program {
     @Option(
             names = "--label",
             paramLabel = "K",
-            description = "class that the images show, for a run with --labels (default: each class in turn)")
+            description =
+                    "class that the images show, for a run with --labels or a classifier (default: each class in turn)")
     private Integer label;
+
+    @Option(
+            names = "--classifier",
+            paramLabel = "FILE",
+            description =
+                    "of ddpm.TrainClassifier --noisy RUN: pulls the images towards the label, S = --guidance; the run need"
+                            + " not know labels")
+    private Path classifier;
 
     @Option(
             names = "--guidance",
@@ -182,9 +192,14 @@ public final class Sample extends Program {
                         Failure.USAGE,
                         "--eta belongs to --sampler ddim, not to "
                                 + stage.settings.sampler().kind().word());
-        if ((guidance != null || guidanceRescale != null)
-                && stages.stream().noneMatch(stage -> stage.settings.labels()))
-            throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
+        boolean labels = stages.stream().anyMatch(stage -> stage.settings.labels());
+        if (guidance != null && !labels && classifier == null)
+            throw new Failure(
+                    Failure.USAGE,
+                    "--guidance follows a label, but this run was trained without --labels and there is no --classifier");
+        if (guidanceRescale != null && (!labels || classifier != null))
+            throw new Failure(
+                    Failure.USAGE, "--guidance-rescale belongs to a run with --labels that is guided by itself");
     }
 
     /** The first model draws from noise alone, every further one enlarges what the one before has drawn. */
@@ -232,7 +247,11 @@ public final class Sample extends Program {
         GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
         boolean labelled = label != null && (k == 0 || settings.labels());
         Sampling alone = new Sampling(settings, diffusion, backend, network, labelled ? label : Sampling.EACH);
-        Sampling sampling = small == null ? alone : alone.enlarging(small);
+        Sampling sampling = small != null
+                ? alone.enlarging(small)
+                : classifier == null
+                        ? alone
+                        : alone.guided(ClassifierFile.loadNoisy(classifier, settings, network, backend));
         List<Picture> film = new ArrayList<>();
         List<float[]> foreseen = new ArrayList<>();
         ProgressLine progress = ProgressLine.onStandardOutput();

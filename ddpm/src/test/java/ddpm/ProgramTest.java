@@ -168,6 +168,7 @@ class ProgramTest {
                 "Evaluate | $ --metrics fidd | 2 | --metrics needs some of",
                 "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
                 "Evaluate | $/nowhere | 4 | there is no such run or file",
+                "TrainClassifier | --noisy $/nowhere | 4 | there is no such run or file",
                 "TrainClassifier | --epochs 0 | 2 | --epochs needs",
                 "Edit | morph $ | 2 | morph",
                 "Edit | interpolate $ --images 1 | 2 | interpolate needs two --images, not 1",
@@ -272,7 +273,9 @@ class ProgramTest {
                         "$/runs/four --then $/runs/eight --then $/runs/sixteen -n 4 --out $/s.png --gif $/s.gif"
                                 + " --strip $/strip.png -q"));
         assertEquals(
-                2 * (16 + 2) + 2, ImageIO.read(folder.resolve("s.png").toFile()).getWidth());
+                2 * (4 * 16 + 2) + 2,
+                ImageIO.read(folder.resolve("s.png").toFile()).getWidth(),
+                "two columns of 16 pixels, shown four times as large");
         for (String line : List.of(
                 "$/runs/eight -n 2 | it enlarges pictures that another run has drawn",
                 "$/runs/four --then $/runs/four | four draws from noise alone",
@@ -284,11 +287,44 @@ class ProgramTest {
         }
         for (Outcome wrong : List.of(
                 run(new Evaluate(), "$/runs/sixteen -q"),
+                run(new TrainClassifier(), "--noisy $/runs/sixteen -q"),
                 run(new Edit(), "inpaint $/runs/sixteen -q"),
                 run(new Export(), "$/runs/sixteen --format annotated -q"))) {
             assertEquals(2, wrong.code, wrong.error);
             assertTrue(wrong.error.contains("enlarges pictures") || wrong.error.contains("is told"), wrong.error);
         }
+    }
+
+    /** A run without labels draws the class that a classifier of its noisy images pulls towards. */
+    @Test
+    void aClassifierOfNoisyImagesGuides() throws IOException {
+        String start = TINY + " --data $/digits --out $/runs --name ";
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "plain"));
+        assertEquals(new Outcome(0, ""), run(new Train(), start.replace("--timesteps 6", "--timesteps 7") + "longer"));
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "small --image-size 4"));
+        assertEquals(
+                new Outcome(0, ""),
+                run(new TrainClassifier(), "--noisy $/runs/plain --epochs 3 --out $/guide.safetensors -q"));
+        String guided = " -n 2 --out $/s.png -q --classifier $/guide.safetensors --guidance 3 --label 2";
+        assertEquals(new Outcome(0, ""), run(new Sample(), "$/runs/plain" + guided));
+        for (String line : List.of(
+                "$/runs/small" + guided + " | knows images of [8, 8, 1], the run draws [4, 4, 1]",
+                "$/runs/longer" + guided + " | this classifier knows the noise {timesteps=6",
+                "$/runs/plain --label 3 --classifier $/guide.safetensors | label needs 0..2, not 3",
+                "$/runs/plain --guidance 2 | there is no --classifier",
+                "$/runs/plain --guidance-rescale 1 --classifier $/guide.safetensors | guided by itself",
+                "$/runs/plain --classifier $/none.safetensors | there is no such file",
+                "$/runs/plain --classifier $/runs/plain/checkpoints/step-00000004/model.safetensors"
+                        + " | this is not a classifier of noisy images")) {
+            Outcome wrong = run(new Sample(), line.split(" \\| ")[0] + (line.contains(" -q") ? "" : " -q"));
+            assertTrue(wrong.code == 2 || wrong.code == 4, wrong.error);
+            assertTrue(wrong.error.contains(line.split(" \\| ")[1]), wrong.error);
+        }
+        Outcome unlabelled = run(
+                new Train(), TINY.replace("1,2", "1") + " --data $/unlabelled --image-size 8 --out $/runs --name bare");
+        assertEquals(new Outcome(0, ""), unlabelled);
+        Outcome refused = run(new TrainClassifier(), "--noisy $/runs/bare -q");
+        assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
     }
 
     @Test

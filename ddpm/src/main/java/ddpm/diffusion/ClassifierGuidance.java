@@ -48,8 +48,7 @@ public final class ClassifierGuidance implements Estimator {
         Estimate e = model.at(x, t);
         double a = schedule.sqrtAlphaBar(t);
         double b = schedule.sqrtOneMinusAlphaBar(t);
-        if (a == 0) return e;
-        Tensor start = e.start().add(gradient(x, t).mul(scale * b * b / a));
+        Tensor start = a == 0 ? e.start() : e.start().add(gradient(x, t).mul(scale * b * b / a));
         if (clip) start = start.clamp(-1, 1);
         return new Estimate(start, x.sub(start.mul(a)).mul(1 / b), e.fraction());
     }

@@ -1,7 +1,14 @@
 package ddpm.evaluate;
 
+import datasets.Dataset;
+import ddpm.io.CheckpointException;
+import ddpm.io.Json;
+import ddpm.io.SafetensorsFile;
 import ddpm.io.SafetensorsWriter;
 import ddpm.train.Checkpoint;
+import ddpm.train.Settings;
+import ddpm.unet.NoisyClassifier;
+import ddpm.unet.UNetConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -13,16 +20,25 @@ import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import nn.Init;
+import nn.Layer;
 import tensor.DType;
 import tensor.Rng;
 import tensor.backend.Backend;
 
-/** A {@link Classifier}'s weights as a safetensors file, in PyTorch's layout. */
+/** The weights of a {@link Classifier} or a {@link NoisyClassifier} as a safetensors file, in PyTorch's layout. */
 public final class ClassifierFile {
     private static final String BUNDLED = "fashion-classifier.safetensors";
     private static final String BUNDLED_SHA256 = "7f7dceaead567c42b59273f243b45ed4122e50fbefc75e28218be4bbc5e1b240";
+
+    private static final String CONFIG = "config";
+    private static final String IMAGE = "image";
+    private static final String CLASSES = "classes";
+    private static final String NOISE = "noise";
 
     private ClassifierFile() {}
 
@@ -34,6 +50,10 @@ public final class ClassifierFile {
                 .metadata("accuracy", String.format(Locale.ROOT, "%.4f", accuracy))
                 .metadata("seed", Long.toString(seed))
                 .metadata("data-sha256", dataSha256);
+        write(file, writer, classifier);
+    }
+
+    private static void write(Path file, SafetensorsWriter writer, Layer classifier) throws IOException {
         classifier
                 .parameters()
                 .forEach((name, p) -> writer.add(name, p.exchangeShape().toArray(), () -> p.toExchange(p.value())));
@@ -52,6 +72,67 @@ public final class ClassifierFile {
                 new Classifier(Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO), () -> unused);
         Checkpoint.load(file, classifier.parameters());
         return classifier;
+    }
+
+    /**
+     * Writes a classifier of noisy images with what it was made for: {@code config} in the metadata.
+     *
+     * @param settings of the run whose noise it knows
+     * @param data the images that it was trained on
+     */
+    public static void saveNoisy(Path file, NoisyClassifier classifier, Settings settings, Dataset data, long seed)
+            throws IOException {
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put(IMAGE, image(data.height(), data.width(), data.channels()));
+        config.put(CLASSES, (long) classifier.classes());
+        config.put(NOISE, settings.noise());
+        SafetensorsWriter writer = new SafetensorsWriter()
+                .metadata("format", "pt")
+                .metadata(CONFIG, Json.compact(config))
+                .metadata("seed", Long.toString(seed))
+                .metadata("data-sha256", data.sha256());
+        write(file, writer, classifier);
+    }
+
+    /**
+     * Reads a classifier of noisy images; its parameters join the innermost scope.
+     *
+     * @param settings of the run that it is to guide
+     * @param network of that run
+     * @throws CheckpointException when it was made for other images or another noise
+     */
+    public static NoisyClassifier loadNoisy(Path file, Settings settings, UNetConfig network, Backend backend)
+            throws IOException {
+        if (!Files.exists(file)) throw new CheckpointException(file, "there is no such file");
+        Map<?, ?> config = configOf(file);
+        List<Object> wanted = image(network.height(), network.width(), network.channels());
+        if (!wanted.equals(config.get(IMAGE)))
+            throw new CheckpointException(
+                    file, "this classifier knows images of " + config.get(IMAGE) + ", the run draws " + wanted);
+        if (!settings.noise().equals(config.get(NOISE)))
+            throw new CheckpointException(
+                    file, "this classifier knows the noise " + config.get(NOISE) + ", the run has " + settings.noise());
+        Rng unused = new Rng(0);
+        NoisyClassifier classifier = new NoisyClassifier(
+                network.height(),
+                network.width(),
+                network.channels(),
+                Math.toIntExact((Long) config.get(CLASSES)),
+                Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO));
+        Checkpoint.load(file, classifier.parameters());
+        return classifier;
+    }
+
+    private static Map<?, ?> configOf(Path file) throws IOException {
+        String text = SafetensorsFile.read(file).metadata().get(CONFIG);
+        if (text != null && Json.parse(text) instanceof Map<?, ?> config && config.get(CLASSES) instanceof Long)
+            return config;
+        throw new CheckpointException(
+                file, "this is not a classifier of noisy images; ddpm.TrainClassifier --noisy RUN makes one");
+    }
+
+    private static List<Object> image(int height, int width, int channels) {
+        return List.of((long) height, (long) width, (long) channels);
     }
 
     /**

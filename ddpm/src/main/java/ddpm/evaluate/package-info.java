@@ -8,6 +8,9 @@
  * {@link ddpm.evaluate.KernelDistance} (KID: without bias at few samples), {@link ddpm.evaluate.PrecisionRecall} (are they
  * real, is every kind there).
  *
+ * <p>The same {@link ddpm.evaluate.ClassifierTraining} makes the classifiers of noisy images that guide sampling;
+ * {@link ddpm.evaluate.NoisyAccuracy} says how often those are right.
+ *
  * <p>Invariants: no number stands without N, the reference and the floor, which is what real training images score against
  * the same reference; below 1,000 images there is no FID. Such numbers compare models under one classifier and nothing else.
  *

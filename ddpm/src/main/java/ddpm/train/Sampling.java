@@ -1,6 +1,8 @@
 package ddpm.train;
 
+import autograd.Variable;
 import ddpm.diffusion.ClassifierFreeGuidance;
+import ddpm.diffusion.ClassifierGuidance;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.Estimator;
 import ddpm.diffusion.GaussianDiffusion;
@@ -8,6 +10,8 @@ import ddpm.diffusion.ImageNoise;
 import ddpm.diffusion.Noise;
 import ddpm.diffusion.Sampler;
 import ddpm.diffusion.SelfConditioning;
+import ddpm.diffusion.Target;
+import ddpm.unet.NoisyClassifier;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.util.Arrays;
@@ -34,6 +38,7 @@ public final class Sampling {
     private final Backend backend;
     private final UNetConfig config;
     private final float[] small; // null when the network is shown none
+    private final NoisyClassifier classifier; // null when none guides
 
     /** Draws images of every class in turn, if the network knows any. */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config) {
@@ -46,7 +51,7 @@ public final class Sampling {
      * @param label the class they show, or {@link #EACH}
      */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config, int label) {
-        this(settings, diffusion, backend, config, label, null);
+        this(settings, diffusion, backend, config, label, null, null);
     }
 
     private Sampling(
@@ -55,9 +60,11 @@ public final class Sampling {
             Backend backend,
             UNetConfig config,
             int label,
-            float[] small) {
+            float[] small,
+            NoisyClassifier classifier) {
         this.label = label;
         this.small = small;
+        this.classifier = classifier;
         this.settings = settings;
         this.diffusion = diffusion;
         this.backend = backend;
@@ -72,7 +79,12 @@ public final class Sampling {
     public Sampling enlarging(float[] small) {
         float[] pictures = small.clone();
         for (int i = 0; i < pictures.length; i++) pictures[i] = Math.max(-1, Math.min(1, pictures[i]));
-        return new Sampling(settings, diffusion, backend, config, label, pictures);
+        return new Sampling(settings, diffusion, backend, config, label, pictures, classifier);
+    }
+
+    /** The same with a classifier that pulls the images towards their label, as far as {@code guidance} says. */
+    public Sampling guided(NoisyClassifier by) {
+        return new Sampling(settings, diffusion, backend, config, label, small, by);
     }
 
     /** Sees the images on their way; the arrays [n,H,W,C] are the observer's to keep. */
@@ -126,7 +138,7 @@ public final class Sampling {
                 if (filmed) film.frame(0, noise.toFloats(), null);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
                 try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise, source))) {
-                    float[] drawn = sampler.sample(model(network, noise), noise, observer)
+                    float[] drawn = sampler.sample(model(network, from + first, noise), noise, observer)
                             .toFloats();
                     System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
                 }
@@ -154,25 +166,43 @@ public final class Sampling {
                 .given(z, s, source.like(z));
     }
 
-    /** The network as a model of images, told its own estimates where it was trained so. */
-    private Estimator model(Denoiser network, Tensor noise) {
-        return settings.selfConditions()
-                ? new SelfConditioning(diffusion, network, settings.target(), settings.clipStart(), noise)
-                : diffusion.estimator(network, settings.target(), settings.clipStart());
+    /** The network as a model of images, told its own estimates where it was trained so, and pulled by a classifier. */
+    private Estimator model(Denoiser network, int first, Tensor noise) {
+        Target target = settings.target();
+        boolean clip = settings.clipStart();
+        Estimator model = settings.selfConditions()
+                ? new SelfConditioning(diffusion, network, target, clip, noise)
+                : diffusion.estimator(network, target, clip && classifier == null); // else clipped when pulled
+        if (classifier == null) return model;
+        Variable wanted = Variable.constant(labels(first, noise, classifier.classes()));
+        return new ClassifierGuidance(
+                model,
+                diffusion.schedule(),
+                (x, t) -> classifier.logProbability(x, t, wanted),
+                settings.guidance(),
+                clip);
     }
 
     private Denoiser labelled(UNet unet, int first, Tensor noise) {
-        float[] labels = new float[noise.shape().get(0)];
-        for (int i = 0; i < labels.length; i++)
-            labels[i] = label >= 0 ? label : (first + i) % unet.ports().classes();
-        Denoiser with = unet.told(Tensor.of(backend, Shape.of(labels.length), labels));
-        return settings.guidance() == 1
+        Denoiser with = unet.told(labels(first, noise, unet.ports().classes()));
+        return settings.guidance() == 1 || classifier != null
                 ? with
                 : new ClassifierFreeGuidance(
                         with, unet, config.channels(), settings.guidance(), settings.guidanceRescale());
     }
 
-    private void checkLabel(int classes) {
+    /** The classes of images first, first + 1, … [N]. */
+    private Tensor labels(int first, Tensor noise, int classes) {
+        float[] labels = new float[noise.shape().get(0)];
+        for (int i = 0; i < labels.length; i++) labels[i] = label >= 0 ? label : (first + i) % classes;
+        return Tensor.of(backend, Shape.of(labels.length), labels);
+    }
+
+    private void checkLabel(int told) {
+        int classes = classifier == null ? told : classifier.classes();
+        if (classifier != null && told != 0 && told != classes)
+            throw new IllegalArgumentException(
+                    "the classifier tells " + classes + " classes apart, but the network knows " + told);
         if (label != EACH && (label < 0 || label >= classes))
             throw new IllegalArgumentException(
                     classes == 0

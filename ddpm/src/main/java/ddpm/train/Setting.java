@@ -112,6 +112,9 @@ public enum Setting {
             BLOCKS_PER_LEVEL,
             ATTENTION_LEVELS);
 
+    /** What decides how much noise there is at which timestep. */
+    static final Set<Setting> OF_NOISE = EnumSet.of(TIMESTEPS, SCHEDULE, BETA_START, BETA_END, ZERO_SNR);
+
     private final String key;
     private final Kind kind;
     private final String help;

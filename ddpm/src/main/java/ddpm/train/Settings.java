@@ -1,5 +1,7 @@
 package ddpm.train;
 
+import datasets.Dataset;
+import datasets.Datasets;
 import ddpm.diffusion.AncestralSampler;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.LossKind;
@@ -194,6 +196,13 @@ public final class Settings {
         return number(Setting.BETA_END);
     }
 
+    /** Everything that decides how much noise there is at which timestep, by key, as JSON values. */
+    public Map<String, Object> noise() {
+        Map<String, Object> noise = new LinkedHashMap<>();
+        for (Setting setting : Setting.OF_NOISE) noise.put(setting.key(), values.get(setting));
+        return noise;
+    }
+
     /** What is minimised; its tables join the innermost scope. */
     public Objective objective(GaussianDiffusion diffusion) {
         return new Objective(
@@ -307,6 +316,11 @@ public final class Settings {
 
     public String data() {
         return (String) values.get(Setting.DATA);
+    }
+
+    /** Images of the run's kind that it was not trained on, where there are any: Fashion-MNIST's; else its data. */
+    public Dataset testData(Dataset data) {
+        return data.name().equals("fashion") && imageSize() == 0 ? Datasets.fashionTest() : data;
     }
 
     public int imageSize() {

@@ -6,7 +6,8 @@
  * describes one; {@link ddpm.unet.UNet#build} builds it. Three published arrangements, parameter for parameter: the
  * notebook's ({@code NotebookUNet}), its later text's ({@code BlogUNet}), both in every published generation
  * ({@link ddpm.unet.AnnotatedConfig}), and Ho et al.'s with its descendants ({@code UNet2D}, {@link ddpm.unet.UNet2DConfig}). A fourth,
- * lucidrains' ({@code LucidrainsUNet}, {@link ddpm.unet.LucidrainsConfig}), is what many train today.
+ * lucidrains' ({@code LucidrainsUNet}, {@link ddpm.unet.LucidrainsConfig}), is what many train today. The way down alone, with
+ * a class at its end, is {@link ddpm.unet.NoisyClassifier}.
  *
  * <p>In reading order: {@code TimeEmbedding}, {@code ResnetBlock}, {@code ConvNextBlock}, {@code AttentionBlock}, then
  * the three arrangements, each with its drawing.

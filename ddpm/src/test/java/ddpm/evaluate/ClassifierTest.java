@@ -58,7 +58,8 @@ class ClassifierTest {
             Path file = folder.resolve("c.safetensors");
             float[] pixels = Eye.pixels(bands(20, 2), 0, 20, false);
             for (int run = 0; run < 2; run++)
-                try (ClassifierTraining training = new ClassifierTraining(bands(20, 1), 25, 5, backend)) {
+                try (ClassifierTraining<Classifier> training =
+                        ClassifierTraining.ofImages(bands(20, 1), 25, 5, backend)) {
                     assertEquals(25, training.steps());
                     while (training.step() < training.steps()) training.update();
                     last[run] = training.classifier()
