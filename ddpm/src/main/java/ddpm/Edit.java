@@ -2,18 +2,17 @@ package ddpm;
 
 import datasets.Dataset;
 import datasets.Datasets;
-import ddpm.diffusion.Estimator;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.ImageNoise;
 import ddpm.diffusion.Inpainting;
 import ddpm.diffusion.Sampler;
-import ddpm.diffusion.SelfConditioning;
 import ddpm.diffusion.Timesteps;
 import ddpm.report.ImageGrid;
 import ddpm.report.Picture;
 import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
 import ddpm.train.RunFolder;
+import ddpm.train.Sampling;
 import ddpm.train.Setting;
 import ddpm.train.Settings;
 import ddpm.unet.UNet;
@@ -96,6 +95,12 @@ public final class Edit extends Program {
     private int rounds;
 
     @Option(
+            names = "--label",
+            paramLabel = "K",
+            description = "class that is drawn, for a run with --labels (default: none is told)")
+    private Integer label;
+
+    @Option(
             names = "--sampling-steps",
             paramLabel = "N",
             description = "timesteps; 0: all (default: the run's setting)")
@@ -117,6 +122,7 @@ public final class Edit extends Program {
             throw new Failure(Failure.USAGE, "interpolate needs two --images, not " + images.length);
         if (!(part > 0 && part <= 1))
             throw new Failure(Failure.USAGE, "--noise needs a number above 0, at most 1, not " + part);
+        checkLabel(label);
         if (rounds < 1 || rounds > 1000) throw new Failure(Failure.USAGE, "--rounds needs 1..1000, not " + rounds);
         Checkpoint.Model found = Checkpoint.find(model, true);
         Map<String, String> options = new LinkedHashMap<>();
@@ -134,9 +140,11 @@ public final class Edit extends Program {
             UNet unet = load(found, settings, backend);
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             Tensor x0 = read(data, backend);
+            Sampling sampling =
+                    new Sampling(settings, diffusion, backend, unet.config(), label == null ? Sampling.NONE : label);
             List<Picture> pictures = work == Work.interpolate
-                    ? interpolate(unet, settings, diffusion, x0, observer)
-                    : inpaint(unet, settings, diffusion, x0, observer);
+                    ? interpolate(unet, sampling, settings, diffusion, x0, observer)
+                    : inpaint(unet, sampling, settings, diffusion, x0, observer);
             ImageGrid.rows(pictures, work == Work.interpolate ? pictures.size() : 3)
                     .writePng(out);
             say("saved     " + out.toAbsolutePath());
@@ -150,15 +158,14 @@ public final class Edit extends Program {
         return Tensor.of(backend, Shape.of(images.length, data.height(), data.width(), data.channels()), pixels);
     }
 
-    private static Estimator estimator(UNet unet, Settings settings, GaussianDiffusion diffusion, Tensor noise) {
-        return settings.selfConditions()
-                ? new SelfConditioning(diffusion, unet, settings.target(), settings.clipStart(), noise)
-                : diffusion.estimator(unet, settings.target(), settings.clipStart());
-    }
-
     /** The two images, and between them mixtures, all under one and the same noise, with the noise taken away. */
     private List<Picture> interpolate(
-            UNet unet, Settings settings, GaussianDiffusion diffusion, Tensor x0, Sampler.Observer observer) {
+            UNet unet,
+            Sampling sampling,
+            Settings settings,
+            GaussianDiffusion diffusion,
+            Tensor x0,
+            Sampler.Observer observer) {
         Backend backend = x0.backend();
         int t = (int) Math.round(part * (settings.timesteps() - 1));
         float[] both = x0.toFloats();
@@ -177,9 +184,10 @@ public final class Edit extends Program {
         Tensor time = Tensor.full(backend, DType.F32, Shape.of(MIXTURES), t);
         Tensor xt = diffusion.qSample(Tensor.of(backend, shape, mixed), time, Tensor.of(backend, shape, noise));
         Timesteps list = settings.sampler().timesteps(diffusion.schedule()).from(t);
+        ImageNoise source = new ImageNoise(seed, 1);
         float[] drawn = settings.sampler()
-                .sampler(diffusion.schedule(), list, new ImageNoise(seed, 1))
-                .sample(estimator(unet, settings, diffusion, xt), xt, observer)
+                .sampler(diffusion.schedule(), list, source)
+                .sample(sampling.model(unet, xt, source), xt, observer)
                 .toFloats();
         UNetConfig c = unet.config();
         List<Picture> row = new ArrayList<>(List.of(Picture.of(both, 0, c.height(), c.width(), c.channels())));
@@ -190,7 +198,12 @@ public final class Edit extends Program {
 
     /** For each image: itself, what is kept of it, and what came of that. */
     private List<Picture> inpaint(
-            UNet unet, Settings settings, GaussianDiffusion diffusion, Tensor x0, Sampler.Observer observer) {
+            UNet unet,
+            Sampling sampling,
+            Settings settings,
+            GaussianDiffusion diffusion,
+            Tensor x0,
+            Sampler.Observer observer) {
         UNetConfig c = unet.config();
         float[] mask = new float[c.height() * c.width()];
         for (int i = 0; i < mask.length; i++) {
@@ -211,7 +224,7 @@ public final class Edit extends Program {
                 m,
                 rounds);
         float[] drawn = inpainting
-                .sample(estimator(unet, settings, diffusion, noise), noise, observer)
+                .sample(sampling.model(unet, noise, source), noise, observer)
                 .toFloats();
         float[] whole = x0.toFloats();
         float[] kept = x0.mul(m).toFloats();

@@ -45,6 +45,13 @@ import tensor.memory.Scope;
         usageHelpAutoWidth = true,
         description = "Judges a trained model by its likelihood and by its pictures. Says first how long that takes.")
 public final class Evaluate extends Program {
+    /** Which weights are judged. */
+    enum Weights {
+        ema,
+        raw,
+        both
+    }
+
     private static final List<String> LOSSES = List.of("loss-by-t", "bpd");
     private static final List<String> PICTURES =
             List.of("fid", "kid", "precision-recall", "class-histogram", "nearest");
@@ -75,10 +82,11 @@ public final class Evaluate extends Program {
 
     @Option(
             names = "--weights",
-            paramLabel = "ema|raw",
-            defaultValue = "ema",
-            description = "which weights (default: ema)")
-    private Sample.Weights weights;
+            paramLabel = "ema|raw|both",
+            description =
+                    "averaged weights, those of the last step, or both (default: both for loss-by-t and bpd, ema for the"
+                            + " others, which take long)")
+    private Weights weights;
 
     @Option(
             names = "--sampler",
@@ -109,7 +117,7 @@ public final class Evaluate extends Program {
     @Option(names = "--json", paramLabel = "FILE", description = "write the results there too")
     private Path json;
 
-    private final Map<String, Object> results = new LinkedHashMap<>();
+    private final Map<String, Map<String, Object>> results = new LinkedHashMap<>();
     private final ProgressLine progress = ProgressLine.onStandardOutput();
 
     public static void main(String[] args) {
@@ -119,10 +127,11 @@ public final class Evaluate extends Program {
     @Override
     public Integer call() throws IOException {
         checkOptions();
-        Checkpoint.Model found = Checkpoint.find(model, weights == Sample.Weights.ema);
-        Settings settings = settings(found);
+        Map<String, Checkpoint.Model> judged = judged();
+        Checkpoint.Model first = judged.values().iterator().next();
+        Settings settings = settings(first);
         if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
-        int[] image = RunFolder.imageOf(model, found.config());
+        int[] image = RunFolder.imageOf(model, first.config());
         UNetConfig network = settings.network(image[0], image[1], image[2]);
         boolean pictures = metrics.stream().anyMatch(PICTURES::contains);
         if (pictures && (image[0] != Classifier.SIDE || image[1] != Classifier.SIDE || image[2] != 1))
@@ -133,16 +142,46 @@ public final class Evaluate extends Program {
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
         try (Backend backend = openBackend();
                 Scope root = Scope.open("evaluate")) {
-            UNet unet = load(found, settings, backend);
-            results.put("weights", found.weights().toString());
+            Map<String, UNet> networks = new LinkedHashMap<>();
+            for (Map.Entry<String, Checkpoint.Model> one : judged.entrySet()) {
+                networks.put(one.getKey(), load(one.getValue(), settings, backend));
+                results.put(
+                        one.getKey(),
+                        new LinkedHashMap<>(
+                                Map.of("weights", one.getValue().weights().toString())));
+            }
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
             Sampling sampling = new Sampling(settings, diffusion, backend, network);
-            estimate(unet, settings, sampling, backend, pictures);
-            if (metrics.stream().anyMatch(LOSSES::contains)) losses(unet, settings, diffusion, backend, interrupts);
-            if (pictures) pictures(unet, settings, sampling, backend, interrupts);
+            List<String> drawing = pictures ? drawing(judged) : List.of();
+            UNet unet = networks.values().iterator().next();
+            estimate(unet, settings, sampling, backend, judged.size(), drawing.size());
+            if (metrics.stream().anyMatch(LOSSES::contains)) losses(networks, settings, diffusion, backend, interrupts);
+            for (String name : drawing) {
+                if (drawing.size() > 1) System.out.println("pictures  of the " + name + " weights");
+                pictures(networks.get(name), results.get(name), settings, sampling, backend, interrupts);
+            }
         }
         if (json != null) Files.write(json, Json.write(results).getBytes(StandardCharsets.UTF_8));
         return 0;
+    }
+
+    /** The weights that are looked at, by name, averaged ones first; one set where the run has but one. */
+    private Map<String, Checkpoint.Model> judged() throws IOException {
+        Map<String, Checkpoint.Model> judged = new LinkedHashMap<>();
+        Checkpoint.Model averaged = Checkpoint.find(model, true);
+        Checkpoint.Model last = Checkpoint.find(model, false);
+        boolean one = averaged.weights().equals(last.weights());
+        if (weights != Weights.raw && !one) judged.put(Weights.ema.name(), averaged);
+        boolean both =
+                weights == Weights.both || weights == null && metrics.stream().anyMatch(LOSSES::contains);
+        if (weights == Weights.raw || both || one) judged.put(Weights.raw.name(), last);
+        return judged;
+    }
+
+    /** Those that pictures are drawn with. */
+    private List<String> drawing(Map<String, Checkpoint.Model> judged) {
+        List<String> names = List.copyOf(judged.keySet());
+        return weights == Weights.both ? names : names.subList(0, 1);
     }
 
     private void checkOptions() {
@@ -178,16 +217,14 @@ public final class Evaluate extends Program {
     }
 
     /** Times one pass of the network and says what the whole will take. */
-    private void estimate(UNet unet, Settings settings, Sampling sampling, Backend backend, boolean pictures) {
+    private void estimate(UNet unet, Settings settings, Sampling sampling, Backend backend, int judged, int drawing) {
         long passes = 0;
         if (metrics.stream().anyMatch(LOSSES::contains))
-            passes += (long) settings.timesteps() * ((lossCount() + BATCH - 1) / BATCH);
-        if (pictures) {
-            long each = sampling.steps();
-            if (settings.sampler().kind() == SamplerChoice.Kind.HEUN) each = 2 * each - 1;
-            if (settings.labels() && settings.guidance() != 1) each *= 2;
-            passes += each * ((pictureCount() + BATCH - 1) / BATCH);
-        }
+            passes += (long) judged * settings.timesteps() * ((lossCount() + BATCH - 1) / BATCH);
+        long each = sampling.steps();
+        if (settings.sampler().kind() == SamplerChoice.Kind.HEUN) each = 2 * each - 1;
+        if (settings.labels() && settings.guidance() != 1) each *= 2;
+        passes += drawing * each * ((pictureCount() + BATCH - 1) / BATCH);
         double seconds = 0;
         for (int i = 0; i < 2; i++) // the first fills caches
         try (Scope scope = Scope.open("estimate")) {
@@ -208,10 +245,32 @@ public final class Evaluate extends Program {
     }
 
     private void losses(
-            UNet unet, Settings settings, GaussianDiffusion diffusion, Backend backend, Interrupts interrupts) {
+            Map<String, UNet> networks,
+            Settings settings,
+            GaussianDiffusion diffusion,
+            Backend backend,
+            Interrupts interrupts) {
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
         Dataset test = settings.testData(data);
         int n = Math.min(lossCount(), test.size());
+        String images = n + " images of " + test.description();
+        Map<String, TimestepLosses> losses = new LinkedHashMap<>();
+        for (Map.Entry<String, UNet> one : networks.entrySet()) {
+            results.get(one.getKey()).put("likelihood-images", images);
+            losses.put(one.getKey(), losses(one.getValue(), settings, diffusion, test, n, backend, interrupts));
+        }
+        if (metrics.contains("loss-by-t")) lossByTimestep(losses);
+        if (metrics.contains("bpd")) losses.forEach((name, l) -> bitsPerDimension(name, l, images));
+    }
+
+    private TimestepLosses losses(
+            UNet unet,
+            Settings settings,
+            GaussianDiffusion diffusion,
+            Dataset test,
+            int n,
+            Backend backend,
+            Interrupts interrupts) {
         TimestepLosses losses = new TimestepLosses(
                 diffusion,
                 settings.target(),
@@ -234,23 +293,23 @@ public final class Evaluate extends Program {
             }
         }
         progress.clear();
-        String images = n + " images of " + test.description();
-        results.put("likelihood-images", images);
-        if (metrics.contains("loss-by-t")) lossByTimestep(losses);
-        if (metrics.contains("bpd")) {
-            Map<String, Object> bpd = new LinkedHashMap<>();
-            bpd.put("bound", Likeness.round(losses.bitsPerDimension()));
-            bpd.put("standard-error", Likeness.round(losses.standardError()));
-            bpd.put("prior", Likeness.round(losses.prior()));
-            results.put("bpd", bpd);
-            System.out.printf(
-                    Locale.ROOT,
-                    "bpd       at most %.4f bits/dim (standard error %.4f; prior alone %.4f), %s%n",
-                    losses.bitsPerDimension(),
-                    losses.standardError(),
-                    losses.prior(),
-                    images);
-        }
+        return losses;
+    }
+
+    private void bitsPerDimension(String name, TimestepLosses losses, String images) {
+        Map<String, Object> bpd = new LinkedHashMap<>();
+        bpd.put("bound", Likeness.round(losses.bitsPerDimension()));
+        bpd.put("standard-error", Likeness.round(losses.standardError()));
+        bpd.put("prior", Likeness.round(losses.prior()));
+        results.get(name).put("bpd", bpd);
+        System.out.printf(
+                Locale.ROOT,
+                "bpd       %s: at most %.4f bits/dim (standard error %.4f; prior alone %.4f), %s%n",
+                name,
+                losses.bitsPerDimension(),
+                losses.standardError(),
+                losses.prior(),
+                images);
     }
 
     /** The network with the images' own labels, and nothing in the place of earlier estimates. */
@@ -265,21 +324,36 @@ public final class Evaluate extends Program {
         return settings.selfConditions() ? network.given(x0.fullLike(0)) : network;
     }
 
-    private void lossByTimestep(TimestepLosses losses) {
-        double[] noise = losses.noise();
-        double[] bits = losses.bits();
-        List<Object> rows = new ArrayList<>();
-        for (int t = 0; t < noise.length; t++) rows.add(List.of((long) t, noise[t], bits[t]));
-        results.put("loss-by-t", Map.of("columns", List.of("t", "noise-mse", "bits"), "rows", rows));
-        System.out.println("loss-by-t      t   noise mse   bits/dim");
-        int lines = Math.min(ROWS, noise.length);
+    /** Two columns for each set of weights. */
+    private void lossByTimestep(Map<String, TimestepLosses> losses) {
+        StringBuilder head = new StringBuilder("loss-by-t      t");
+        losses.forEach((name, l) -> {
+            double[] noise = l.noise();
+            double[] bits = l.bits();
+            List<Object> rows = new ArrayList<>();
+            for (int t = 0; t < noise.length; t++) rows.add(List.of((long) t, noise[t], bits[t]));
+            results.get(name).put("loss-by-t", Map.of("columns", List.of("t", "noise-mse", "bits"), "rows", rows));
+            head.append(String.format("   %s noise mse   bits/dim", name));
+        });
+        System.out.println(head);
+        int timesteps = losses.values().iterator().next().noise().length;
+        int lines = Math.min(ROWS, timesteps);
         for (int i = 0; i < lines; i++) {
-            int t = i * (noise.length - 1) / (lines - 1);
-            System.out.printf(Locale.ROOT, "          %6d   %9.5f   %8.5f%n", t, noise[t], bits[t]);
+            int t = i * (timesteps - 1) / (lines - 1);
+            StringBuilder line = new StringBuilder(String.format("          %6d", t));
+            for (TimestepLosses l : losses.values())
+                line.append(String.format(Locale.ROOT, "   %13.5f   %8.5f", l.noise()[t], l.bits()[t]));
+            System.out.println(line);
         }
     }
 
-    private void pictures(UNet unet, Settings settings, Sampling sampling, Backend backend, Interrupts interrupts)
+    private void pictures(
+            UNet unet,
+            Map<String, Object> found,
+            Settings settings,
+            Sampling sampling,
+            Backend backend,
+            Interrupts interrupts)
             throws IOException {
         int n = pictureCount();
         int values = Classifier.SIDE * Classifier.SIDE;
@@ -301,8 +375,8 @@ public final class Evaluate extends Program {
                 drawn[first * values + i] = Math.round((Math.max(-1, Math.min(1, some[i])) + 1) * 127.5f) / 127.5f - 1;
         }
         progress.clear();
-        results.put("pictures", (long) n);
-        results.put("sampler", sampler + ", " + each + " of " + settings.timesteps() + " timesteps");
-        new PictureReport(metrics, classifier, flip, seed, results, this::say).write(drawn, n, backend);
+        found.put("pictures", (long) n);
+        found.put("sampler", sampler + ", " + each + " of " + settings.timesteps() + " timesteps");
+        new PictureReport(metrics, classifier, flip, seed, found, this::say).write(drawn, n, backend);
     }
 }

@@ -153,6 +153,12 @@ abstract class Program implements Callable<Integer> {
         }
     }
 
+    /** Refuses what cannot be a class; {@code null} is none asked for. */
+    static void checkLabel(Integer label) {
+        if (label != null && label < 0)
+            throw new Failure(Failure.USAGE, "--label needs a class, 0 or above, not " + label);
+    }
+
     /** A trained network with its weights, built as its run's settings say; says which weights. */
     final UNet load(Checkpoint.Model found, Settings settings, Backend backend) throws IOException {
         Rng unused = new Rng(0);

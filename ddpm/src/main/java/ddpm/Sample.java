@@ -151,6 +151,7 @@ public final class Sample extends Program {
     @Override
     public Integer call() throws IOException {
         if (count < 1 || count > 10_000) throw new Failure(Failure.USAGE, "-n needs 1..10000 images, not " + count);
+        checkLabel(label);
         List<Stage> stages = new ArrayList<>(List.of(stage(model)));
         for (Path next : then) stages.add(stage(next));
         checkOptions(stages);

@@ -2,8 +2,10 @@ package ddpm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.io.Json;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -12,8 +14,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
@@ -167,9 +171,12 @@ class ProgramTest {
                 "Visualize | denoise | 2 | denoise needs the run",
                 "Evaluate | $ --metrics fidd | 2 | --metrics needs some of",
                 "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
+                "Evaluate | $ --weights best | 2 | --weights",
                 "Evaluate | $/nowhere | 4 | there is no such run or file",
                 "TrainClassifier | --noisy $/nowhere | 4 | there is no such run or file",
                 "TrainClassifier | --epochs 0 | 2 | --epochs needs",
+                "Sample | $ --label -1 | 2 | --label needs a class, 0 or above, not -1",
+                "Edit | inpaint $ --label -2 | 2 | --label needs a class, 0 or above, not -2",
                 "Edit | morph $ | 2 | morph",
                 "Edit | interpolate $ --images 1 | 2 | interpolate needs two --images, not 1",
                 "Edit | inpaint $ --rounds 0 | 2 | --rounds needs 1..1000",
@@ -327,6 +334,18 @@ class ProgramTest {
         assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
     }
 
+    /** What ddpm.Evaluate wrote, by weights. */
+    private Map<String, Map<String, Object>> judged(String file) throws IOException {
+        Map<String, Map<String, Object>> judged = new LinkedHashMap<>();
+        byte[] json = Files.readAllBytes(Path.of(file.replace("$", folder.toString())));
+        ((Map<?, ?>) Json.parse(json)).forEach((name, found) -> {
+            Map<String, Object> results = new LinkedHashMap<>();
+            ((Map<?, ?>) found).forEach((key, value) -> results.put((String) key, value));
+            judged.put((String) name, results);
+        });
+        return judged;
+    }
+
     @Test
     void aRunLeavesEverythingItPromisesAndGoesOn() throws IOException {
         String runs = " --out $/runs";
@@ -373,14 +392,33 @@ class ProgramTest {
         Outcome wrong = run(new Sample(), "$/runs/classes --label 3 -q");
         assertTrue(wrong.code == 2 && wrong.error.contains("label needs 0..2, not 3"), wrong.error);
         assertEquals(new Outcome(0, ""), run(new Evaluate(), "$/runs/classes -n 2 -q --json $/e.json"));
-        assertEquals(new Outcome(0, ""), run(new Edit(), "interpolate $/runs/classes --images 3,5 --out $/i.png -q"));
         assertEquals(
                 new Outcome(0, ""),
-                run(new Edit(), "inpaint $/runs/classes --images 1 --keep top --rounds 2 --out $/p.png -q"));
+                run(new Edit(), "interpolate $/runs/classes --images 3,5 --label 1 --out $/i.png -q"));
+        for (String refused : List.of("interpolate $/runs/classes --label 3 -q", "inpaint $/runs/first --label 0 -q")) {
+            Outcome label = run(new Edit(), refused);
+            assertTrue(label.code == 2 && label.error.contains("label"), label.error);
+        }
+        assertEquals(
+                new Outcome(0, ""),
+                run(new Edit(), "inpaint $/runs/classes --images 1 --keep top --rounds 2 --label 2 --out $/p.png -q"));
         for (String file : List.of("strip.png", "i.png", "p.png"))
             assertTrue(Files.size(folder.resolve(file)) > 100, file);
         String json = Files.readString(folder.resolve("e.json"));
         assertTrue(json.contains("\"bpd\"") && json.contains("\"loss-by-t\""), json);
+        assertEquals(Set.of("ema", "raw"), judged("$/e.json").keySet());
+        for (String one : List.of("ema", "raw")) {
+            assertEquals(
+                    new Outcome(0, ""),
+                    run(new Evaluate(), "$/runs/classes -n 2 -q --metrics bpd --json $/one.json --weights " + one));
+            assertEquals(Set.of(one), judged("$/one.json").keySet());
+            assertEquals(
+                    judged("$/e.json").get(one).get("bpd"),
+                    judged("$/one.json").get(one).get("bpd"));
+        }
+        assertNotEquals(
+                judged("$/e.json").get("ema").get("bpd"),
+                judged("$/e.json").get("raw").get("bpd"));
         assertTrue(eta.code == 2 && eta.error.contains("--eta belongs to --sampler ddim"), eta.error);
         assertEquals(
                 new Outcome(0, ""),

@@ -32,6 +32,9 @@ public final class Sampling {
     /** Every class in turn. */
     public static final int EACH = -1;
 
+    /** No class is told. */
+    public static final int NONE = -2;
+
     private final int label;
     private final Settings settings;
     private final GaussianDiffusion diffusion;
@@ -48,7 +51,7 @@ public final class Sampling {
     /**
      * Draws images.
      *
-     * @param label the class they show, or {@link #EACH}
+     * @param label the class they show, {@link #EACH} or {@link #NONE}
      */
     public Sampling(Settings settings, GaussianDiffusion diffusion, Backend backend, UNetConfig config, int label) {
         this(settings, diffusion, backend, config, label, null, null);
@@ -118,10 +121,7 @@ public final class Sampling {
     public float[] draw(UNet unet, int from, int count, long seed, Film film, Interrupts interrupts) {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
-        checkLabel(unet.ports().classes());
-        if (settings.enlarges() && small == null)
-            throw new IllegalArgumentException("low-resolution: this network enlarges pictures of height "
-                    + settings.lowResolution() + " and was given none");
+        check(unet);
         for (int first = 0; first < count; first += CHUNK) {
             int n = Math.min(CHUNK, count - first);
             boolean filmed = film != null && first == 0;
@@ -147,9 +147,23 @@ public final class Sampling {
         return pixels;
     }
 
+    /** The model of images 0, 1, … [N,H,W,C], with all that it is told, for walks other than from noise to image. */
+    public Estimator model(UNet unet, Tensor noise, Noise source) {
+        check(unet);
+        return model(network(unet, 0, noise, source), 0, noise);
+    }
+
+    private void check(UNet unet) {
+        checkLabel(unet.ports().classes());
+        if (settings.enlarges() && small == null)
+            throw new IllegalArgumentException("low-resolution: this network enlarges pictures of height "
+                    + settings.lowResolution() + " and was given none");
+    }
+
     /** The network as it is asked for images first, first + 1, …: labels, guidance, small pictures. */
     private Denoiser network(UNet unet, int first, Tensor noise, Noise source) {
-        Denoiser network = unet.ports().classes() == 0 ? unet : labelled(unet, first, noise);
+        boolean told = unet.ports().classes() > 0 && label != NONE;
+        Denoiser network = told ? labelled(unet, first, noise) : unet;
         return settings.enlarges() ? network.given(shown(first, noise, source)) : network;
     }
 
@@ -203,7 +217,7 @@ public final class Sampling {
         if (classifier != null && told != 0 && told != classes)
             throw new IllegalArgumentException(
                     "the classifier tells " + classes + " classes apart, but the network knows " + told);
-        if (label != EACH && (label < 0 || label >= classes))
+        if (label != EACH && label != NONE && (label < 0 || label >= classes))
             throw new IllegalArgumentException(
                     classes == 0
                             ? "label: this network was trained without --labels and knows no classes"

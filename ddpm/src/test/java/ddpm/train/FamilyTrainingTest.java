@@ -2,10 +2,15 @@ package ddpm.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import datasets.Dataset;
+import ddpm.diffusion.ClassifierFreeGuidance;
+import ddpm.diffusion.Denoiser;
+import ddpm.diffusion.ImageNoise;
 import ddpm.io.CheckpointDirectory;
+import ddpm.unet.UNet;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -17,6 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tensor.DType;
 import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.memory.Scope;
@@ -131,6 +138,39 @@ class FamilyTrainingTest {
         double sum = 0;
         for (float p : pixels) sum += p;
         return sum / pixels.length;
+    }
+
+    /** What ddpm.Edit asks: a given class for all images, or none, is the network told just that. */
+    @Test
+    void aModelForOtherWalksIsToldTheClassOrNone() {
+        Settings settings = settings("labels=true guidance=2");
+        try (Backend backend = Backends.open("auto", 2).backend();
+                Scope root = Scope.open("walks");
+                Training training = new Training(settings, data(), backend)) {
+            run(training, 10);
+            ImageNoise source = new ImageNoise(1, 0);
+            Tensor x = source.draw(backend, DType.F32, Shape.of(3, 8, 8, 1));
+            UNet unet = training.unet();
+            Denoiser told = unet.told(Tensor.of(backend, Shape.of(3), 1, 1, 1));
+            Denoiser guided = new ClassifierFreeGuidance(told, unet, 1, 2, 0);
+            for (int label : new int[] {Sampling.NONE, 1}) {
+                float[] expected = training.diffusion()
+                        .estimator(label == 1 ? guided : unet, settings.target(), settings.clipStart())
+                        .at(x, 2)
+                        .start()
+                        .toFloats();
+                float[] found = new Sampling(settings, training.diffusion(), backend, unet.config(), label)
+                        .model(unet, x, source)
+                        .at(x, 2)
+                        .start()
+                        .toFloats();
+                assertArrayEquals(expected, found, "label " + label);
+            }
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> new Sampling(settings, training.diffusion(), backend, unet.config(), 2)
+                            .model(unet, x, source));
+        }
     }
 
     /** 8x8 from 4x4, and the other way round: with more noise on it, less of the small picture is believed. */
