@@ -27,4 +27,12 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.bytedeco..");
+
+    @ArchTest
+    static final ArchRule onlyTheCudaBackendAndItsBenchmarksKnowJCuda = noClasses()
+            .that()
+            .resideOutsideOfPackages("tensor.backend.cuda..", "bench.gpu..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("jcuda..");
 }
