@@ -25,7 +25,12 @@ record Floor(double ratio, double microseconds, String reason) {
     }
 
     /** Times of one call, microseconds: until the device has finished, and until it is in the queue. */
-    record Times(double ours, double raw, double ourHost, double rawHost) {}
+    record Times(double ours, double raw, double ourHost, double rawHost) {
+        /** Whether none is missing (NaN). */
+        boolean complete() {
+            return !Double.isNaN(ours + raw + ourHost + rawHost);
+        }
+    }
 
     /** The rows of a file by the {@linkplain GpuCall#name name} of their call. */
     static Map<String, Floor> read(Path file) throws IOException {

@@ -40,6 +40,8 @@ class FloorTest {
         assertFalse(floor.passes(new Times(10, 10, 5.1, 2)));
         assertFalse(floor.passes(new Times(Double.NaN, 10, 2, 2)));
         assertFalse(floor.passes(new Times(Double.NaN, 100, 2, 2)));
+        assertFalse(new Times(1, 1, 1, Double.NaN).complete());
+        assertTrue(new Times(1, 1, 1, 1).complete());
     }
 
     @Test
