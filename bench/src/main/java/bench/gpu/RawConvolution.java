@@ -1,6 +1,7 @@
 package bench.gpu;
 
 import static bench.gpu.RawCuda.check;
+import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 import static jcuda.jcudnn.JCudnn.*;
 
 import bench.gpu.GpuCall.Kind;
@@ -28,10 +29,12 @@ import tensor.memory.Scope;
 
 /**
  * A convolution, or one of its gradients, by cuDNN: channels last, with the fastest deterministic algorithm that cuDNN finds
- * in 256 MiB. Each call's search is made once in a process.
+ * in as much memory as the backend allows, a sixteenth of the device's and at most 2 GiB. Each call's search is made once in a
+ * process.
  */
 final class RawConvolution implements AutoCloseable {
-    private static final int ROOM = 256 << 20;
+    private static final int PART = 16;
+    private static final long LARGEST = 2L << 30;
     private static final int MOST = 10;
     private static final Map<GpuCall, Trial> FOUND = new HashMap<>();
 
@@ -40,6 +43,7 @@ final class RawConvolution implements AutoCloseable {
 
     private final RawCuda cuda;
     private final GpuCall call;
+    private final long room;
     private final cudnnTensorDescriptor x = new cudnnTensorDescriptor();
     private final cudnnTensorDescriptor y = new cudnnTensorDescriptor();
     private final cudnnFilterDescriptor w = new cudnnFilterDescriptor();
@@ -48,6 +52,10 @@ final class RawConvolution implements AutoCloseable {
     RawConvolution(RawCuda cuda, GpuCall call) {
         this.cuda = cuda;
         this.call = call;
+        long[] free = new long[1];
+        long[] total = new long[1];
+        check(cuMemGetInfo(free, total), "cuMemGetInfo");
+        room = Math.min(LARGEST, total[0] / PART);
         describe(x, call.x());
         describe(y, call.y());
         check(cudnnCreateFilterDescriptor(w), "cudnnCreateFilterDescriptor");
@@ -88,29 +96,29 @@ final class RawConvolution implements AutoCloseable {
         Address py = new Address(ys);
         Trial best = FOUND.computeIfAbsent(call, c -> {
             try (Scope scope = Scope.open("search")) {
-                return search(px, pw, py, new Address(bytes(xs, ROOM)));
+                return search(px, pw, py, new Address(bytes(xs, room)));
             }
         });
         int algorithm = best.algorithm;
         long bytes = best.bytes;
-        Pointer room = bytes == 0 ? new Pointer() : new Address(bytes(xs, bytes));
+        Pointer workspace = bytes == 0 ? new Pointer() : new Address(bytes(xs, bytes));
         Pointer one = cuda.one();
         Pointer zero = cuda.zero();
         return switch (call.kind()) {
             case CONV2D ->
                 () -> check(
                         cudnnConvolutionForward(
-                                cuda.dnn(), one, x, px, w, pw, convolution, algorithm, room, bytes, zero, y, py),
+                                cuda.dnn(), one, x, px, w, pw, convolution, algorithm, workspace, bytes, zero, y, py),
                         "cudnnConvolutionForward");
             case CONV2D_BACKWARD_DATA ->
                 () -> check(
                         cudnnConvolutionBackwardData(
-                                cuda.dnn(), one, w, pw, y, py, convolution, algorithm, room, bytes, zero, x, px),
+                                cuda.dnn(), one, w, pw, y, py, convolution, algorithm, workspace, bytes, zero, x, px),
                         "cudnnConvolutionBackwardData");
             default ->
                 () -> check(
                         cudnnConvolutionBackwardFilter(
-                                cuda.dnn(), one, x, px, y, py, convolution, algorithm, room, bytes, zero, w, pw),
+                                cuda.dnn(), one, x, px, y, py, convolution, algorithm, workspace, bytes, zero, w, pw),
                         "cudnnConvolutionBackwardFilter");
         };
     }
@@ -119,7 +127,7 @@ final class RawConvolution implements AutoCloseable {
         return Tensor.empty(like.backend(), DType.F32, Shape.of(Math.toIntExact((bytes + 3) / 4)));
     }
 
-    private Trial search(Pointer px, Pointer pw, Pointer py, Pointer room) {
+    private Trial search(Pointer px, Pointer pw, Pointer py, Pointer workspace) {
         int[] n = new int[1];
         Stream<Trial> trials;
         if (call.kind() == Kind.CONV2D) {
@@ -127,7 +135,7 @@ final class RawConvolution implements AutoCloseable {
             Arrays.setAll(found, i -> new cudnnConvolutionFwdAlgoPerf());
             check(
                     cudnnFindConvolutionForwardAlgorithmEx(
-                            cuda.dnn(), x, px, w, pw, convolution, y, py, MOST, n, found, room, ROOM),
+                            cuda.dnn(), x, px, w, pw, convolution, y, py, MOST, n, found, workspace, room),
                     "cudnnFindConvolutionForwardAlgorithmEx");
             trials = Arrays.stream(found, 0, n[0])
                     .map(f -> new Trial(f.algo, f.status, f.time, f.memory, f.determinism));
@@ -136,7 +144,7 @@ final class RawConvolution implements AutoCloseable {
             Arrays.setAll(found, i -> new cudnnConvolutionBwdDataAlgoPerf());
             check(
                     cudnnFindConvolutionBackwardDataAlgorithmEx(
-                            cuda.dnn(), w, pw, y, py, convolution, x, px, MOST, n, found, room, ROOM),
+                            cuda.dnn(), w, pw, y, py, convolution, x, px, MOST, n, found, workspace, room),
                     "cudnnFindConvolutionBackwardDataAlgorithmEx");
             trials = Arrays.stream(found, 0, n[0])
                     .map(f -> new Trial(f.algo, f.status, f.time, f.memory, f.determinism));
@@ -145,13 +153,13 @@ final class RawConvolution implements AutoCloseable {
             Arrays.setAll(found, i -> new cudnnConvolutionBwdFilterAlgoPerf());
             check(
                     cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                            cuda.dnn(), x, px, y, py, convolution, w, pw, MOST, n, found, room, ROOM),
+                            cuda.dnn(), x, px, y, py, convolution, w, pw, MOST, n, found, workspace, room),
                     "cudnnFindConvolutionBackwardFilterAlgorithmEx");
             trials = Arrays.stream(found, 0, n[0])
                     .map(f -> new Trial(f.algo, f.status, f.time, f.memory, f.determinism));
         }
         return trials.filter(
-                        t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.bytes <= ROOM)
+                        t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.bytes <= room)
                 .min(Comparator.comparingDouble(Trial::time))
                 .orElseThrow(() -> new IllegalStateException("cuDNN has no deterministic algorithm for " + call));
     }
