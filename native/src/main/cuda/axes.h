@@ -37,6 +37,15 @@ DEVICE unsigned place(const Axes &axes, unsigned i) {
     return first;
 }
 
+// Whether every step along these axes is one of 16 bytes.
+DEVICE bool stepsAligned(const int *stride, int rank) {
+    bool all = true;
+#pragma unroll
+    for (int k = 0; k < 6; k++)
+        if (k < rank && stride[k] % VECTOR != 0) all = false;
+    return all;
+}
+
 // Whether every run along axis 0 starts at a multiple of 16 bytes.
 DEVICE bool runsAligned(const T *x, const int *stride, int rank) {
     bool all = aligned(x, 16);

@@ -10,23 +10,63 @@
 #include "common.h"
 #include "kernels.h"
 
-const int RUN = 4;  // pixels of one thread
+const int RUN = 4;   // pixels of one thread
+const int LONG = 7;  // pixels of one thread where filters and steps are the usual ones, which the compiler can unroll
 
 // The block's filters, tap by tap, 32 channels each: filter[tap · 32 + lane].
-DEVICE void stageFilters(const T *f, float *filter, int first, int k, int taps) {
+DEVICE void stageFilters(const T *f, float *filter, int first, int k, int taps, int flipped) {
     unsigned thread = threadIdx.y * 32 + threadIdx.x;
     for (unsigned i = thread; i < 32 * taps; i += 256) {
         unsigned lane = i / taps, tap = i - lane * taps;
-        filter[tap * 32 + lane] = first + lane < k ? widen(f[static_cast<unsigned long long>(first + lane) * taps + tap]) : 0.0f;
+        filter[(flipped ? taps - 1 - tap : tap) * 32 + lane] = first + lane < k ? widen(f[static_cast<unsigned long long>(first + lane) * taps + tap]) : 0.0f;
+    }
+}
+
+// Filters of one channel each for S x S taps and steps of one pixel, the usual kind.
+DEVICE bool usual(const Depthwise &d, int side) { return d.stride == 1 && d.c == d.k && d.r == side && d.s == side; }
+
+// v[k] = the pixels from w on of a row, 0 beside the image.
+template <int N> DEVICE void neighbours(const T *row, int w, int width, int step, float *v) {
+#pragma unroll
+    for (int k = 0; k < N; k++)
+        v[k] = static_cast<unsigned>(w + k) < static_cast<unsigned>(width) ? widen(row[static_cast<unsigned>(w + k) * step]) : 0.0f;
+}
+
+// LONG pixels of a row share what they read: LONG + S − 1 values for LONG · S products.
+template <int S> DEVICE void usualDepthwise(const T *x, const float *filters, T *y, const Depthwise &d, unsigned i) {
+    int runs = (d.q + LONG - 1) / LONG;
+    unsigned all = static_cast<unsigned>(d.n) * d.p * runs;
+    for (unsigned j = blockIdx.y * 8 + threadIdx.y; j < all; j += gridDim.y * 8) {
+        unsigned line = j / runs, n = line / d.p;
+        int q = (j - line * runs) * LONG, p = line - n * d.p;
+        float sum[LONG] = {};
+#pragma unroll 1
+        for (int r = 0; r < S; r++) {
+            int h = p + r - d.top;
+            if (h < 0 || h >= d.h) continue;
+            float v[LONG + S - 1];
+            neighbours<LONG + S - 1>(x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + i, q - d.left, d.w, d.c, v);
+#pragma unroll
+            for (int s = 0; s < S; s++) {
+                float tap = filters[(r * S + s) * 32 + threadIdx.x];
+#pragma unroll
+                for (int k = 0; k < LONG; k++) sum[k] += tap * v[k + s];
+            }
+        }
+#pragma unroll
+        for (int k = 0; k < LONG; k++)
+            if (q + k < d.q) narrow(sum[k], y[(static_cast<unsigned long long>(line) * d.q + q + k) * d.k + i]);
     }
 }
 
 KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d) {
     DYNAMIC_SHARED(float, filters);
     int first = blockIdx.x * 32, i = first + threadIdx.x;
-    stageFilters(f, filters, first, d.k, d.r * d.s);
+    stageFilters(f, filters, first, d.k, d.r * d.s, d.flipped);
     __syncthreads();
     if (i >= d.k) return;
+    if (usual(d, 7)) return usualDepthwise<7>(x, filters, y, d, i);
+    if (usual(d, 3)) return usualDepthwise<3>(x, filters, y, d, i);
     int c = i / (d.k / d.c), runs = (d.q + RUN - 1) / RUN;
     unsigned all = static_cast<unsigned>(d.n) * d.p * runs;
     for (unsigned j = blockIdx.y * 8 + threadIdx.y; j < all; j += gridDim.y * 8) {
@@ -87,30 +127,60 @@ KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d) {
     }
 }
 
+// The S sums of one row of taps over the lines begin … end of this thread.
+template <int S>
+DEVICE void usualSlopes(const T *x, const T *dy, const Depthwise &d, int i, int r, unsigned begin, unsigned end, float *sum) {
+    for (unsigned line = begin + threadIdx.y; line < end; line += 8) {
+        unsigned n = line / d.p;
+        int h = static_cast<int>(line - n * d.p) + r - d.top;
+        if (h < 0 || h >= d.h) continue;
+        const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + i;
+        const T *slope = dy + static_cast<unsigned long long>(line) * d.q * d.k + i;
+        for (int q = 0; q < d.q; q += LONG) {
+            float g[LONG], v[LONG + S - 1];
+            neighbours<LONG>(slope, q, d.q, d.k, g);
+            neighbours<LONG + S - 1>(row, q - d.left, d.w, d.c, v);
+#pragma unroll
+            for (int s = 0; s < S; s++)
+#pragma unroll
+                for (int k = 0; k < LONG; k++) sum[s] += g[k] * v[k + s];
+        }
+    }
+}
+
+// The same for any filter: the taps s0 … s0 + 7 of the row.
+DEVICE void slopes(const T *x, const T *dy, const Depthwise &d, int i, int r, int s0, unsigned begin, unsigned end, float *sum) {
+    int c = i / (d.k / d.c);
+    for (unsigned line = begin + threadIdx.y; line < end; line += 8) {
+        unsigned n = line / d.p, p = line - n * d.p;
+        int h = static_cast<int>(p) * d.stride + r - d.top;
+        if (h < 0 || h >= d.h) continue;
+        const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + c;
+        const T *slope = dy + static_cast<unsigned long long>(line) * d.q * d.k + i;
+        for (int q = 0; q < d.q; q++) {
+            float g = widen(slope[static_cast<unsigned>(q) * d.k]);
+#pragma unroll
+            for (int s = 0; s < 8; s++) {
+                int w = q * d.stride + s0 + s - d.left;
+                if (s0 + s < d.s && w >= 0 && w < d.w) sum[s] += g * widen(row[static_cast<unsigned>(w) * d.c]);
+            }
+        }
+    }
+}
+
 // Block (x, y, z): 32 channels, tap row y, slice z of the lines (n, p); eight taps of the row at a time.
 KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices) {
     __shared__ float part[8][32];
     int i = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y;
     bool inside = i < d.k;
-    int c = inside ? i / (d.k / d.c) : 0;
     unsigned lines = static_cast<unsigned>(d.n) * d.p, length = (lines + slices - 1) / slices, begin = blockIdx.z * length;
     unsigned end = begin + length < lines ? begin + length : lines;
     for (int s0 = 0; s0 < d.s; s0 += 8) {
         float sum[8] = {};
-        for (unsigned line = begin + threadIdx.y; inside && line < end; line += 8) {
-            unsigned n = line / d.p, p = line - n * d.p;
-            int h = static_cast<int>(p) * d.stride + r - d.top;
-            if (h < 0 || h >= d.h) continue;
-            const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + c;
-            const T *slope = dy + static_cast<unsigned long long>(line) * d.q * d.k + i;
-            for (int q = 0; q < d.q; q++) {
-                float g = widen(slope[static_cast<unsigned>(q) * d.k]);
-#pragma unroll
-                for (int s = 0; s < 8; s++) {
-                    int w = q * d.stride + s0 + s - d.left;
-                    if (s0 + s < d.s && w >= 0 && w < d.w) sum[s] += g * widen(row[static_cast<unsigned>(w) * d.c]);
-                }
-            }
+        if (inside) {
+            if (usual(d, 7)) usualSlopes<7>(x, dy, d, i, r, begin, end, sum);
+            else if (usual(d, 3)) usualSlopes<3>(x, dy, d, i, r, begin, end, sum);
+            else slopes(x, dy, d, i, r, s0, begin, end, sum);
         }
 #pragma unroll
         for (int s = 0; s < 8; s++) {

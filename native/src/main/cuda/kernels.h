@@ -55,7 +55,7 @@ const int PIECE = 8192;  // elements; a table's pieces: for each entry, first = 
 
 // A depthwise convolution; 13 ints, 52 bytes. x [n, h, w, c], filters [k, r, s, 1], y [n, p, q, k], c divides k.
 struct Depthwise {
-    int n, h, w, c, k, p, q, r, s, stride, top, left, reserved;
+    int n, h, w, c, k, p, q, r, s, stride, top, left, flipped;  // flipped: the filters are read from their last tap on
 };
 
 // KERNEL(name) declares the kernel of this name in the module being compiled.
@@ -93,7 +93,17 @@ KERNEL(reduce_rows)(const T *x, void *y, float *partial, int outputs, int count,
 KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int count, int slices, int maximum, int yFloat,
                        Axes kept, Axes reduced);
 // Good: rows slices = clamp(count / 16384, 1, max(1, 1024 / outputs)); columns: clamp(count / 512, 1, max(1, 32768 / outputs)).
-KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);   // flat 4·outputs
+// The second stage.  grid ceil(outputs / 32), block (32, 8)
+KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);
+// The same in one stage where count is small (32 or fewer) and the innermost axis stays; maximum as above.  flat outputs
+KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int yFloat, Axes kept, Axes reduced);
+// Sums of the columns of matrices: y[b, c] = Σ_r x[b · image + r · row + c], c < columns, r < count, like the gradients of
+// biases; y and partial as above, with outputs = images · columns. vector: how many columns one thread reads at once, 16
+// bytes, 4 or 1; it divides columns, row and image, and x is aligned to it.
+// grid (ceil(columns / vector / 256), slices, images), block 256, dynamic shared memory 2048 · vector bytes; good: 16 rows
+// for each thread.
+KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count, int row, int image, int vector, int slices,
+                    int yFloat);
 
 // ---- random.cu -------------------------------------------------------------------------------------------------------
 // y[i] = draw (step ? step->draws : 0) + offset + i of the stream `seed`, as tensor.backend.Philox; kind: the ordinal of
@@ -107,7 +117,7 @@ KERNEL(draw_float)(int kind, double parameter, unsigned long long seed, const St
 // ---- norm.cu ---------------------------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels]. gamma, beta [channels] may be 0, scale, shift [n, channels] may be 0.
 // A block does `bundle` neighbouring groups of one image; let B = bundle · channels / groups and
-//   grid (ceil(groups / bundle), n)    block 256 (512 where length·B ≥ 32768), one-dimensional, a multiple of 32
+//   grid (ceil(groups / bundle), n)    block 256, 512 or 1024, one-dimensional, a multiple of 32
 //   bundle: the fewest groups with B ≥ 32 and 4 | B, at most `groups`
 //   dynamic shared memory: 4 · (2 · max(4 · block, B) + 6 · B + 4 · bundle) bytes; it must not exceed 48 KiB unless the
 //   function's limit was raised. Any bundle in 1 … groups and any such block is right.
@@ -119,7 +129,8 @@ KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, c
                             const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
                             float *dshift, int length, int channels, int groups, int bundle, int silu);
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], in the order of n.
-KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);    // flat 4·channels
+// grid ceil(2·channels / 32), block (32, 8)
+KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);
 // The part of groupNorm after the normalisation: y = silu?((x·gamma + beta)(1 + scale) + shift), x [n, length, channels].
 KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
                     int n, int length, int channels, int silu);             // flat n·length·channels
@@ -150,8 +161,10 @@ KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T 
                              int width);                                    // flat n·length·width
 
 // ---- depthwise.cu ----------------------------------------------------------------------------------------------------
-// Block (32, 8) for all three; the y of a grid may be any number: threads stride over the lines of the image.
+// Block (32, 8) for all; the y of a grid may be any number: threads stride over the lines of the image.
 // y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s bytes
+// With stride 1, c = k and 3x3 or 7x7 filters the runs are 7 pixels long, not 4. There dx is a convolution too: of dy with
+// the flipped filters, h, w and p, q exchanged, top and left those of the other side, r − 1 − top and s − 1 − left.
 KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d);
 // dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s · k / c bytes
 KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d);

@@ -14,7 +14,7 @@
 #include "common.h"
 #include "kernels.h"
 
-DEVICE float sigmoid(float z) { return 1.0f / (1.0f + expf(-z)); }
+DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + expf(-z)); }  // the quotient within 2 units in the last place
 DEVICE float siluSlope(float z) {
     float s = sigmoid(z);
     return s * (1.0f + z * (1.0f - s));
@@ -78,6 +78,24 @@ DEVICE void coefficients(const Bundle &b, const Shared &s, const float *gamma, c
     }
 }
 
+// total1 and total2 of every channel: a warp adds up its rows.
+DEVICE void addRows(const Bundle &b, const Shared &s) {
+    for (unsigned c = threadIdx.x >> 5; c < b.width; c += blockDim.x >> 5) {
+        float sum1 = 0, sum2 = 0;
+        for (unsigned row = threadIdx.x & 31; row < b.rows; row += 32) {
+            sum1 += s.sum1[row * b.width + c];
+            sum2 += s.sum2[row * b.width + c];
+        }
+        sum1 = warpSum(sum1);
+        sum2 = warpSum(sum2);
+        if ((threadIdx.x & 31) == 0) {
+            s.total1[c] = sum1;
+            s.total2[c] = sum2;
+        }
+    }
+    __syncthreads();
+}
+
 template <int V>
 DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
                       float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
@@ -105,6 +123,7 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
                 pivot[j] = s.m1[(c + j) / b.depth];
                 sum[j] = square[j] = 0;
             }
+#pragma unroll 4
             for (unsigned l = b.row; l < length; l += b.rows) {
                 float v[V];
                 load<V>(from + static_cast<unsigned long long>(l) * channels + c, v);
@@ -122,14 +141,14 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
             }
         }
     __syncthreads();
+    addRows(b, s);
 
     // A warp adds up a group.
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
         double sum = 0, square = 0;
-        for (unsigned i = threadIdx.x & 31; i < b.rows * b.depth; i += 32) {
-            unsigned row = i / b.depth, at = row * b.width + g * b.depth + i - row * b.depth;
-            sum += s.sum1[at];
-            square += s.sum2[at];
+        for (unsigned c = g * b.depth + (threadIdx.x & 31); c < (g + 1) * b.depth; c += 32) {
+            sum += s.total1[c];
+            square += s.total2[c];
         }
         sum = warpSum(sum);
         square = warpSum(square);
@@ -211,6 +230,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
                 plus[j] = s.b[c + j];
                 sum1[j] = sum2[j] = 0;
             }
+#pragma unroll 2
             for (unsigned l = b.row; l < length; l += b.rows) {
                 float v[V], dz[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
@@ -232,14 +252,10 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
         }
     __syncthreads();
 
+    addRows(b, s);
+
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
-        float sum1 = 0, sum2 = 0;
-        for (unsigned row = 0; row < b.rows; row++) {
-            sum1 += s.sum1[row * b.width + c];
-            sum2 += s.sum2[row * b.width + c];
-        }
-        s.total1[c] = sum1;
-        s.total2[c] = sum2;
+        float sum1 = s.total1[c], sum2 = s.total2[c];
         unsigned at = b.channel + c;
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
         if (partial) {
@@ -251,7 +267,6 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
         if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
         if (dshift) dshift[conditioned] = sum1;
     }
-    __syncthreads();
 
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
         double m1 = 0, m2 = 0;
@@ -311,15 +326,19 @@ KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, c
 }
 
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels) {
-    FLAT(c, 0, channels) {
-        double gamma = 0, beta = 0;
-        for (int i = 0; i < n; i++) {
-            gamma += partial[2ull * i * channels + c];
-            beta += partial[2ull * i * channels + channels + c];
-        }
-        dgamma[c] = static_cast<float>(gamma);
-        dbeta[c] = static_cast<float>(beta);
+    __shared__ double part[8][32];
+    unsigned c = blockIdx.x * 32 + threadIdx.x, columns = 2 * channels;
+    double sum = 0;
+    if (c < columns) {
+#pragma unroll 4
+        for (int i = threadIdx.y; i < n; i += 8) sum += partial[static_cast<unsigned long long>(i) * columns + c];
     }
+    part[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y != 0 || c >= columns) return;
+    for (int j = 1; j < 8; j++) sum += part[j][threadIdx.x];
+    if (c < channels) dgamma[c] = static_cast<float>(sum);
+    else dbeta[c - channels] = static_cast<float>(sum);
 }
 
 KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,

@@ -12,11 +12,23 @@ KERNEL(fill)(T *y, int n, float value) {
 }
 
 KERNEL(cast_to_float)(const T *x, float *y, int n) {
-    FLAT(i, 0, n) y[i] = widen(x[i]);
+    unsigned fours = aligned(x, 4 * sizeof(T)) && aligned(y, 16) ? n / 4 : 0;
+    FLAT(i, 0, fours) {
+        float v[4];
+        load<4>(x + 4 * i, v);
+        store<4>(v, y + 4 * i);
+    }
+    FLAT(i, 4 * fours, n) y[i] = widen(x[i]);
 }
 
 KERNEL(cast_from_float)(const float *x, T *y, int n) {
-    FLAT(i, 0, n) narrow(x[i], y[i]);
+    unsigned fours = aligned(x, 16) && aligned(y, 4 * sizeof(T)) ? n / 4 : 0;
+    FLAT(i, 0, fours) {
+        float v[4];
+        load<4>(x + 4 * i, v);
+        store<4>(v, y + 4 * i);
+    }
+    FLAT(i, 4 * fours, n) narrow(x[i], y[i]);
 }
 
 template <class F> DEVICE void unary(const T *x, T *y, unsigned n, F f) {

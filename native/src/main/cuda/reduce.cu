@@ -66,15 +66,97 @@ KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int cou
     }
 }
 
+// Few values for each output, whose innermost axis stays: a thread adds up VECTOR neighbours.
+KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int yFloat, Axes kept, Axes reduced) {
+    bool runs = kept.first[0] == 1 && (kept.rank == 1 || kept.size[0] % VECTOR == 0) && runsAligned(x, kept.first, kept.rank) &&
+                stepsAligned(reduced.first, reduced.rank);
+    unsigned vectors = runs ? outputs / VECTOR : 0;
+    FLAT(i, 0, vectors) {
+        const T *from = x + place(kept, i * VECTOR);
+        float result[VECTOR], v[VECTOR];
+        load<VECTOR>(from, result);
+        for (unsigned r = 1; r < count; r++) {
+            load<VECTOR>(from + place(reduced, r), v);
+#pragma unroll
+            for (int j = 0; j < VECTOR; j++) result[j] = maximum ? larger(result[j], v[j]) : result[j] + v[j];
+        }
+#pragma unroll
+        for (int j = 0; j < VECTOR; j++) put(result[j], i * VECTOR + j, y, yFloat, nullptr, outputs, 1);
+    }
+    FLAT(o, vectors * VECTOR, outputs) {
+        const T *from = x + place(kept, o);
+        float result = widen(from[0]);
+        for (unsigned r = 1; r < count; r++) {
+            float v = widen(from[place(reduced, r)]);
+            result = maximum ? larger(result, v) : result + v;
+        }
+        put(result, o, y, yFloat, nullptr, outputs, 1);
+    }
+}
+
+const int LINES = 256;  // threads of a block that sums columns
+
+template <int V>
+DEVICE void columnSums(const T *x, void *y, float *partial, int columns, int count, int row, int image, int slices, int yFloat) {
+    DYNAMIC_SHARED(double, part);  // [lines, side · V]
+    unsigned first = blockIdx.x * LINES, side = columns / V - first;
+    if (side > LINES) side = LINES;
+    unsigned lines = LINES / side, line = threadIdx.x / side, at = threadIdx.x - line * side;
+    Stretch s = stretch(count, slices);
+    double sum[V] = {};
+    if (line < lines) {
+        const T *from = x + static_cast<unsigned long long>(blockIdx.z) * image + (first + at) * V;
+        unsigned r = s.begin + line;
+        for (; r + 3 * lines < s.end; r += 4 * lines) {
+            float v[4][V];
+#pragma unroll
+            for (int k = 0; k < 4; k++) load<V>(from + static_cast<unsigned long long>(r + k * lines) * row, v[k]);
+#pragma unroll
+            for (int j = 0; j < V; j++) sum[j] += static_cast<double>((v[0][j] + v[1][j]) + (v[2][j] + v[3][j]));
+        }
+        for (; r < s.end; r += lines) {
+            float v[V];
+            load<V>(from + static_cast<unsigned long long>(r) * row, v);
+#pragma unroll
+            for (int j = 0; j < V; j++) sum[j] += v[j];
+        }
+#pragma unroll
+        for (int j = 0; j < V; j++) part[(line * side + at) * V + j] = sum[j];
+    }
+    __syncthreads();
+    for (unsigned c = threadIdx.x; c < side * V; c += LINES) {
+        double total = 0;
+        for (unsigned k = 0; k < lines; k++) total += part[k * side * V + c];
+        put(static_cast<float>(total), blockIdx.z * columns + first * V + c, y, yFloat, partial, gridDim.z * columns, slices);
+    }
+}
+
+KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count, int row, int image, int vector, int slices,
+                    int yFloat) {
+    if (vector == VECTOR) columnSums<VECTOR>(x, y, partial, columns, count, row, image, slices, yFloat);
+    else if (vector == 4) columnSums<4>(x, y, partial, columns, count, row, image, slices, yFloat);
+    else columnSums<1>(x, y, partial, columns, count, row, image, slices, yFloat);
+}
+
 KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat) {
-    FLAT(o, 0, outputs) {
-        double sum = 0;
-        float most = LOWEST;
-        for (int s = 0; s < slices; s++) {
+    __shared__ double part[8][32];
+    unsigned o = blockIdx.x * 32 + threadIdx.x;
+    double sum = 0;
+    float most = LOWEST;
+    if (o < outputs) {
+#pragma unroll 4
+        for (int s = threadIdx.y; s < slices; s += 8) {
             float value = partial[static_cast<unsigned>(s) * outputs + o];
             sum += value;
             most = larger(most, value);
         }
-        put(maximum ? most : static_cast<float>(sum), o, y, yFloat, nullptr, outputs, 1);
     }
+    part[threadIdx.y][threadIdx.x] = maximum ? most : sum;
+    __syncthreads();
+    if (threadIdx.y != 0 || o >= outputs) return;
+    for (int j = 1; j < 8; j++) {
+        sum += part[j][threadIdx.x];
+        most = larger(most, static_cast<float>(part[j][threadIdx.x]));
+    }
+    put(maximum ? most : static_cast<float>(sum), o, y, yFloat, nullptr, outputs, 1);
 }

@@ -272,10 +272,29 @@ CASE(sums_and_maxima) {
                         void *to = yFloat ? wide.at() : y.at();
                         launch(columns ? "reduce_columns" : "reduce_rows", columns ? both : rows, in.at(), to, partial.at(), outputs,
                                count, slices, maximum, yFloat, s.kept, s.reduced);
-                        if (slices > 1) launch("reduce_finish", flat(4 * outputs), partial.at(), to, outputs, slices, maximum, yFloat);
+                        if (slices > 1) launch("reduce_finish", Launch{unsigned(outputs + 31) / 32, 1, 32, 8, 0}, partial.at(), to, outputs, slices, maximum, yFloat);
                         agree(yFloat ? wide.get() : y.get(), maximum ? most : sum, maximum ? 0 : yFloat ? 1e-6 : tolerance(), s.name);
                     }
                 }
+    }
+    for (const Shape &s : shapes) {
+        int outputs = product(s.kept), count = product(s.reduced);
+        if (count > 32) continue;  // more are not its business
+        auto x = normal(reach(s.kept, s.kept.first) + reach(s.reduced, s.reduced.first) - 1, 10);
+        std::vector<double> sum(outputs), most(outputs, -INFINITY);
+        overBox(s.kept, [&](int o, int p, int) {
+            overBox(s.reduced, [&](int, int q, int) {
+                sum[o] += x[p + q];
+                most[o] = std::fmax(most[o], x[p + q]);
+            });
+        });
+        Array in(x), y(outputs), wide(outputs, true);
+        for (int maximum : {0, 1})
+            for (int yFloat : {0, 1}) {
+                void *to = yFloat ? wide.at() : y.at();
+                launch("reduce_few", flat(outputs), in.at(), to, outputs, count, maximum, yFloat, s.kept, s.reduced);
+                agree(yFloat ? wide.get() : y.get(), maximum ? most : sum, maximum ? 0 : yFloat ? 3e-6 : tolerance(), s.name);
+            }
     }
     std::vector<double> x(64, 1);
     x[40] = NAN;
@@ -283,6 +302,37 @@ CASE(sums_and_maxima) {
     Axes one = {1, {1}, {0}, {}}, all = {1, {64}, {1}, {}};
     launch("reduce_rows", Launch{1, 1, 32, 1, 0}, in.at(), y.at(), static_cast<void *>(nullptr), 1, 64, 1, 1, 1, one, all);
     expect(std::isnan(y.get()[0]), "a NaN is the largest");
+}
+
+// Bias gradients, and sums over the pixels of each image.
+CASE(sums_of_columns) {
+    struct Matrices {
+        int images, count, columns, row, image;
+    } all[] = {{1, 97, 28, 28, 0}, {1, 1000, 18, 18, 0}, {3, 50, 64, 64, 3200}, {2, 33, 40, 48, 33 * 48}, {1, 40, 2056, 2056, 0}, {1, 5, 1, 1, 0}};
+    const int widest = tolerance() > 1e-3 ? 8 : 4;  // values in 16 bytes
+    for (const Matrices &m : all) {
+        auto x = normal(size_t(m.images) * m.count * m.row, 12);
+        std::vector<double> sum(size_t(m.images) * m.columns);
+        for (int b = 0; b < m.images; b++)
+            for (int r = 0; r < m.count; r++)
+                for (int c = 0; c < m.columns; c++) sum[b * m.columns + c] += x[b * m.image + r * m.row + c];
+        Array in(x), y(sum.size()), wide(sum.size(), true);
+        for (int vector : {1, 4, widest}) {
+            if (m.columns % vector || m.row % vector || m.image % vector) continue;
+            for (int slices : {1, 4}) {
+                Array partial(slices * sum.size(), true);
+                unsigned blocks = (m.columns / vector + 255) / 256, outputs = sum.size();
+                for (int yFloat : {0, 1}) {
+                    void *to = yFloat ? wide.at() : y.at();
+                    launch("column_sums", Launch{blocks, unsigned(slices), 256, 1, unsigned(2048 * vector), unsigned(m.images)}, in.at(), to,
+                           partial.at(), m.columns, m.count, m.row, m.image, vector, slices, yFloat);
+                    if (slices > 1)
+                        launch("reduce_finish", Launch{(outputs + 31) / 32, 1, 32, 8, 0}, partial.at(), to, int(outputs), slices, 0, yFloat);
+                    agree(yFloat ? wide.get() : y.get(), sum, yFloat ? 1e-6 : tolerance(), "sums of columns");
+                }
+            }
+        }
+    }
 }
 
 // ---- random -----------------------------------------------------------------------------------------------------------

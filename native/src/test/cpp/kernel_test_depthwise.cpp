@@ -39,9 +39,14 @@ CASE(depthwise_convolution) {
             agree(Y.get(), y, tolerance(), "y");
             launch("depthwise_data", Launch{c, rows, 32, 8, unsigned(128 * taps * times)}, F.at(), DY.at(), DX.at(), d);
             agree(DX.get(), dx, tolerance(), "dx");
+            if (d.stride == 1 && d.c == d.k) {
+                Depthwise back = {d.n, d.p, d.q, d.k, d.c, d.h, d.w, d.r, d.s, 1, d.r - 1 - d.top, d.s - 1 - d.left, 1};
+                launch("depthwise", Launch{c, rows, 32, 8, unsigned(128 * taps)}, DY.at(), F.at(), DX.at(), back);
+                agree(DX.get(), dx, tolerance(), "dx by the flipped filters");
+            }
             Array partial(rows * df.size(), true);
             launch("depthwise_weights", Launch{k, unsigned(d.r), 32, 8, 0, rows}, X.at(), DY.at(), partial.at(), d, int(rows));
-            launch("reduce_finish", flat(4 * df.size()), partial.at(), DF.at(), int(df.size()), int(rows), 0, 0);
+            launch("reduce_finish", Launch{unsigned(df.size() + 31) / 32, 1, 32, 8, 0}, partial.at(), DF.at(), int(df.size()), int(rows), 0, 0);
             agree(DF.get(), df, tolerance(), "df");
         }
     }

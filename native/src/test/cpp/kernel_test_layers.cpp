@@ -73,7 +73,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
            conditioned ? DH.at() : none, c.length, c.channels, c.groups, c.bundle, int(activated));
     agree(DX.get(), dx, tolerance(3e-6), "dx");
     if (affine) {
-        launch("group_norm_parameters", flat(4 * c.channels), P.at(), DG.at(), DB.at(), c.n, c.channels);
+        launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 8, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
         agree(DG.get(), dgamma, 3e-6, "dgamma");
         agree(DB.get(), dbeta, 3e-6, "dbeta");
     }

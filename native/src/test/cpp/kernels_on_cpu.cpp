@@ -23,9 +23,10 @@ static void fillRegistry() {
 #define BINARY(name, expression) PLAIN(binary_##name)
 #include "../../main/cpp/pointwise.def"
     PLAIN(copy) PLAIN(gather) PLAIN(scatter_add)
-    BARRIERS(reduce_rows) BARRIERS(reduce_columns) PLAIN(reduce_finish)
+    BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
+    PLAIN(reduce_few) BARRIERS(column_sums)
     PLAIN(draw) PLAIN(draw_float)
-    BARRIERS(group_norm) BARRIERS(group_norm_backward) PLAIN(group_norm_parameters) PLAIN(affine_silu)
+    BARRIERS(group_norm) BARRIERS(group_norm_backward) BARRIERS(group_norm_parameters) PLAIN(affine_silu)
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)

@@ -45,6 +45,21 @@ final class Axes {
         return rank > 0 && first[rank - 1] == 1;
     }
 
+    /** Number of axes; 0 for one element. */
+    int rank() {
+        return rank;
+    }
+
+    /** Extent of an axis, counted from the innermost, 0. */
+    int size(int axis) {
+        return size[rank - 1 - axis];
+    }
+
+    /** Elements between neighbours along an axis, counted from the innermost, in the first array. */
+    long first(int axis) {
+        return first[rank - 1 - axis];
+    }
+
     /** Number of elements. */
     int count() {
         int count = 1;

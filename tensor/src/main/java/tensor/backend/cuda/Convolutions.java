@@ -35,17 +35,19 @@ final class Convolutions implements AutoCloseable {
     private final Dnn dnn;
     private final Products products;
     private final Movement movement;
+    private final Reductions reductions;
     private final DepthwiseConvolutions depthwise;
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
 
-    Convolutions(Engine engine, Dnn dnn, Products products, Movement movement) {
+    Convolutions(Engine engine, Dnn dnn, Products products, Movement movement, Reductions reductions) {
         this.engine = engine;
         this.dnn = dnn;
         this.products = products;
         this.movement = movement;
-        depthwise = new DepthwiseConvolutions(engine);
+        this.reductions = reductions;
+        depthwise = new DepthwiseConvolutions(engine, reductions);
         room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
@@ -100,7 +102,7 @@ final class Convolutions implements AutoCloseable {
                 run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, dy);
             }
         }
-        if (dbias != null) movement.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
+        if (dbias != null) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
     }
 
     private static boolean isEven(Conv2dParams p) {

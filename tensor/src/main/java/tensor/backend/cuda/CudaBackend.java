@@ -32,6 +32,7 @@ public final class CudaBackend implements Backend {
     private final Dnn dnn;
     private final Products products;
     private final Movement movement;
+    private final Reductions reductions;
     private final Indices indices;
     private final Convolutions convolutions;
     private final Norms norms;
@@ -47,8 +48,9 @@ public final class CudaBackend implements Backend {
         dnn = new Dnn(engine.context());
         products = new Products(engine);
         movement = new Movement(engine);
+        reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
-        convolutions = new Convolutions(engine, dnn, products, movement);
+        convolutions = new Convolutions(engine, dnn, products, movement, reductions);
         norms = new Norms(engine);
         softmaxes = new Softmaxes(engine, dnn);
         attentions = new Attentions(engine, products);
@@ -201,7 +203,7 @@ public final class CudaBackend implements Backend {
     public void reduce(ReduceOp f, Tensor x, Tensor y) {
         Checks.reduce(this, f, x, y);
         engine.context().enter();
-        movement.reduce(f, x, x.shape(), y, y.shape());
+        reductions.reduce(f, x, x.shape(), y, y.shape());
         written(y);
     }
 

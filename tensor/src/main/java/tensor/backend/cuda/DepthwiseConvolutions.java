@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import tensor.DType;
 import tensor.Tensor;
+import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
 
 /**
@@ -19,9 +20,11 @@ final class DepthwiseConvolutions {
     private static final int SHARED = 48 << 10;
 
     private final Engine engine;
+    private final Reductions reductions;
 
-    DepthwiseConvolutions(Engine engine) {
+    DepthwiseConvolutions(Engine engine, Reductions reductions) {
         this.engine = engine;
+        this.reductions = reductions;
     }
 
     /** Whether these kernels serve the convolution: one group for each channel, filters that fit a block's shared memory. */
@@ -34,20 +37,29 @@ final class DepthwiseConvolutions {
     }
 
     void forward(Geometry g, Tensor x, Tensor w, Tensor y) {
+        convolve(g, x, w, y, false);
+    }
+
+    private void convolve(Geometry g, Tensor x, Tensor w, Tensor y, boolean flipped) {
         engine.launch(Kernel.DEPTHWISE, x.dtype())
                 .tensor(x)
                 .tensor(w)
                 .tensor(y)
-                .depthwise(g)
+                .depthwise(g, flipped)
                 .grid(blocks(g.k()), lines(g.n(), g.p(), g.q()), LANES, LINES, filterBytes(g));
     }
 
+    /** Where steps are of one pixel and channels have one filter, a convolution too, with the filters from their last tap on. */
     void data(Geometry g, Tensor w, Tensor dy, Tensor dx) {
+        if (g.stride() == 1 && g.c() == g.k()) {
+            convolve(g.backwards(), dy, w, dx, true);
+            return;
+        }
         engine.launch(Kernel.DEPTHWISE_DATA, dy.dtype())
                 .tensor(w)
                 .tensor(dy)
                 .tensor(dx)
-                .depthwise(g)
+                .depthwise(g, false)
                 .grid(blocks(g.c()), lines(g.n(), g.h(), g.w()), LANES, LINES, filterBytes(g) * (g.k() / g.c()));
     }
 
@@ -60,18 +72,10 @@ final class DepthwiseConvolutions {
                 .tensor(x)
                 .tensor(dy)
                 .address(partial.address())
-                .depthwise(g)
+                .depthwise(g, false)
                 .integer(slices)
                 .grid(blocks(g.k()), g.r(), slices, LANES, LINES, 0);
-        engine.launch(Kernel.REDUCE_FINISH, x.dtype())
-                .address(partial.address())
-                .tensor(dw)
-                .integer(outputs)
-                .integer(slices)
-                .integer(false)
-                .integer(dw.dtype() != x.dtype())
-                .flat(4L * outputs);
-        partial.release();
+        reductions.finish(partial, ReduceOp.SUM, dw, x.dtype(), outputs, slices);
     }
 
     private static int blocks(int channels) {

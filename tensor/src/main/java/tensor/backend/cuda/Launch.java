@@ -88,13 +88,13 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
-    /** The C structure {@code Depthwise}: 13 integers, the last of them unused. */
-    Launch depthwise(Geometry g) {
+    /** The C structure {@code Depthwise}: 13 integers. */
+    Launch depthwise(Geometry g, boolean flipped) {
         int at = next(13 * Integer.BYTES);
         bytes.putInt(at, g.n()).putInt(at + 4, g.h()).putInt(at + 8, g.w()).putInt(at + 12, g.c());
         bytes.putInt(at + 16, g.k()).putInt(at + 20, g.p()).putInt(at + 24, g.q());
         bytes.putInt(at + 28, g.r()).putInt(at + 32, g.s()).putInt(at + 36, g.stride());
-        bytes.putInt(at + 40, g.padH()).putInt(at + 44, g.padW()).putInt(at + 48, 0);
+        bytes.putInt(at + 40, g.padH()).putInt(at + 44, g.padW()).putInt(at + 48, flipped ? 1 : 0);
         return this;
     }
 

@@ -5,19 +5,13 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.BinaryOp;
 import tensor.backend.Distribution;
-import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
-import tensor.memory.Buffer;
 
-/** Pointwise calls, sums and copies: our own kernels, told where elements lie by {@link Axes}. */
+/** Pointwise calls and copies: our own kernels, told where elements lie by {@link Axes}. */
 final class Movement {
-    /** Threads of a block that sums along rows. */
-    private static final int ROW_BLOCK = 256;
-
     private final Engine engine;
     private final Axes axes = new Axes();
-    private final Axes reduced = new Axes();
 
     Movement(Engine engine) {
         this.engine = engine;
@@ -106,55 +100,5 @@ final class Movement {
                 .tensor(y)
                 .integer(n)
                 .flat(n);
-    }
-
-    /**
-     * y ← f over the axes where its shape has extent 1 and that of x has not; the shapes may be others than the
-     * tensors'. Long sums are cut into slices, so that enough blocks have work, and a second kernel adds those up: no
-     * atomics, so the order depends on the shapes alone.
-     */
-    void reduce(ReduceOp f, Tensor x, Shape xs, Tensor y, Shape ys) {
-        long[] strides = xs.strides();
-        axes.clear();
-        reduced.clear();
-        boolean rows = true;
-        for (int i = 0; i < strides.length; i++) {
-            if (xs.get(i) == 1) continue;
-            rows = ys.get(i) == 1;
-            (rows ? reduced : axes).add(xs.get(i), strides[i], strides[i]);
-        }
-        int outputs = ys.size();
-        int count = xs.size() / outputs;
-        int slices = rows
-                ? clamp(count / 16384, Math.max(1, 1024 / outputs))
-                : clamp(count / 512, Math.max(1, 32768 / outputs));
-        Buffer partial = slices == 1 ? null : engine.scratch(4L * slices * outputs);
-        Launch launch = engine.launch(rows ? Kernel.REDUCE_ROWS : Kernel.REDUCE_COLUMNS, x.dtype())
-                .tensor(x)
-                .tensor(y)
-                .address(partial == null ? 0 : partial.address())
-                .integer(outputs)
-                .integer(count)
-                .integer(slices)
-                .integer(f == ReduceOp.MAX)
-                .integer(y.dtype() != x.dtype())
-                .axes(axes)
-                .axes(reduced);
-        if (rows) launch.grid(outputs, slices, clamp((count + 31) / 32, ROW_BLOCK / 32) * 32, 1, 0);
-        else launch.grid((outputs + 31) / 32, slices, 32, 8, 0);
-        if (partial == null) return;
-        engine.launch(Kernel.REDUCE_FINISH, x.dtype())
-                .address(partial.address())
-                .tensor(y)
-                .integer(outputs)
-                .integer(slices)
-                .integer(f == ReduceOp.MAX)
-                .integer(y.dtype() != x.dtype())
-                .flat(4L * outputs);
-        partial.release();
-    }
-
-    private static int clamp(int value, int most) {
-        return Math.max(1, Math.min(value, most));
     }
 }

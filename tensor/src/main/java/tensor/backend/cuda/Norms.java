@@ -11,6 +11,8 @@ import tensor.memory.Buffer;
 final class Norms {
     /** Fewest neighbouring channels that a block should read. */
     private static final int RUN = 32;
+    /** So few blocks leave a large device idle unless they are large. */
+    private static final int FEW_BLOCKS = 256;
 
     private final Engine engine;
 
@@ -28,7 +30,9 @@ final class Norms {
             int bundle = 1;
             while (bundle < p.groups() && (bundle * width < RUN || bundle * width % 4 != 0)) bundle++;
             int run = bundle * width;
-            int block = (long) length * run >= 32768 ? 512 : 256;
+            int blocks = images * ((p.groups() + bundle - 1) / bundle);
+            long work = (long) length * run;
+            int block = blocks <= FEW_BLOCKS && work >= 16384 ? 1024 : work >= 16384 ? 512 : 256;
             int shared = 4 * (2 * Math.max(4 * block, run) + 6 * run + 4 * bundle);
             return new Launching(images, length, channels, p.groups(), bundle, block, shared);
         }
@@ -110,7 +114,7 @@ final class Norms {
                 .tensor(dbeta)
                 .integer(l.images)
                 .integer(l.channels)
-                .flat(4L * l.channels);
+                .grid((2 * l.channels + 31) / 32, 1, 32, 8, 0);
         partial.release();
     }
 }
