@@ -60,6 +60,15 @@ DEVICE unsigned long long queryAt(unsigned i, int heads, int d) {
 
 KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d, float scale) {
     unsigned rows = static_cast<unsigned>(n) * length * heads;
+    if (d <= 32) {  // a feature for each lane: read once, and the rows of a warp do not wait for one another
+#pragma unroll 4
+        for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+            float v = lane() < d ? widen(qkv[queryAt(i, heads, d) + lane()]) : LEAST;
+            float e = expf(v - warpMax(v)), sum = warpSum(e);
+            if (lane() < d) narrow(e * (scale / sum), qHat[static_cast<unsigned long long>(i) * d + lane()]);
+        }
+        return;
+    }
     for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
         const T *q = qkv + queryAt(i, heads, d);
         T *out = qHat + static_cast<unsigned long long>(i) * d;
@@ -75,6 +84,16 @@ KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d
 KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
                                float scale) {
     unsigned rows = static_cast<unsigned>(n) * length * heads;
+    if (d <= 32) {
+#pragma unroll 4
+        for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+            unsigned long long at = static_cast<unsigned long long>(i) * d + lane();
+            float q = lane() < d ? widen(qHat[at]) : 0.0f, slope = lane() < d ? widen(dqHat[at]) : 0.0f;
+            float dot = warpSum(q * slope) / scale;
+            if (lane() < d) narrow(q * (slope - dot), dqkv[queryAt(i, heads, d) + lane()]);
+        }
+        return;
+    }
     for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
         unsigned long long first = static_cast<unsigned long long>(i) * d;
         T *dq = dqkv + queryAt(i, heads, d);

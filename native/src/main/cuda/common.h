@@ -5,9 +5,11 @@
 #define DYNAMIC_SHARED(Type, name) extern __shared__ Type name[]
 #define CHECK_ALIGNED(pointer, bytes)
 #define KERNEL(name) extern "C" __global__ void name
+#define KERNEL_UP_TO(threads, name) extern "C" __global__ void __launch_bounds__(threads) name  // for large blocks
 #else
 #include "emu.h"
 #define KERNEL(name) void kernel_##name
+#define KERNEL_UP_TO(threads, name) KERNEL(name)
 #endif
 
 #define DEVICE static __device__ __forceinline__

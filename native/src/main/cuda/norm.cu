@@ -195,7 +195,7 @@ DEVICE bool byFours(const T *x, const T *y, int channels, int groups, int bundle
            aligned(y, 4 * sizeof(T));
 }
 
-KERNEL(group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
+KERNEL_UP_TO(1024, group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
                    float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
     if (byFours(x, y, channels, groups, bundle))
         groupNorm<4>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
@@ -314,7 +314,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
         }
 }
 
-KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
+KERNEL_UP_TO(1024, group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
                             const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
                             float *dshift, int length, int channels, int groups, int bundle, int silu) {
     if (byFours(x, dx, channels, groups, bundle) && aligned(dy, 4 * sizeof(T)))
