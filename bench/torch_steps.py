@@ -1,7 +1,7 @@
 """PyTorch's time for a training step and for sampling, on the first GPU, for the networks of the presets.
 
-usage: torch_steps.py [--mode eager|default|reduce-overhead|max-autotune] [--presets annotated,ddpm-cifar10]
-                      [--precisions tf32,bf16] [--sample] [--wait FILE] [--small]
+usage: torch_steps.py [--mode eager|default|reduce-overhead|max-autotune] [--presets ddpm-cifar10,annotated]
+                      [--precisions bf16,tf32] [--sample] [--wait FILE] [--small]
 
 A training step is what ours is: random t, noise, q_sample, forward, loss, backward, gradient norm clipped where the preset
 says so, Adam; and is timed as ours is, by the host's clock up to the end of the device's work, median of 60 after 5 (compiled
@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--mode", default="eager")
-parser.add_argument("--presets", default="annotated,ddpm-cifar10")
-parser.add_argument("--precisions", default="tf32,bf16")
+parser.add_argument("--presets", default="ddpm-cifar10,annotated")
+parser.add_argument("--precisions", default="bf16,tf32")
 parser.add_argument("--sample", action="store_true")
 parser.add_argument("--wait", default="")
 parser.add_argument("--small", action="store_true")
@@ -298,36 +298,51 @@ class Run:
         return step
 
 
+def sizes(count):
+    return f"{2 if args.small else 256} images" if count else f"batch {2 if args.small else 128}"
+
+
+def warm(preset, precision):
+    """A run that has compiled and searched whatever it will need, and its sampling step if wanted."""
+    run = Run(preset, precision)
+    for _ in range(1 if args.small else 5 if args.mode == "eager" else 15):
+        run.step()
+    sampler = None
+    if args.sample:
+        run.net.eval()
+        sampler = run.sampling_step(2 if args.small else 256)
+        for _ in range(1 if args.small else 5):
+            sampler()
+        run.net.train()
+    synchronize()
+    print(f"warm: {args.mode} {preset} {precision}, {run.parameters} parameters", file=sys.stderr, flush=True)
+    return run, sampler
+
+
+def measure(run, sampler):
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = run.precision != "fp32"
+    row = f"| PyTorch {torch.__version__} {args.mode} | {run.preset} | {run.precision} |"
+    print(f"{row} training step, {sizes(0)} | {median(run.step, STEPS):.2f} |", flush=True)
+    if sampler is None:
+        return
+    run.net.eval()
+    print(f"{row} sampling step, {sizes(1)} | {median(sampler, STEPS):.2f} |", flush=True)
+    run.net.train()
+
+
 def main():
     if not args.small and DEVICE == "cpu":
         sys.exit("no GPU")
-    runs = []
-    for precision in args.precisions.split(","):
-        for preset in args.presets.split(","):
-            run = Run(preset, precision)
-            for _ in range(1 if args.small else 5 if args.mode == "eager" else 15):
-                run.step()
-            sampler = None
-            if args.sample:
-                run.net.eval()
-                sampler = run.sampling_step(2 if args.small else 256)
-                for _ in range(1 if args.small else 5):
-                    sampler()
-                run.net.train()
-            synchronize()
-            runs.append((run, sampler))
-            print(f"warm: {args.mode} {preset} {precision}, {run.parameters} parameters", file=sys.stderr, flush=True)
-    while args.wait and not os.path.exists(args.wait):
+    wanted = [(preset, precision) for precision in args.precisions.split(",") for preset in args.presets.split(",")]
+    if not args.wait:
+        for preset, precision in wanted:
+            measure(*warm(preset, precision))
+        return
+    runs = [warm(preset, precision) for preset, precision in wanted]
+    while not os.path.exists(args.wait):
         time.sleep(0.05)
-    for run, sampler in runs:
-        tf32 = run.precision != "fp32"
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-        row = f"| PyTorch {torch.__version__} {args.mode} | {run.preset} | {run.batch} | {run.precision} |"
-        print(f"{row} step {median(run.step, STEPS):.2f} ms |", flush=True)
-        if sampler is not None:
-            run.net.eval()
-            print(f"{row} sampling step, {2 if args.small else 256} images, {median(sampler, STEPS):.2f} ms |", flush=True)
-            run.net.train()
+    for run in runs:
+        measure(*run)
 
 
 main()

@@ -14,7 +14,12 @@
 #include "common.h"
 #include "kernels.h"
 
-DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + expf(-z)); }  // the quotient within 2 units in the last place
+#ifdef KERNELS_BF16
+DEVICE float exponential(float z) { return __expf(z); }  // far more exact than what is stored
+#else
+DEVICE float exponential(float z) { return expf(z); }
+#endif
+DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + exponential(-z)); }  // the quotient within 2 units in the last place
 DEVICE float siluSlope(float z) {
     float s = sigmoid(z);
     return s * (1.0f + z * (1.0f - s));

@@ -257,6 +257,7 @@ inline int atomicMin(int *at, int v) {
     if (v < old) *at = v;
     return old;
 }
+inline float __expf(float x) { return expf(x); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((static_cast<uint64_t>(a) * b) >> 32); }
 inline float __uint_as_float(unsigned u) {

@@ -159,7 +159,7 @@ public final class GpuTests {
     private List<Run> runs() {
         return small
                 ? List.of(new Run("annotated", 8, 4))
-                : List.of(new Run("annotated", 8, 200), new Run("ddpm-cifar10", 1, 200));
+                : List.of(new Run("annotated", 8, 100), new Run("ddpm-cifar10", 1, 100));
     }
 
     private void train(Run run, Precision precision) throws IOException {
@@ -272,7 +272,7 @@ public final class GpuTests {
         try (Backend backend = Backends.open("cuda", 0, precision).backend();
                 Scope root = Scope.open("time");
                 Training training = Workload.training(timed(preset, batch), backend)) {
-            double[] times = new double[small ? 2 : 60];
+            double[] times = new double[small ? 2 : 30];
             for (int i = small ? -3 : -5; i < times.length; i++) {
                 long start = System.nanoTime();
                 training.step(training.settings().learningRate(10_000));
@@ -286,7 +286,7 @@ public final class GpuTests {
         }
     }
 
-    /** Time of one sampling step of the DDPM network, at the batch that a chunk has. */
+    /** Time of one sampling step of the DDPM network, at the batch that it has on a GPU. */
     private void sampling() {
         say("");
         say("## Time of a sampling step");
@@ -294,7 +294,7 @@ public final class GpuTests {
         say("| preset | images | precision | call by call, ms | recorded, ms |");
         say("| --- | --- | --- | --- | --- |");
         String preset = small ? "annotated" : "ddpm-cifar10";
-        int images = small ? 2 : 64;
+        int images = small ? 2 : 256;
         for (Precision precision : Precision.values()) {
             double eager = samplingMilliseconds(preset, images, precision, false);
             double recorded = samplingMilliseconds(preset, images, precision, true);
@@ -309,7 +309,7 @@ public final class GpuTests {
     /** The difference between a long and a short run, divided by the steps that the long one has more. */
     private double samplingMilliseconds(String preset, int images, Precision precision, boolean graph) {
         int few = small ? 2 : 10;
-        int many = small ? 4 : 110;
+        int many = small ? 4 : 60;
         System.setProperty(CudaBackend.GRAPH, Boolean.toString(graph));
         try (Backend backend = Backends.open("cuda", 0, precision).backend();
                 Scope root = Scope.open("time");

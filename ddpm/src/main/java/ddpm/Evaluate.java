@@ -358,14 +358,15 @@ public final class Evaluate extends Program {
         int n = pictureCount();
         int values = Classifier.SIDE * Classifier.SIDE;
         float[] drawn = new float[Math.multiplyExact(n, values)];
-        long batches = (n + BATCH - 1) / BATCH;
+        int chunk = sampling.chunk();
+        long batches = (n + chunk - 1) / chunk;
         int each = sampling.steps();
-        for (int first = 0; first < n; first += BATCH) {
-            long before = (long) first / BATCH * each;
+        for (int first = 0; first < n; first += chunk) {
+            long before = (long) first / chunk * each;
             float[] some = sampling.draw(
                     unet,
                     first,
-                    Math.min(BATCH, n - first),
+                    Math.min(chunk, n - first),
                     seed,
                     (done, x, start) -> {
                         if (!quiet) progress.update(before + done, batches * each, before + done, "drawing");

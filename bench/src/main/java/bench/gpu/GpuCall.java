@@ -53,7 +53,7 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
      */
     public static List<GpuCall> all() {
         List<GpuCall> calls = new ArrayList<>();
-        for (Precision precision : List.of(Precision.TF32, Precision.BF16, Precision.FP32)) {
+        for (Precision precision : List.of(Precision.TF32, Precision.BF16)) {
             convolutions(calls, CONVOLUTIONS, precision, 128, 3, 128, 128, 32);
             convolutions(calls, CONVOLUTIONS, precision, 128, 3, 256, 256, 16);
             convolutions(calls, List.of(Kind.CONV2D), precision, 128, 1, 256, 128, 32);
@@ -101,7 +101,6 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
         to.add(new GpuCall(Kind.MATMUL_TRANSPOSED, "scores, " + size, precision, images, images));
         to.add(new GpuCall(Kind.MATMUL, "values, " + size, precision, scores, images));
         to.add(new GpuCall(Kind.MATMUL, "projection, " + size, precision, images, Shape.of(width, width)));
-        if (precision == Precision.TF32) return; // softmax has no products: it is the same as in fp32
         to.add(new GpuCall(Kind.SOFTMAX, "rows of " + length, precision, scores, scores));
         to.add(new GpuCall(Kind.SOFTMAX_BACKWARD, "rows of " + length, precision, scores, scores));
     }

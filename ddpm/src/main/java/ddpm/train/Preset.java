@@ -64,6 +64,34 @@ public enum Preset {
         }
     },
     /**
+     * The best Fashion-MNIST that two CPU cores make in 90 minutes, or a GPU in one: the network of {@link #DDPM_CIFAR10} at a
+     * quarter of its width, with one block a level and attention at 14x14; cosine schedule, no flips (most garments face one
+     * way, and a model of their mirror images is measured against data that has none), the rate decays to 0, EMA.
+     */
+    FASHION {
+        @Override
+        void fill(Map<Setting, Object> s) {
+            s.put(FLIP, false);
+            s.put(STEPS, 5000L);
+            s.put(BATCH_SIZE, 128L);
+            s.put(LR, 1e-3);
+            s.put(WARMUP, 200L);
+            s.put(DECAY, "cosine");
+            s.put(CLIP, 1.0);
+            s.put(EMA, 0.999);
+            s.put(TOPOLOGY, "ddpm");
+            s.put(DIM, 32L);
+            s.put(DIM_MULTS, List.of(1L, 2L, 2L));
+            s.put(GROUPS, 8L);
+            s.put(ZERO_INIT, true);
+            s.put(ATTENTION_LEVELS, List.of(1L));
+            s.put(TIMESTEPS, 1000L);
+            s.put(SCHEDULE, "cosine");
+            s.put(LOSS, "l2");
+            s.put(CLIP_X0, true);
+        }
+    },
+    /**
      * Ho et al. 2020, CIFAR-10, appendix B: 35.7 M parameters, T = 1000, L2, Adam at 2e−4 after 5,000 steps of
      * warm-up, gradient norm at most 1, dropout 0.1, EMA 0.9999, 800,000 steps at batch 128, variance β_t, x̂₀ clipped.
      */

@@ -26,8 +26,10 @@ import tensor.memory.Scope;
  * and to no stream of the training, which is never disturbed.
  */
 public final class Sampling {
-    /** Largest batch that goes through the network at once. */
-    private static final int CHUNK = 64;
+    /** Images that go through the network at once on a processor: more would leave its caches. */
+    private static final int FEW = 64;
+    /** The same on a GPU, which fewer would leave idle. */
+    private static final int MANY = 256;
 
     /** Every class in turn. */
     public static final int EACH = -1;
@@ -101,6 +103,11 @@ public final class Sampling {
         void frame(int done, float[] pixels, float[] start);
     }
 
+    /** Largest batch that goes through the network at once. */
+    public int chunk() {
+        return backend.name().equals("cuda") ? MANY : FEW;
+    }
+
     /** Number of steps from noise to image. */
     public int steps() {
         return settings.sampler().timesteps(diffusion.schedule()).count();
@@ -110,7 +117,7 @@ public final class Sampling {
      * Images 0 … count−1 [count,H,W,C] of a seed, in about [−1, 1]. Image k is the same however many are drawn with it, but
      * for rounding.
      *
-     * @param film sees the first chunk of at most 64 images on its way; {@code null} for none
+     * @param film sees the first {@link #chunk} of images on its way; {@code null} for none
      * @param interrupts asked between steps
      */
     public float[] draw(UNet unet, int count, long seed, Film film, Interrupts interrupts) {
@@ -122,8 +129,9 @@ public final class Sampling {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
         check(unet);
-        for (int first = 0; first < count; first += CHUNK) {
-            int n = Math.min(CHUNK, count - first);
+        int chunk = chunk();
+        for (int first = 0; first < count; first += chunk) {
+            int n = Math.min(chunk, count - first);
             boolean filmed = film != null && first == 0;
             int[] done = {0};
             Sampler.Observer observer = (t, x, start) -> {
