@@ -1,14 +1,14 @@
 """PyTorch's time for a training step and for sampling, on the first GPU, for the networks of the presets.
 
 usage: torch_steps.py [--mode eager|default|reduce-overhead|max-autotune] [--presets ddpm-cifar10,annotated]
-                      [--precisions bf16,tf32] [--sample] [--wait FILE] [--small]
+                      [--precisions bf16,tf32] [--sample] [--search] [--wait FILE] [--small]
 
 A training step is what ours is: random t, noise, q_sample, forward, loss, backward, gradient norm clipped where the preset
 says so, Adam; and is timed as ours is, by the host's clock up to the end of the device's work, median of 60 after 5 (compiled
-modes: after 15). Everything PyTorch recommends is on: channels last, cuDNN's search for algorithms, fused Adam, fused
-attention, bf16 by autocast. Any mode but eager goes through torch.compile. --wait: all is compiled and warmed up first, and
-measured once FILE exists, so that compiling may overlap with somebody else's measurements. --small: tiny sizes on whatever
-device there is, to see that it runs. Prints Markdown rows.
+modes: after 15). What PyTorch recommends is on: channels last, fused Adam, fused attention, bf16 by autocast; --search
+adds its search for algorithms (cudnn.benchmark), which takes minutes for these networks. Any mode but eager goes through
+torch.compile, which takes minutes as well. --wait: all is compiled and warmed up first, and measured once FILE exists.
+--small: tiny sizes on whatever device there is, to see that it runs. Prints Markdown rows.
 """
 
 import argparse
@@ -27,12 +27,13 @@ parser.add_argument("--presets", default="ddpm-cifar10,annotated")
 parser.add_argument("--precisions", default="bf16,tf32")
 parser.add_argument("--sample", action="store_true")
 parser.add_argument("--wait", default="")
+parser.add_argument("--search", action="store_true")
 parser.add_argument("--small", action="store_true")
 args = parser.parse_args()
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 STEPS = 3 if args.small else 60
-torch.backends.cudnn.benchmark = True
+torch.backends.cudnn.benchmark = args.search
 
 
 def sinusoidal(t, dim):

@@ -29,6 +29,11 @@ import tensor.memory.Scope;
 /** Everything a run leaves behind and shows on the way: metrics, sample grids, checkpoints, films, the report. */
 public final class RunOutput implements Trainer.Output, AutoCloseable {
     /** Seed of the preview samples, so that all grids of a run start from the same noise. */
+    /** First steps of sampling, in which a device searches for algorithms and records the network. */
+    private static final int UNTYPICAL = 2;
+    /** Steps of sampling that are measured. */
+    private static final int MEASURED = 4;
+
     private static final long SAMPLE_SEED = 1;
     /** Frames of the denoising film. */
     private static final int FRAMES = 40;
@@ -198,13 +203,14 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     /** Draws one small batch for a few steps' time, to know how long a grid takes. */
     public double estimateSampling() {
         double begin = seconds();
-        int[] steps = {0};
+        double[] typical = {begin};
         try {
             draw((done, pixels, start) -> {
-                if (++steps[0] > 4) throw new Enough();
+                if (done == UNTYPICAL) typical[0] = seconds();
+                if (done == UNTYPICAL + MEASURED) throw new Enough();
             });
         } catch (Enough e) {
-            return (seconds() - begin) / steps[0] * sampling.steps();
+            return (seconds() - typical[0]) / MEASURED * sampling.steps();
         }
         return seconds() - begin;
     }
