@@ -110,9 +110,6 @@ KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count,
 // Distribution.Kind. The sum of draws and offset is a multiple of 4.
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
                int n);                                                      // flat n
-// The same into floats, for timesteps and masks that are not T.
-KERNEL(draw_float)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset,
-                     float *y, int n);                                      // flat n
 
 // ---- norm.cu ---------------------------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels]. gamma, beta [channels] may be 0, scale, shift [n, channels] may be 0.
@@ -131,9 +128,6 @@ KERNEL(group_norm_backward)(const T *x, const float *gamma, const float *beta, c
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], in the order of n.
 // grid ceil(2·channels / 32), block (32, 8)
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);
-// The part of groupNorm after the normalisation: y = silu?((x·gamma + beta)(1 + scale) + shift), x [n, length, channels].
-KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
-                    int n, int length, int channels, int silu);             // flat n·length·channels
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in
@@ -176,8 +170,6 @@ KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, 
 // Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,
                  float decay);
-// step->draws += by, for a graph that is replayed without set_step.  grid 1, block 1
-KERNEL(advance_draws)(Step *step, unsigned long long by);
 // Backend.adam over a table; coupled, decoupled: the weight decay in its two forms. Nothing happens if step->finite is 0.
 // If an entry has `average` and step->decay ≥ 0 the average is updated in the same sweep, if it has `copy` that too.
 // grid pieces, block 256

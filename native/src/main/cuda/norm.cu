@@ -345,14 +345,3 @@ KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta,
     if (c < channels) dgamma[c] = static_cast<float>(sum);
     else dbeta[c - channels] = static_cast<float>(sum);
 }
-
-KERNEL(affine_silu)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
-                    int n, int length, int channels, int silu) {
-    unsigned all = static_cast<unsigned>(n) * length * channels, image = static_cast<unsigned>(length) * channels;
-    FLAT(i, 0, all) {
-        unsigned c = i % channels, conditioned = i / image * channels + c;
-        float h = gamma ? widen(x[i]) * gamma[c] + beta[c] : widen(x[i]);
-        float z = scale ? h * (1.0f + scale[conditioned]) + shift[conditioned] : h;
-        narrow(silu ? z * sigmoid(z) : z, y[i]);
-    }
-}

@@ -24,9 +24,9 @@ DEVICE void philox(unsigned long long seed, unsigned long long counter, unsigned
 // In the order of Distribution.Kind.
 enum Kind { UNIFORM, NORMAL, INTEGERS, KEEP };
 
-template <class To>
-DEVICE void drawInto(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, To *y,
-                 unsigned n) {
+KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y, int count) {
+    unsigned n = count;
+    bool fours = aligned(y, 4 * sizeof(T));
     unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
     FLAT(block, 0, (n + 3) / 4) {
         unsigned word[4];
@@ -49,18 +49,12 @@ DEVICE void drawInto(int kind, double parameter, unsigned long long seed, const 
                 value[i + 1] = static_cast<float>(radius * sin(angle));
             }
         }
+        if (fours && 4 * block + 3 < n) {
+            store<4>(value, y + 4 * block);
+            continue;
+        }
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if (4 * block + i < n) narrow(value[i], y[4 * block + i]);
     }
-}
-
-KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
-               int n) {
-    drawInto(kind, parameter, seed, step, offset, y, n);
-}
-
-KERNEL(draw_float)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset,
-                     float *y, int n) {
-    drawInto(kind, parameter, seed, step, offset, y, n);
 }

@@ -14,8 +14,6 @@ KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correct
     step->finite = 1;
 }
 
-KERNEL(advance_draws)(Step *step, unsigned long long by) { step->draws += by; }
-
 // Element numbers first … end of this block's piece.
 struct Part {
     const Update *entry;

@@ -91,22 +91,6 @@ CASE(group_norm_of_every_kind) {
         for (int kind = 0; kind < 8; kind++) norm(c, kind & 1, kind & 2, kind & 4);
 }
 
-CASE(affine_silu_after_a_view) {
-    int n = 2, length = 15, channels = 33;
-    Doubles x = normal(n * length * channels, 30), gamma = normal(channels, 31, true), beta = normal(channels, 32, true);
-    Doubles scale = normal(n * channels, 33, true), shift = normal(n * channels, 34, true), y(x.size());
-    for (size_t i = 0; i < x.size(); i++) {
-        int c = i % channels, k = int(i) / (length * channels) * channels + c;
-        y[i] = silu((x[i] * gamma[c] + beta[c]) * (1 + scale[k]) + shift[k]);
-    }
-    Array X(x), G(gamma, true), B(beta, true), S(scale, true), H(shift, true), Y(x.size());
-    launch("affine_silu", flat(x.size()), X.at(), G.at(), B.at(), S.at(), H.at(), Y.at(), n, length, channels, 1);
-    agree(Y.get(), y, tolerance(), "y");
-    void *none = nullptr;
-    launch("affine_silu", flat(x.size()), X.at(), none, none, none, none, Y.at(), n, length, channels, 0);
-    agree(Y.get(), x, 0, "without everything it is a copy");
-}
-
 // ---- attention --------------------------------------------------------------------------------------------------------
 
 CASE(attention_softmax) {

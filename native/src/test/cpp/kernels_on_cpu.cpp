@@ -25,13 +25,13 @@ static void fillRegistry() {
     PLAIN(copy) PLAIN(gather) PLAIN(scatter_add)
     BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
     PLAIN(reduce_few) BARRIERS(column_sums)
-    PLAIN(draw) PLAIN(draw_float)
-    BARRIERS(group_norm) BARRIERS(group_norm_backward) BARRIERS(group_norm_parameters) PLAIN(affine_silu)
+    PLAIN(draw)
+    BARRIERS(group_norm) BARRIERS(group_norm_backward) BARRIERS(group_norm_parameters)
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)
     BARRIERS(depthwise) BARRIERS(depthwise_data) BARRIERS(depthwise_weights)
-    PLAIN(set_step) PLAIN(advance_draws) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
+    PLAIN(set_step) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
 }
 
 extern "C" __attribute__((visibility("default"))) const EmuKernel *emu_find(const char *name) {

@@ -28,6 +28,8 @@ final class Convolutions implements AutoCloseable {
     private static final int PART = 16;
     /** … but no more bytes than these: the largest images of the presets, turned from one layout into the other. */
     private static final long MOST = 2L << 30;
+    /** Where even these are not free, the device is full. */
+    private static final long LEAST = 16L << 20;
 
     private record Key(Direction direction, Geometry geometry) {}
 
@@ -156,7 +158,22 @@ final class Convolutions implements AutoCloseable {
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionPlan.Algorithm known = file.get(name);
         if (known != null && plan.accept(known)) return plan;
-        Buffer workspace = engine.scratch(room);
+        search(plan, name, x, w, y);
+        return plan;
+    }
+
+    /** Searches with as much room as there is, which the device has back afterwards: the arena would keep it for good. */
+    private void search(ConvolutionPlan plan, String name, Tensor x, Tensor w, Tensor y) {
+        long bytes = room;
+        long workspace = 0;
+        while (workspace == 0)
+            try {
+                workspace = engine.context().allocate(bytes);
+            } catch (OutOfMemoryError e) {
+                engine.arena().trim();
+                bytes /= 2;
+                if (bytes < LEAST) throw e;
+            }
         try {
             file.put(
                     name,
@@ -164,13 +181,12 @@ final class Convolutions implements AutoCloseable {
                             Engine.pointer(x),
                             Engine.pointer(w),
                             Engine.pointer(y),
-                            new Device(workspace.address()),
-                            room,
+                            new Device(workspace),
+                            bytes,
                             name));
         } finally {
-            workspace.release();
+            engine.context().free(workspace, bytes);
         }
-        return plan;
     }
 
     @Override
