@@ -119,7 +119,7 @@ class ProgramTest {
                 "Train | --loss l3 | 2 | loss needs one of l1, l2, huber, not l3",
                 "Train | --preset fast | 2 | preset needs one of",
                 "Train | --block transformer | 2 | block needs one of convnext, resnet",
-                "Train | --dim 7 | 2 | even dim",
+                "Train | --dim 7 | 2 | must be even",
                 "Train | --dim 30 | 2 | groups",
                 "Train | --dim-mults 1,2,0 | 2 | dim-mults needs whole numbers",
                 "Train | --dim-mults 1,2,4,8 | 2 | must be divisible by 8: use 24 or 32",
@@ -327,8 +327,7 @@ class ProgramTest {
             assertTrue(wrong.code == 2 || wrong.code == 4, wrong.error);
             assertTrue(wrong.error.contains(line.split(" \\| ")[1]), wrong.error);
         }
-        Outcome unlabelled = run(
-                new Train(), TINY.replace("1,2", "1") + " --data $/unlabelled --image-size 8 --out $/runs --name bare");
+        Outcome unlabelled = run(new Train(), TINY + " --data $/unlabelled --image-size 8 --out $/runs --name bare");
         assertEquals(new Outcome(0, ""), unlabelled);
         Outcome refused = run(new TrainClassifier(), "--noisy $/runs/bare -q");
         assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
