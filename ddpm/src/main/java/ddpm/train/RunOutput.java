@@ -28,12 +28,11 @@ import tensor.memory.Scope;
 
 /** Everything a run leaves behind and shows on the way: metrics, sample grids, checkpoints, films, the report. */
 public final class RunOutput implements Trainer.Output, AutoCloseable {
-    /** Seed of the preview samples, so that all grids of a run start from the same noise. */
     /** First steps of sampling, in which a device searches for algorithms and records the network, and Java compiles. */
     private static final int UNTYPICAL = 10;
     /** Steps of sampling that are measured. */
     private static final int MEASURED = 10;
-
+    /** Seed of the preview samples, so that all grids of a run start from the same noise. */
     private static final long SAMPLE_SEED = 1;
     /** Frames of the denoising film. */
     private static final int FRAMES = 40;

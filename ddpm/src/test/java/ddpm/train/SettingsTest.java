@@ -72,6 +72,22 @@ class SettingsTest {
         assertThrows(IllegalArgumentException.class, () -> Settings.of(Map.of("flip", 1L), Map.of()));
     }
 
+    /** What the README says of them; a preset that is built upon must not change another by the way. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "quick | ddpm, dim 16, mults [1, 2, 2]",
+                "fashion | ddpm, dim 32, mults [1, 2, 2]",
+                "annotated-resnet | blog, dim 28, mults [1, 2, 4]",
+                "emoji-16 | blog, dim 32, mults [1, 2, 4]",
+                "emoji-32 | blog, dim 16, mults [1, 2, 4]",
+                "emoji-64 | blog, dim 8, mults [1, 2, 4]",
+            })
+    void everyPresetHasItsNetwork(String preset, String network) {
+        assertEquals(network, Settings.of(Map.of(), Map.of("preset", preset)).describeNetwork());
+    }
+
     @Test
     void theLearningRateRisesThenFallsOverTheRest() {
         Settings s = Settings.of(Map.of(), Map.of("lr", "1", "warmup", "10", "decay", "cosine", "steps", "110"));
