@@ -276,19 +276,7 @@ CASE(sums_and_maxima) {
                         agree(yFloat ? wide.get() : y.get(), maximum ? most : sum, maximum ? 0 : yFloat ? 1e-6 : tolerance(), s.name);
                     }
                 }
-    }
-    for (const Shape &s : shapes) {
-        int outputs = product(s.kept), count = product(s.reduced);
-        if (count > 32) continue;  // more are not its business
-        auto x = normal(reach(s.kept, s.kept.first) + reach(s.reduced, s.reduced.first) - 1, 10);
-        std::vector<double> sum(outputs), most(outputs, -INFINITY);
-        overBox(s.kept, [&](int o, int p, int) {
-            overBox(s.reduced, [&](int, int q, int) {
-                sum[o] += x[p + q];
-                most[o] = std::fmax(most[o], x[p + q]);
-            });
-        });
-        Array in(x), y(outputs), wide(outputs, true);
+        if (count > 32) continue;  // more are not the business of reduce_few
         for (int maximum : {0, 1})
             for (int yFloat : {0, 1}) {
                 void *to = yFloat ? wide.at() : y.at();

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.Variable;
-import datasets.Dataset;
+import ddpm.Halves;
 import ddpm.io.CheckpointException;
 import ddpm.train.Interrupts;
 import ddpm.train.Sampling;
@@ -32,17 +32,6 @@ class NoisyClassifierTrainingTest {
     @TempDir
     Path folder;
 
-    /** Class 0 is dark, class 1 is bright; 8x8. */
-    private static Dataset data() {
-        byte[] pixels = new byte[128 * 64];
-        int[] labels = new int[128];
-        for (int n = 0; n < 128; n++) {
-            labels[n] = n % 2;
-            for (int i = 0; i < 64; i++) pixels[n * 64 + i] = (byte) ((n % 2 == 0 ? 20 : 200) + (n * 7 + i) % 16);
-        }
-        return Dataset.of("halves", 8, 8, 1, pixels, labels);
-    }
-
     private static Settings settings(String... more) {
         Map<String, String> options = new HashMap<>(Map.of(
                 "preset",
@@ -67,7 +56,7 @@ class NoisyClassifierTrainingTest {
 
     private static NoisyClassifier trained(Training training, Backend backend) {
         try (ClassifierTraining<NoisyClassifier> learning =
-                ClassifierTraining.ofNoisyImages(data(), training.diffusion(), true, 40, 3, backend)) {
+                ClassifierTraining.ofNoisyImages(Halves.of(128), training.diffusion(), true, 40, 3, backend)) {
             while (learning.step() < learning.steps()) learning.update();
             return learning.classifier();
         }
@@ -79,11 +68,11 @@ class NoisyClassifierTrainingTest {
         Settings settings = settings();
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("guide");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(128), backend)) {
             NoisyClassifier classifier = trained(training, backend);
-            double[] right = NoisyAccuracy.byQuarter(classifier, training.diffusion(), data(), 128, backend);
+            double[] right = NoisyAccuracy.byQuarter(classifier, training.diffusion(), Halves.of(128), 128, backend);
             assertTrue(right[0] > 0.95 && right[1] > 0.9, right[0] + ", " + right[1]);
-            ClassifierFile.saveNoisy(file, classifier, settings, data(), 3);
+            ClassifierFile.saveNoisy(file, classifier, settings, Halves.of(128), 3);
             Tensor x = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(4, 8, 8, 1));
             Variable t = Variable.constant(Tensor.of(backend, Shape.of(4), 0, 3, 6, 9));
             float[] logits = classifier.logits(Variable.constant(x), t).value().toFloats();
@@ -109,10 +98,10 @@ class NoisyClassifierTrainingTest {
         Path file = folder.resolve("c.safetensors");
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("refused");
-                Training training = new Training(settings(), data(), backend);
+                Training training = new Training(settings(), Halves.of(128), backend);
                 ClassifierTraining<NoisyClassifier> learning =
-                        ClassifierTraining.ofNoisyImages(data(), training.diffusion(), true, 1, 3, backend)) {
-            ClassifierFile.saveNoisy(file, learning.classifier(), settings(), data(), 3);
+                        ClassifierTraining.ofNoisyImages(Halves.of(128), training.diffusion(), true, 1, 3, backend)) {
+            ClassifierFile.saveNoisy(file, learning.classifier(), settings(), Halves.of(128), 3);
             for (String[] other : new String[][] {{"timesteps", "11"}, {"schedule", "linear"}}) {
                 CheckpointException e = assertThrows(
                         CheckpointException.class,

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import datasets.Dataset;
+import ddpm.Halves;
 import ddpm.diffusion.ClassifierFreeGuidance;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.ImageNoise;
@@ -32,17 +32,6 @@ import tensor.memory.Scope;
 class FamilyTrainingTest {
     @TempDir
     Path folder;
-
-    /** Class 0 is dark, class 1 is bright; 8x8. */
-    private static Dataset data() {
-        byte[] pixels = new byte[12 * 64];
-        int[] labels = new int[12];
-        for (int n = 0; n < 12; n++) {
-            labels[n] = n % 2;
-            for (int i = 0; i < 64; i++) pixels[n * 64 + i] = (byte) ((n % 2 == 0 ? 20 : 200) + (n * 7 + i) % 16);
-        }
-        return Dataset.of("halves", 8, 8, 1, pixels, labels);
-    }
 
     private static Settings settings(String more) {
         Map<String, String> options = new HashMap<>(Map.of(
@@ -95,7 +84,7 @@ class FamilyTrainingTest {
         Map<String, float[]> straight;
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("straight");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             run(training, 13); // 78 images at 4 timesteps: every one has been seen ten times; half of an epoch
             if (options.contains("second-moment"))
                 assertTrue(training.timesteps().probabilities()[0]
@@ -106,7 +95,7 @@ class FamilyTrainingTest {
         }
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("resumed");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             Checkpoint.restore(checkpoints.latest().orElseThrow(), training);
             run(training, 5);
             Map<String, float[]> resumed = weights(training);
@@ -119,7 +108,7 @@ class FamilyTrainingTest {
         Settings settings = settings("labels=true target=v timesteps=8 zero-snr=true flip=false lr=0.01 ema=0.9");
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("labels");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             run(training, 100);
             double dark = brightness(training, settings, backend, 0);
             double bright = brightness(training, settings, backend, 1);
@@ -146,7 +135,7 @@ class FamilyTrainingTest {
         Settings settings = settings("labels=true guidance=2");
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("walks");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             run(training, 10);
             ImageNoise source = new ImageNoise(1, 0);
             Tensor x = source.draw(backend, DType.F32, Shape.of(3, 8, 8, 1));
@@ -180,7 +169,7 @@ class FamilyTrainingTest {
                 "low-resolution=4 low-noise=0 low-noise-max=1 target=v timesteps=8 zero-snr=true flip=false lr=0.01");
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("small");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             run(training, 120);
             double dark = enlarged(training, settings, backend, -0.8f);
             double bright = enlarged(training, settings, backend, 0.6f);
@@ -210,7 +199,7 @@ class FamilyTrainingTest {
         Settings settings = settings("timesteps=3 clip-x0=true");
         try (Backend backend = Backends.open("auto", 2).backend();
                 Scope root = Scope.open("batches");
-                Training training = new Training(settings, data(), backend)) {
+                Training training = new Training(settings, Halves.of(12), backend)) {
             run(training, 3);
             Sampling sampling = new Sampling(
                     settings, training.diffusion(), backend, training.unet().config());
