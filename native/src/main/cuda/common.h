@@ -22,11 +22,27 @@ struct bf16 {
 DEVICE float widen(float v) { return v; }
 DEVICE float widen(bf16 v) { return __uint_as_float(static_cast<unsigned>(v.bits) << 16); }
 DEVICE void narrow(float v, float &to) { to = v; }
-DEVICE void narrow(float v, bf16 &to) {  // to nearest, ties to even
+// To nearest, ties to even; any NaN becomes 0x7fff. One or two values for one instruction from compute capability 8.0 on.
+#if defined(__CUDACC__) && defined(KERNELS_BF16)
+DEVICE void narrow(float v, bf16 &to) { asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(to.bits) : "f"(v)); }
+DEVICE unsigned pack(float low, float high) {
+    unsigned pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+#else
+DEVICE void narrow(float v, bf16 &to) {
     unsigned u = __float_as_uint(v);
     bool nan = (u & 0x7fffffffu) > 0x7f800000u;
     to.bits = static_cast<unsigned short>(nan ? 0x7fffu : (u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
+DEVICE unsigned pack(float low, float high) {
+    bf16 x, y;
+    narrow(low, x);
+    narrow(high, y);
+    return x.bits | static_cast<unsigned>(y.bits) << 16;
+}
+#endif
 
 #ifdef KERNELS_BF16
 typedef bf16 T;
@@ -64,12 +80,6 @@ template <int V> DEVICE void store(const float *v, float *to) {
 }
 DEVICE float low(unsigned pair) { return __uint_as_float(pair << 16); }
 DEVICE float high(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
-DEVICE unsigned pack(float a, float b) {
-    bf16 x, y;
-    narrow(a, x);
-    narrow(b, y);
-    return x.bits | static_cast<unsigned>(y.bits) << 16;
-}
 template <int V> DEVICE void load(const bf16 *from, float *v) {
     if (V == 1) v[0] = widen(from[0]);
     if (V == 4) {

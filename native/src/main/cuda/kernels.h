@@ -2,7 +2,7 @@
 // tensor.backend.Backend.
 //
 // There are two modules with the same names in them: kernels_f32.ptx, where T is float, and kernels_bf16.ptx, where T is
-// bfloat16 (16 bits, rounded to nearest even). Arithmetic is float in both; parameters written `float *` are floats in both.
+// bfloat16 (16 bits, rounded to nearest even), for devices of compute capability 8.0 or newer. Arithmetic is float in both; parameters written `float *` are floats in both.
 // Every matrix is row-major, every image channels last. A tensor has fewer than 2^31 elements. Pointers into device
 // memory; one that "may be 0" stands for a tensor that is not there. Pointers are aligned to their element at least;
 // kernels take 16 bytes at a time where pointer and strides allow it.
@@ -114,9 +114,9 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
 // ---- norm.cu ---------------------------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels]. gamma, beta [channels] may be 0, scale, shift [n, channels] may be 0.
 // A block does `bundle` neighbouring groups of one image; let B = bundle · channels / groups and
-//   grid (ceil(groups / bundle), n)    block 256, 512 or 1024, one-dimensional, a multiple of 32
-//   bundle: the fewest groups with B ≥ 32 and 4 | B, at most `groups`
-//   dynamic shared memory: 4 · (2 · max(4 · block, B) + 6 · B + 4 · bundle) bytes; it must not exceed 48 KiB unless the
+//   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32
+//   bundle: the fewest groups with B ≥ 32 and V | B, at most `groups`; V values are 16 bytes
+//   dynamic shared memory: 4 · (2 · (V · block + B) + 6 · B + 4 · bundle) bytes; it must not exceed 48 KiB unless the
 //   function's limit was raised. Any bundle in 1 … groups and any such block is right.
 KERNEL(group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
                    float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu);

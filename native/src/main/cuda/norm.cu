@@ -14,12 +14,16 @@
 #include "common.h"
 #include "kernels.h"
 
-#ifdef KERNELS_BF16
-DEVICE float exponential(float z) { return __expf(z); }  // far more exact than what is stored
+#if defined(__CUDACC__) && defined(KERNELS_BF16)
+DEVICE float sigmoid(float z) {  // an instruction each, far more exact than what is stored
+    float e, s;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(-1.44269504f * z));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(s) : "f"(1.0f + e));
+    return s;
+}
 #else
-DEVICE float exponential(float z) { return expf(z); }
+DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + expf(-z)); }  // the quotient within 2 units in the last place
 #endif
-DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + exponential(-z)); }  // the quotient within 2 units in the last place
 DEVICE float siluSlope(float z) {
     float s = sigmoid(z);
     return s * (1.0f + z * (1.0f - s));
@@ -30,6 +34,7 @@ struct Bundle {
     unsigned image, group, groups;   // first group and their number
     unsigned channel, width, depth;  // first channel, channels, channels of one group
     unsigned columns, rows;          // threads side by side, each with V channels, and below one another
+    unsigned lines;                  // rows, or one more: odd, so that neither channels nor rows meet in a bank
     unsigned row, column;
     unsigned long long first;        // first element
 };
@@ -43,6 +48,7 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int groups, in
     b.width = b.groups * b.depth;
     b.columns = b.width / V < blockDim.x ? b.width / V : blockDim.x;
     b.rows = blockDim.x / b.columns;
+    b.lines = b.rows | 1;
     b.row = threadIdx.x / b.columns;
     b.column = threadIdx.x - b.row * b.columns;
     b.first = static_cast<unsigned long long>(b.image) * length * channels + b.channel;
@@ -51,13 +57,12 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int groups, in
 
 // The block's shared memory: two sums for each row and channel, then what belongs to a channel and to a group.
 struct Shared {
-    float *sum1, *sum2;  // [rows, width]
+    float *sum1, *sum2;  // [width, lines]
     float *a, *b, *total1, *total2;  // [width]
     float *mean, *rstd, *m1, *m2;    // [bundle]
 };
 DEVICE Shared sharedOf(float *memory, int width, int bundle) {
-    int sums = 4 * static_cast<int>(blockDim.x);
-    if (width > sums) sums = width;
+    int sums = VECTOR * static_cast<int>(blockDim.x) + width;
     Shared s;
     s.sum1 = memory;
     s.sum2 = s.sum1 + sums;
@@ -83,13 +88,26 @@ DEVICE void coefficients(const Bundle &b, const Shared &s, const float *gamma, c
     }
 }
 
+// Whether the mean is taken off each value. A bfloat16 is rounded more coarsely than floats lose when it is taken off products
+// and sums instead, which saves an instruction and a register for each value.
+const bool CENTRED = sizeof(T) == 4;
+DEVICE float centred(float v, float mu) { return CENTRED ? v - mu : v; }
+
+// z = k · centred(x, mu) + plus for a channel of the bundle.
+DEVICE void linear(const Bundle &b, const Shared &s, unsigned c, float &mu, float &k, float &plus) {
+    unsigned g = c / b.depth;
+    mu = s.mean[g];
+    k = s.a[c] * s.rstd[g];
+    plus = CENTRED ? s.b[c] : s.b[c] - mu * k;
+}
+
 // total1 and total2 of every channel: a warp adds up its rows.
 DEVICE void addRows(const Bundle &b, const Shared &s) {
     for (unsigned c = threadIdx.x >> 5; c < b.width; c += blockDim.x >> 5) {
         float sum1 = 0, sum2 = 0;
         for (unsigned row = threadIdx.x & 31; row < b.rows; row += 32) {
-            sum1 += s.sum1[row * b.width + c];
-            sum2 += s.sum2[row * b.width + c];
+            sum1 += s.sum1[c * b.lines + row];
+            sum2 += s.sum2[c * b.lines + row];
         }
         sum1 = warpSum(sum1);
         sum2 = warpSum(sum2);
@@ -141,8 +159,8 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
             }
 #pragma unroll
             for (int j = 0; j < V; j++) {
-                s.sum1[b.row * b.width + c + j] = sum[j];
-                s.sum2[b.row * b.width + c + j] = square[j];
+                s.sum1[(c + j) * b.lines + b.row] = sum[j];
+                s.sum2[(c + j) * b.lines + b.row] = square[j];
             }
         }
     __syncthreads();
@@ -173,19 +191,15 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float mu[V], k[V], plus[V];
 #pragma unroll
-            for (int j = 0; j < V; j++) {
-                unsigned g = (c + j) / b.depth;
-                mu[j] = s.mean[g];
-                k[j] = s.a[c + j] * s.rstd[g];
-                plus[j] = s.b[c + j];
-            }
+            for (int j = 0; j < V; j++) linear(b, s, c + j, mu[j], k[j], plus[j]);
+#pragma unroll 2
             for (unsigned l = b.row; l < length; l += b.rows) {
                 float v[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
 #pragma unroll
                 for (int j = 0; j < V; j++) {
-                    float z = (v[j] - mu[j]) * k[j] + plus[j];
+                    float z = centred(v[j], mu[j]) * k[j] + plus[j];
                     v[j] = silu ? z * sigmoid(z) : z;
                 }
                 store<V>(v, to + at);
@@ -193,16 +207,18 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
         }
 }
 
-// Whether every pixel of the block's share can be read and written four values at a time.
-DEVICE bool byFours(const T *x, const T *y, int channels, int groups, int bundle) {
+// Whether every pixel of the block's share can be read and written so many values at a time.
+DEVICE bool by(int vector, const T *x, const T *y, int channels, int groups, int bundle) {
     int depth = channels / groups, last = groups % bundle;
-    return channels % 4 == 0 && bundle * depth % 4 == 0 && last * depth % 4 == 0 && aligned(x, 4 * sizeof(T)) &&
-           aligned(y, 4 * sizeof(T));
+    return channels % vector == 0 && bundle * depth % vector == 0 && last * depth % vector == 0 &&
+           aligned(x, vector * sizeof(T)) && aligned(y, vector * sizeof(T));
 }
 
 KERNEL_UP_TO(1024, group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
                    float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
-    if (byFours(x, y, channels, groups, bundle))
+    if (by(VECTOR, x, y, channels, groups, bundle))
+        groupNorm<VECTOR>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
+    else if (VECTOR != 4 && by(4, x, y, channels, groups, bundle))
         groupNorm<4>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
     else groupNorm<1>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
 }
@@ -214,7 +230,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
     DYNAMIC_SHARED(float, memory);
     Bundle b = bundleOf<V>(length, channels, groups, bundle);
     Shared s = sharedOf(memory, b.width, bundle);
-    const T *from = x + b.first, *slope = dy + b.first;
+    const T *from = x + b.first, *gradient = dy + b.first;
 
     for (unsigned g = threadIdx.x; g < b.groups; g += blockDim.x) {
         s.mean[g] = mean[b.image * groups + b.group + g];
@@ -225,14 +241,10 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
 
     if (b.row < b.rows)
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
-            float mu[V], r[V], a[V], plus[V], sum1[V], sum2[V];
+            float mu[V], k[V], plus[V], sum1[V], sum2[V];
 #pragma unroll
             for (int j = 0; j < V; j++) {
-                unsigned g = (c + j) / b.depth;
-                mu[j] = s.mean[g];
-                r[j] = s.rstd[g];
-                a[j] = s.a[c + j];
-                plus[j] = s.b[c + j];
+                linear(b, s, c + j, mu[j], k[j], plus[j]);
                 sum1[j] = sum2[j] = 0;
             }
 #pragma unroll 2
@@ -240,19 +252,19 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
                 float v[V], dz[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
-                load<V>(slope + at, dz);
+                load<V>(gradient + at, dz);
 #pragma unroll
                 for (int j = 0; j < V; j++) {
-                    float hat = (v[j] - mu[j]) * r[j];
-                    if (silu) dz[j] *= siluSlope(hat * a[j] + plus[j]);
+                    float d = centred(v[j], mu[j]);
+                    if (silu) dz[j] *= siluSlope(d * k[j] + plus[j]);
                     sum1[j] += dz[j];
-                    sum2[j] += dz[j] * hat;
+                    sum2[j] += dz[j] * d;
                 }
             }
 #pragma unroll
             for (int j = 0; j < V; j++) {
-                s.sum1[b.row * b.width + c + j] = sum1[j];
-                s.sum2[b.row * b.width + c + j] = sum2[j];
+                s.sum1[(c + j) * b.lines + b.row] = sum1[j];
+                s.sum2[(c + j) * b.lines + b.row] = sum2[j];
             }
         }
     __syncthreads();
@@ -260,8 +272,9 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
     addRows(b, s);
 
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
-        float sum1 = s.total1[c], sum2 = s.total2[c];
-        unsigned at = b.channel + c;
+        unsigned g = c / b.depth, at = b.channel + c;
+        float sum1 = s.total1[c], sum2 = s.rstd[g] * (CENTRED ? s.total2[c] : s.total2[c] - s.mean[g] * sum1);
+        s.total2[c] = sum2;
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
         if (partial) {
             float times = scale ? 1.0f + scale[conditioned] : 1.0f;
@@ -272,6 +285,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
         if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
         if (dshift) dshift[conditioned] = sum1;
     }
+    __syncthreads();
 
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
         double m1 = 0, m2 = 0;
@@ -292,27 +306,26 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
     T *to = dx + b.first;
     if (b.row < b.rows)
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
-            float mu[V], r[V], a[V], plus[V], m1[V], m2[V];
+            // dx = k dz + slope · centred(x, mu) + rest
+            float mu[V], k[V], plus[V], slope[V], rest[V];
 #pragma unroll
             for (int j = 0; j < V; j++) {
                 unsigned g = (c + j) / b.depth;
-                mu[j] = s.mean[g];
-                r[j] = s.rstd[g];
-                a[j] = s.a[c + j];
-                plus[j] = s.b[c + j];
-                m1[j] = s.m1[g];
-                m2[j] = s.m2[g];
+                linear(b, s, c + j, mu[j], k[j], plus[j]);
+                slope[j] = -s.rstd[g] * s.rstd[g] * s.m2[g];
+                rest[j] = -s.rstd[g] * s.m1[g] - (CENTRED ? 0.0f : slope[j] * mu[j]);
             }
+#pragma unroll 1
             for (unsigned l = b.row; l < length; l += b.rows) {
                 float v[V], dz[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
-                load<V>(slope + at, dz);
+                load<V>(gradient + at, dz);
 #pragma unroll
                 for (int j = 0; j < V; j++) {
-                    float hat = (v[j] - mu[j]) * r[j];
-                    if (silu) dz[j] *= siluSlope(hat * a[j] + plus[j]);
-                    v[j] = r[j] * (a[j] * dz[j] - m1[j] - hat * m2[j]);
+                    float d = centred(v[j], mu[j]);
+                    if (silu) dz[j] *= siluSlope(d * k[j] + plus[j]);
+                    v[j] = k[j] * dz[j] + (slope[j] * d + rest[j]);
                 }
                 store<V>(v, to + at);
             }
@@ -322,7 +335,10 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
 KERNEL_UP_TO(1024, group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
                             const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
                             float *dshift, int length, int channels, int groups, int bundle, int silu) {
-    if (byFours(x, dx, channels, groups, bundle) && aligned(dy, 4 * sizeof(T)))
+    if (by(VECTOR, x, dx, channels, groups, bundle) && aligned(dy, VECTOR * sizeof(T)))
+        groupNormBackward<VECTOR>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
+                                  groups, bundle, silu);
+    else if (VECTOR != 4 && by(4, x, dx, channels, groups, bundle) && aligned(dy, 4 * sizeof(T)))
         groupNormBackward<4>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
                              groups, bundle, silu);
     else

@@ -10,6 +10,7 @@
 // FAKE_CUDA_MEMORY=bytes      how much the device has (default 8 GiB)
 // FAKE_CUDA_FAIL=name:n       the n-th call of this function fails (cuMemAlloc: out of memory, else: unknown error)
 // FAKE_CUDA_DRIVER=12060      the version of CUDA that the driver reports
+// FAKE_CUDA_CAPABILITY=75     ten times its compute capability (default 90)
 // FAKE_CUDA_LOG=1             names every launch on stderr
 #include "fake_state.h"
 
@@ -93,6 +94,8 @@ API cuDeviceGetAttribute(int *v, int attribute, int d) {
         {97, int(MOST_SHARED)}, {115, 1}};
     auto found = values.find(attribute);
     *v = found == values.end() ? 0 : found->second;
+    const char *capability = getenv("FAKE_CUDA_CAPABILITY");
+    if (capability && (attribute == 75 || attribute == 76)) *v = attribute == 75 ? atoi(capability) / 10 : atoi(capability) % 10;
     return OK;
 }
 API cuDeviceComputeCapability(int *major, int *minor, int) {

@@ -95,7 +95,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public boolean supports(DType dtype) {
-        return dtype != DType.F64;
+        return engine.supports(dtype);
     }
 
     // ---- 1 memory ---------------------------------------------------------------------------------------------

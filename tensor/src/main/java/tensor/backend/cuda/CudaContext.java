@@ -8,6 +8,7 @@ import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
+import tensor.backend.Precision;
 import tensor.memory.CachingAllocator;
 
 /**
@@ -27,11 +28,11 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
     private Thread current;
 
     /**
-     * Opens device 0.
+     * Opens device 0, to be computed on with this precision.
      *
      * @throws IllegalStateException when a library or the device is missing, with a sentence
      */
-    CudaContext() {
+    CudaContext(Precision precision) {
         if (Libraries.whyNot() != null) throw new IllegalStateException(Libraries.whyNot());
         setExceptionsEnabled(false);
         int status = cuInit(0);
@@ -53,15 +54,21 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         name = new String(text).trim();
         capability = 10 * attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
                 + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
-        if (capability < 75)
-            throw new IllegalStateException("the GPU " + name + " has compute capability " + capability / 10 + "."
-                    + capability % 10 + ", the kernels need 7.5 or newer");
+        if (capability < Kernels.F32_FROM) throw new IllegalStateException(tooOld("", Kernels.F32_FROM));
+        if (precision == Precision.BF16 && capability < Kernels.BF16_FROM)
+            throw new IllegalStateException(tooOld(" for bf16", Kernels.BF16_FROM) + "; take tf32 or fp32");
         multiprocessors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         sharedLimit = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         Status.driver(cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
         enter();
         Status.driver(cuStreamCreate(stream, 1), "cuStreamCreate");
         Status.driver(cuStreamCreate(copies, 1), "cuStreamCreate");
+    }
+
+    private String tooOld(String what, int needed) {
+        return String.format(
+                "the GPU %s has compute capability %d.%d, the kernels%s need %d.%d or newer",
+                name, capability / 10, capability % 10, what, needed / 10, needed % 10);
     }
 
     private int attribute(int which) {

@@ -13,19 +13,27 @@ final class Engine implements AutoCloseable {
     private static final int ONE = 0;
     private static final int ZERO = 8;
 
-    private final CudaContext context = new CudaContext();
-    private final CachingAllocator arena = new CachingAllocator(context);
-    private final Kernels floats = new Kernels(context, DType.F32);
-    private final Kernels halves = new Kernels(context, DType.BF16);
-    private final Launch launch = new Launch(context);
-    private final Pinned scalars = new Pinned(16);
-    private final Pointer one = scalars.pointer(ONE);
-    private final Pointer zero = scalars.pointer(ZERO);
+    private final CudaContext context;
+    private final CachingAllocator arena;
+    private final Kernels floats;
+    private final Kernels halves; // null on a device that has no instructions for them
+    private final Launch launch;
+    private final Pinned scalars;
+    private final Pointer one;
+    private final Pointer zero;
     private final Precision precision;
     private GraphRecording recording;
 
     Engine(Precision precision) {
         this.precision = precision;
+        context = new CudaContext(precision);
+        arena = new CachingAllocator(context);
+        floats = new Kernels(context, DType.F32);
+        halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
+        launch = new Launch(context);
+        scalars = new Pinned(16);
+        one = scalars.pointer(ONE);
+        zero = scalars.pointer(ZERO);
         scalars.bytes().putFloat(ONE, 1).putFloat(ZERO, 0);
     }
 
@@ -74,6 +82,11 @@ final class Engine implements AutoCloseable {
         return launch.of(kernels(dtype).of(kernel));
     }
 
+    /** Whether there are kernels for this type. */
+    boolean supports(DType dtype) {
+        return dtype == DType.F32 || dtype == DType.BF16 && halves != null;
+    }
+
     /** The compiled module for this type. */
     Kernels kernels(DType dtype) {
         return dtype == DType.F32 ? floats : halves;
@@ -116,7 +129,7 @@ final class Engine implements AutoCloseable {
         scalars.close();
         launch.close();
         floats.close();
-        halves.close();
+        if (halves != null) halves.close();
         context.close();
     }
 }

@@ -16,6 +16,11 @@ import tensor.backend.UnaryOp;
 
 /** One compiled module, for one element type, and its functions by constant: looked up once, when the backend opens. */
 final class Kernels implements AutoCloseable {
+    /** Ten times the least compute capability for the modules of {@link DType#F32} … */
+    static final int F32_FROM = 75;
+    /** … and {@link DType#BF16}, for which older devices have no instructions. */
+    static final int BF16_FROM = 80;
+
     private final CudaContext context;
     private final CUmodule module = new CUmodule();
     private final CUfunction[] unary = new CUfunction[UnaryOp.values().length];

@@ -27,13 +27,14 @@ final class Norms {
             int channels = x.shape().get(-1);
             int length = x.shape().size() / images / channels;
             int width = channels / p.groups();
+            int vector = 16 / x.dtype().bytes();
             int bundle = 1;
-            while (bundle < p.groups() && (bundle * width < RUN || bundle * width % 4 != 0)) bundle++;
+            while (bundle < p.groups() && (bundle * width < RUN || bundle * width % vector != 0)) bundle++;
             int run = bundle * width;
             int blocks = images * ((p.groups() + bundle - 1) / bundle);
             long work = (long) length * run;
-            int block = blocks <= FEW_BLOCKS && work >= 16384 ? 1024 : work >= 16384 ? 512 : 256;
-            int shared = 4 * (2 * Math.max(4 * block, run) + 6 * run + 4 * bundle);
+            int block = work < 4096 ? 64 : work < 16384 ? 256 : blocks <= FEW_BLOCKS ? 1024 : 512;
+            int shared = 4 * (2 * (vector * block + run) + 6 * run + 4 * bundle);
             return new Launching(images, length, channels, p.groups(), bundle, block, shared);
         }
 
