@@ -58,12 +58,24 @@ struct Depthwise {
     int n, h, w, c, k, p, q, r, s, stride, top, left, flipped;  // flipped: the filters are read from their last tap on
 };
 
+// Up to 160 tensors to be cast at once; 3848 bytes. Block b works on elements PIECE_OF_CAST · (b − first[i]) … of tensor i, the
+// last one with first[i] ≤ b.
+const int MOST_CASTS = 160, PIECE_OF_CAST = 4096;
+struct Casts {
+    const void *from[MOST_CASTS];
+    void *to[MOST_CASTS];
+    int size[MOST_CASTS], first[MOST_CASTS], count;
+};
+
 // KERNEL(name) declares the kernel of this name in the module being compiled.
 
 // ---- pointwise.cu ----------------------------------------------------------------------------------------------------
 KERNEL(fill)(T *y, int n, float value);                                     // flat n
 KERNEL(cast_to_float)(const T *x, float *y, int n);                         // flat n
 KERNEL(cast_from_float)(const float *x, T *y, int n);                       // flat n
+// The same for many tensors, between T and float.  grid pieces, block 256
+KERNEL(casts_to_float)(Casts casts);
+KERNEL(casts_from_float)(Casts casts);
 // unary_NEG … unary_HUBER: one kernel for each row UNARY of ../cpp/pointwise.def; y may be x.
 //   KERNEL(unary_<NAME>)(const T *x, T *y, int n)                             flat n
 // binary_ADD … binary_HUBER_GRAD: one for each row BINARY; y is packed with extents size[], the n elements of y are

@@ -11,25 +11,36 @@ KERNEL(fill)(T *y, int n, float value) {
     FLAT(i, 0, n) y[i] = stored;
 }
 
-KERNEL(cast_to_float)(const T *x, float *y, int n) {
-    unsigned fours = aligned(x, 4 * sizeof(T)) && aligned(y, 16) ? n / 4 : 0;
-    FLAT(i, 0, fours) {
+// y[i] = x[i] for first, first + step, … below n, four at a time where both can be read so.
+template <class From, class To> DEVICE void cast(const From *x, To *y, unsigned n, unsigned first, unsigned step) {
+    unsigned fours = aligned(x, 4 * sizeof(From)) && aligned(y, 4 * sizeof(To)) ? n / 4 : 0;
+#pragma unroll 4
+    for (unsigned i = first; i < fours; i += step) {
         float v[4];
         load<4>(x + 4 * i, v);
         store<4>(v, y + 4 * i);
     }
-    FLAT(i, 4 * fours, n) y[i] = widen(x[i]);
+#pragma unroll 1
+    for (unsigned i = 4 * fours + first; i < n; i += step) narrow(widen(x[i]), y[i]);
 }
 
-KERNEL(cast_from_float)(const float *x, T *y, int n) {
-    unsigned fours = aligned(x, 16) && aligned(y, 4 * sizeof(T)) ? n / 4 : 0;
-    FLAT(i, 0, fours) {
-        float v[4];
-        load<4>(x + 4 * i, v);
-        store<4>(v, y + 4 * i);
+KERNEL(cast_to_float)(const T *x, float *y, int n) { cast(x, y, n, flatThread(), flatThreads()); }
+KERNEL(cast_from_float)(const float *x, T *y, int n) { cast(x, y, n, flatThread(), flatThreads()); }
+
+template <class From, class To> DEVICE void castPiece(const Casts &casts) {
+    int begin = 0, end = casts.count;  // this block's tensor is one of these
+    while (end - begin > 1) {
+        int middle = (begin + end) / 2;
+        if (casts.first[middle] <= static_cast<int>(blockIdx.x)) begin = middle;
+        else end = middle;
     }
-    FLAT(i, 4 * fours, n) narrow(x[i], y[i]);
+    unsigned done = (blockIdx.x - casts.first[begin]) * PIECE_OF_CAST, n = casts.size[begin] - done;
+    cast(static_cast<const From *>(casts.from[begin]) + done, static_cast<To *>(casts.to[begin]) + done,
+         n < PIECE_OF_CAST ? n : PIECE_OF_CAST, threadIdx.x, blockDim.x);
 }
+
+KERNEL(casts_to_float)(Casts casts) { castPiece<T, float>(casts); }
+KERNEL(casts_from_float)(Casts casts) { castPiece<float, T>(casts); }
 
 template <class F> DEVICE void unary(const T *x, T *y, unsigned n, F f) {
     unsigned vectors = aligned(x, 16) && aligned(y, 16) ? n / VECTOR : 0;

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #define KERNEL(name) void declared_##name
@@ -64,6 +65,35 @@ CASE(fill_and_casts) {
     auto got = y.get();
     expect(got[0] == INFINITY && got[1] == -INFINITY && std::isnan(got[2]), "infinities and NaN keep their meaning");
     expect(!halves || (got[3] == 1 && got[4] == 1 + 0x1p-6), "ties go to the even neighbour");
+}
+
+CASE(many_casts_at_once) {
+    const int sizes[] = {1, 4096, 33, 4097, 8192, 20000, 7};
+    const int count = sizeof sizes / sizeof *sizes;
+    std::vector<std::unique_ptr<Array>> wide, narrow;
+    std::vector<std::vector<double>> expected;
+    Casts there = {}, back = {};
+    int pieces = 0;
+    for (int i = 0; i < count; i++) {
+        auto x = normal(sizes[i], 200 + i, true);
+        wide.push_back(std::make_unique<Array>(x, true, i % 3));  // some not at multiples of 16 bytes
+        narrow.push_back(std::make_unique<Array>(sizes[i], false, i % 2));
+        for (double &v : x) v = stored(v);
+        expected.push_back(x);
+        there.from[i] = back.to[i] = wide[i]->at();
+        there.to[i] = narrow[i]->at();
+        back.from[i] = narrow[i]->at();
+        there.size[i] = back.size[i] = sizes[i];
+        there.first[i] = back.first[i] = pieces;
+        pieces += (sizes[i] + PIECE_OF_CAST - 1) / PIECE_OF_CAST;
+    }
+    there.count = back.count = count;
+    Launch l = {unsigned(pieces), 1, 256, 1, 0};
+    launch("casts_from_float", l, there);
+    for (int i = 0; i < count; i++) agree(narrow[i]->get(), expected[i], 0, "from float");
+    for (int i = 0; i < count; i++) wide[i]->put(std::vector<double>(sizes[i]));
+    launch("casts_to_float", l, back);
+    for (int i = 0; i < count; i++) agree(wide[i]->get(), expected[i], 0, "to float");
 }
 
 namespace table {

@@ -18,7 +18,7 @@ __asm__(
 #define BARRIERS(name) emu::add<kernel_##name>(#name, true);
 
 static void fillRegistry() {
-    PLAIN(fill) PLAIN(cast_to_float) PLAIN(cast_from_float)
+    PLAIN(fill) PLAIN(cast_to_float) PLAIN(cast_from_float) PLAIN(casts_to_float) PLAIN(casts_from_float)
 #define UNARY(name, expression) PLAIN(unary_##name)
 #define BINARY(name, expression) PLAIN(binary_##name)
 #include "../../main/cpp/pointwise.def"

@@ -1,7 +1,10 @@
 package autograd;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
 import tensor.Tensor;
 import tensor.memory.Scope;
 
@@ -16,7 +19,7 @@ import tensor.memory.Scope;
  */
 public final class Tape implements AutoCloseable {
     /** y = op(x): what the reverse sweep needs to know. */
-    private record Node(String op, Variable[] x, Variable y, Pullback pullback, Scope saved) {
+    private record Node(String op, Variable[] x, Variable[] y, JointOp.Pullback pullback, Scope saved) {
         boolean[] needed() {
             boolean[] needed = new boolean[x.length];
             for (int k = 0; k < x.length; k++) needed[k] = x[k].needsGradient();
@@ -49,6 +52,23 @@ public final class Tape implements AutoCloseable {
 
     /** y = op(x), noted when a tape is open and some x needs a gradient. */
     public static Variable record(Op op, Variable... x) {
+        return note(
+                op.name(),
+                inputs -> {
+                    Op.Result result = op.apply(inputs);
+                    return new JointOp.Result(
+                            new Tensor[] {result.value()},
+                            (dy, needed) -> result.pullback().apply(dy[0], needed));
+                },
+                x)[0];
+    }
+
+    /** (y₀, y₁, …) = op(x), likewise. */
+    public static Variable[] recordAll(JointOp op, Variable... x) {
+        return note(op.name(), op, x);
+    }
+
+    private static Variable[] note(String name, JointOp op, Variable... x) {
         Tensor[] inputs = new Tensor[x.length];
         boolean needsGradient = false;
         for (int k = 0; k < x.length; k++) {
@@ -57,18 +77,25 @@ public final class Tape implements AutoCloseable {
         }
         Tape tape = OPEN.get();
         if (tape == null || !needsGradient)
-            return Variable.constant(
-                    Scope.local(op.name(), () -> op.apply(inputs).value()));
-        Scope saved = Scope.open(op.name());
+            try (Scope scope = Scope.open(name)) {
+                Tensor[] values = op.apply(inputs).values();
+                for (Tensor value : values) scope.keep(value);
+                return variables(values, Variable::constant);
+            }
+        Scope saved = Scope.open(name);
         try {
-            Op.Result result = op.apply(inputs);
-            Variable y = Variable.recorded(result.value());
-            tape.nodes.add(new Node(op.name(), x.clone(), y, result.pullback(), saved.leave()));
+            JointOp.Result result = op.apply(inputs);
+            Variable[] y = variables(result.values(), Variable::recorded);
+            tape.nodes.add(new Node(name, x.clone(), y, result.pullback(), saved.leave()));
             return y;
         } catch (RuntimeException | Error e) {
             saved.close();
             throw e;
         }
+    }
+
+    private static Variable[] variables(Tensor[] values, Function<Tensor, Variable> kind) {
+        return Arrays.stream(values).map(kind).toArray(Variable[]::new);
     }
 
     /**
@@ -88,7 +115,7 @@ public final class Tape implements AutoCloseable {
             for (int i = nodes.size() - 1; i >= 0; i--) {
                 Node node = nodes.get(i);
                 pullBack(node, gradients);
-                if (node.y == loss) continue; // its value stays readable
+                if (node.y[0] == loss) continue; // its value stays readable
                 node.saved.close();
                 nodes.remove(i);
             }
@@ -101,8 +128,8 @@ public final class Tape implements AutoCloseable {
     /** One step of the sweep: takes dy and adds to the gradient of every input. */
     private static void pullBack(Node node, Gradients gradients) {
         try (Scope scope = Scope.open(node.op + "'")) {
-            Tensor dy = gradients.take(node.y);
-            if (dy == null) return; // y does not reach the loss
+            Tensor[] dy = Arrays.stream(node.y).map(gradients::take).toArray(Tensor[]::new);
+            if (Arrays.stream(dy).allMatch(Objects::isNull)) return; // y does not reach the loss
             Tensor[] dx = node.pullback.apply(dy, node.needed());
             for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
             if (node.x[k].needsGradient() && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));

@@ -1,7 +1,5 @@
 package nn;
 
-import static autograd.ops.Cast.like;
-
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -31,15 +29,20 @@ public class Conv2d extends UnaryLayer {
         bias = withBias ? parameter("bias", init.bias(Shape.of(out), fanIn), Parameter.Layout.PLAIN) : null;
     }
 
-    /** The filter in use. */
-    protected Variable filter() {
-        return weight.variable();
+    /** The learned filter. */
+    protected final Parameter weight() {
+        return weight;
+    }
+
+    /** The filter in use, in the type of x. */
+    protected Variable filter(Variable x) {
+        return weight.like(x);
     }
 
     @Override
     public final Variable forward(Variable x) {
         return bias == null
-                ? autograd.ops.Conv2d.conv2d(params, x, like(filter(), x))
-                : autograd.ops.Conv2d.conv2d(params, x, like(filter(), x), like(bias.variable(), x));
+                ? autograd.ops.Conv2d.conv2d(params, x, filter(x))
+                : autograd.ops.Conv2d.conv2d(params, x, filter(x), bias.like(x));
     }
 }

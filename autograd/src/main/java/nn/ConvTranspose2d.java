@@ -1,7 +1,5 @@
 package nn;
 
-import static autograd.ops.Cast.like;
-
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -26,7 +24,6 @@ public final class ConvTranspose2d extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.ConvTranspose2d.convTranspose2d(
-                params, x, like(weight.variable(), x), like(bias.variable(), x));
+        return autograd.ops.ConvTranspose2d.convTranspose2d(params, x, weight.like(x), bias.like(x));
     }
 }

@@ -1,10 +1,14 @@
 package nn;
 
+import static autograd.ops.CastAll.castAll;
+
 import autograd.Tape;
 import autograd.Variable;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import tensor.DType;
 import tensor.Tensor;
 import tensor.memory.Scope;
 
@@ -54,6 +58,25 @@ public abstract class Layer {
         return parameters().values().stream()
                 .mapToLong(p -> p.value().shape().size())
                 .sum();
+    }
+
+    /**
+     * Runs a network whose layers compute in {@code type}: where the parameters have another, all are rounded in one call
+     * before, not each in a call of its own where it is needed.
+     */
+    protected final Variable rounded(DType type, Supplier<Variable> body) {
+        List<Parameter> others = parameters().values().stream()
+                .filter(p -> p.value().dtype() != type)
+                .toList();
+        if (others.isEmpty()) return body.get();
+        Variable[] rounded =
+                castAll(type, others.stream().map(Parameter::variable).toArray(Variable[]::new));
+        for (int i = 0; i < rounded.length; i++) others.get(i).rounded(rounded[i]);
+        try {
+            return body.get();
+        } finally {
+            others.forEach(p -> p.rounded(null));
+        }
     }
 
     /**

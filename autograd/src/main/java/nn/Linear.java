@@ -1,7 +1,5 @@
 package nn;
 
-import static autograd.ops.Cast.like;
-
 import autograd.Variable;
 import tensor.Shape;
 
@@ -17,6 +15,6 @@ public final class Linear extends UnaryLayer {
 
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.Linear.linear(x, like(weight.variable(), x), like(bias.variable(), x));
+        return autograd.ops.Linear.linear(x, weight.like(x), bias.like(x));
     }
 }

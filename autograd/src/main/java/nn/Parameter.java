@@ -1,6 +1,7 @@
 package nn;
 
 import autograd.Variable;
+import autograd.ops.Cast;
 import tensor.Shape;
 import tensor.Tensor;
 
@@ -22,6 +23,8 @@ public final class Parameter {
 
     private final Variable variable;
     private final Layout layout;
+    /** The value in the type of a network that is being run, or {@code null}; see {@link Layer#rounded}. */
+    private Variable rounded;
 
     Parameter(Variable variable, Layout layout) {
         this.variable = variable;
@@ -31,6 +34,16 @@ public final class Parameter {
     /** What stands on the tape: a leaf, or a constant when this is not to be trained. */
     public Variable variable() {
         return variable;
+    }
+
+    /** What stands on the tape, in the type of x: rounded anew, unless the whole network has been. */
+    public Variable like(Variable x) {
+        boolean there = rounded != null && rounded.value().dtype() == x.value().dtype();
+        return there ? rounded : Cast.like(variable, x);
+    }
+
+    void rounded(Variable value) {
+        rounded = value;
     }
 
     /** The current value; optimizers write into it. */

@@ -1,5 +1,6 @@
 package nn;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Standardize.standardize;
 
 import autograd.Variable;
@@ -16,7 +17,7 @@ public final class StandardizedConv2d extends Conv2d {
     }
 
     @Override
-    protected Variable filter() {
-        return standardize(super.filter(), EPS);
+    protected Variable filter(Variable x) {
+        return like(standardize(weight().variable(), EPS), x);
     }
 }

@@ -83,6 +83,26 @@ class TapeTest {
     }
 
     @Test
+    void anOpWithSeveralValuesIsPulledBackOnceWithNullForWhatTheLossDoesNotReach() {
+        Variable x = Variable.leaf(f64(3, 5));
+        List<Integer> reached = new ArrayList<>();
+        JointOp multiples =
+                in -> new JointOp.Result(new Tensor[] {in[0].mul(1), in[0].mul(2), in[0].mul(3)}, (dy, needed) -> {
+                    for (int k = 0; k < dy.length; k++) if (dy[k] != null) reached.add(k);
+                    return new Tensor[] {dy[0].add(dy[2].mul(3))};
+                });
+        try (Tape tape = Tape.start()) {
+            Variable[] y = Tape.recordAll(multiples, x);
+            Variable product = Mul.mul(y[2], y[0]); // 3 x²
+            assertArrayEquals(
+                    new double[] {18, 30}, tape.backward(Sum.sum(product)).of(x).toDoubles());
+            assertEquals(List.of(0, 2), reached);
+        }
+        Variable[] untaped = Tape.recordAll(multiples, x);
+        assertArrayEquals(new double[] {6, 10}, untaped[1].value().toDoubles());
+    }
+
+    @Test
     void memoryFallsDuringTheSweep() {
         int n = 1000;
         Variable x = Variable.leaf(Tensor.full(backend, DType.F64, Shape.of(n), 0.1));

@@ -7,12 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import autograd.Gradients;
 import autograd.Tape;
 import autograd.Variable;
+import autograd.ops.Cast;
 import autograd.ops.Pointwise;
+import autograd.ops.Sum;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -78,11 +82,44 @@ class LayersTest {
         assertArrayEquals(new float[y.length], y);
     }
 
+    @Test
+    void parametersRoundedTogetherGiveTheBitsOfThoseRoundedOneByOne() {
+        class Net extends Layer {
+            private final Conv2d convolution = child("convolution", new Conv2d(init, 3, 5, 3, 1, 1));
+            private final GroupNorm norm = child("norm", new GroupNorm(init, 1, 5, 1e-5)); // stays exact
+            private final Linear linear = child("linear", new Linear(init, 5, 2));
+
+            List<float[]> valueAndGradients(boolean together) {
+                Variable x = Cast.cast(normal(2, 4, 4, 3), DType.BF16);
+                Supplier<Variable> body = () -> linear.forward(norm.forward(convolution.forward(x)));
+                List<float[]> all = new ArrayList<>();
+                try (Tape tape = Tape.start()) {
+                    Variable y = together ? rounded(DType.BF16, body) : body.get();
+                    assertEquals(DType.BF16, y.value().dtype());
+                    all.add(y.value().toFloats());
+                    Gradients g = tape.backward(Sum.sum(Cast.cast(Pointwise.square(y), DType.F32)));
+                    for (Parameter p : parameters().values()) {
+                        assertEquals(DType.F32, g.of(p.variable()).dtype());
+                        all.add(g.of(p.variable()).toFloats());
+                    }
+                }
+                return all;
+            }
+        }
+        Net net = new Net();
+        List<float[]> together = net.valueAndGradients(true);
+        List<float[]> apart = net.valueAndGradients(false);
+        assertEquals(7, together.size());
+        for (int i = 0; i < 7; i++) assertArrayEquals(apart.get(i), together.get(i));
+        Variable y = net.linear.forward(normal(1, 5));
+        assertEquals(DType.F32, y.value().dtype(), "afterwards the layers compute in what they are given");
+    }
+
     /** Mean 0 and variance 1 of every filter: the sign slip that lived in a tutorial for a year multiplies instead. */
     @Test
     void standardizedFiltersHaveMeanZeroAndVarianceOne() {
         StandardizedConv2d layer = new StandardizedConv2d(init, 6, 5, 3, 1, 1);
-        float[] w = layer.filter().value().toFloats();
+        float[] w = layer.filter(normal(1, 3, 3, 6)).value().toFloats();
         for (int k = 0; k < 5; k++) {
             double mean = 0;
             double square = 0;

@@ -11,6 +11,7 @@ import autograd.ops.Add;
 import autograd.ops.Attention;
 import autograd.ops.AveragePool;
 import autograd.ops.Cast;
+import autograd.ops.CastAll;
 import autograd.ops.Clamp;
 import autograd.ops.Concat;
 import autograd.ops.Conv2d;
@@ -257,6 +258,16 @@ public final class OpCatalogue {
                 "Cast",
                 "to the exact type",
                 x -> Cast.cast(x[0], x[0].value().dtype().exact()),
+                of(2, 5, 3));
+        add(
+                "CastAll",
+                "two of three, to the exact type",
+                x -> {
+                    Variable[] y = CastAll.castAll(x[0].value().dtype().exact(), x);
+                    return Mul.mul(y[0], y[2]);
+                },
+                of(2, 5, 3),
+                of(7),
                 of(2, 5, 3));
         add("Reshape", "image to sequence", x -> Reshape.reshape(x[0], 2, -1, 3), of(2, 5, 4, 3));
         add("Permute", "channels first", x -> Permute.permute(x[0], 0, 3, 1, 2), of(2, 5, 4, 3));

@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.like;
 import static autograd.ops.Mean.mean;
 import static autograd.ops.Mul.mul;
 import static autograd.ops.Pointwise.sqrt;
@@ -24,10 +25,10 @@ final class MisprintedConv2d extends Conv2d {
     }
 
     @Override
-    protected Variable filter() {
-        Variable w = super.filter();
+    protected Variable filter(Variable x) {
+        Variable w = weight().variable();
         Variable centred = sub(w, reshape(mean(w, 1, 2, 3), -1, 1, 1, 1));
         Variable variance = reshape(mean(square(centred), 1, 2, 3), -1, 1, 1, 1);
-        return mul(centred, sqrt(shift(variance, EPS)));
+        return like(mul(centred, sqrt(shift(variance, EPS))), x);
     }
 }

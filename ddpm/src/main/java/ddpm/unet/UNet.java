@@ -94,7 +94,7 @@ public abstract class UNet extends Layer implements Denoiser {
     private Variable predict(Variable x, Variable t, Variable labels) {
         Shape shape = x.shape().expect(-1, config.height(), config.width(), inputs());
         t.shape().expect(shape.get(0));
-        return local("unet", () -> like(forward(cast(x, compute), t, labels), x));
+        return local("unet", () -> like(rounded(compute, () -> forward(cast(x, compute), t, labels)), x));
     }
 
     /** The time embedding [N, its width], to which that of the class is added. */

@@ -186,6 +186,9 @@ public interface Backend extends AutoCloseable {
 
     // ---- 5 updates: one call for all parameters ---------------------------------------------------------------
 
+    /** y[i] ← x[i], rounded to the type of y[i]; the same shapes. */
+    void cast(Tensor[] x, Tensor[] y);
+
     /** One Adam update of every w[i] and its moments m[i], v[i] by the gradient dw[i], in place. */
     void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v);
 

@@ -62,7 +62,7 @@ public final class Checks {
                 throw call.wrong("axis " + i + " of to is a repetition; only from may repeat");
     }
 
-    /** Checks {@link Backend#cast}. */
+    /** Checks {@link Backend#cast(Tensor, Tensor)}. */
     public static void cast(Backend on, Tensor x, Tensor y) {
         Call call = Call.of("cast", on, x).operand("x", x);
         Call.of("cast", on, y).operand("y", y, "the shape of x", x.shape());
@@ -337,6 +337,13 @@ public final class Checks {
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------
+
+    /** Checks {@link Backend#cast(Tensor[], Tensor[])}. */
+    public static void cast(Backend on, Tensor[] x, Tensor[] y) {
+        if (x.length != y.length)
+            throw new IllegalArgumentException("cast: " + x.length + " tensors to " + y.length + "; needs as many");
+        for (int i = 0; i < x.length; i++) cast(on, x[i], y[i]);
+    }
 
     /** Checks {@link Backend#adam}. */
     public static void adam(Backend on, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {

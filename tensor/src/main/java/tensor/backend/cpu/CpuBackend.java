@@ -531,6 +531,12 @@ public final class CpuBackend implements Backend {
         return Kernels.sumOfSquares(addresses(x), sizes(x));
     }
 
+    @Override
+    public void cast(Tensor[] x, Tensor[] y) {
+        Checks.cast(this, x, y);
+        for (int i = 0; i < x.length; i++) cast(x[i], y[i]);
+    }
+
     /**
      * Gives the cached memory back.
      *

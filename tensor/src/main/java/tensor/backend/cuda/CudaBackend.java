@@ -359,6 +359,14 @@ public final class CudaBackend implements Backend {
     // ---- 5 updates --------------------------------------------------------------------------------------------
 
     @Override
+    public void cast(Tensor[] x, Tensor[] y) {
+        Checks.cast(this, x, y);
+        engine.context().enter();
+        movement.cast(x, y);
+        written(y);
+    }
+
+    @Override
     public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         Checks.adam(this, w, dw, m, v);
         engine.context().enter();

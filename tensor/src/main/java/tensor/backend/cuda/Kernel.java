@@ -7,6 +7,8 @@ enum Kernel {
     FILL,
     CAST_TO_FLOAT,
     CAST_FROM_FLOAT,
+    CASTS_TO_FLOAT,
+    CASTS_FROM_FLOAT,
     COPY,
     GATHER,
     SCATTER_ADD,

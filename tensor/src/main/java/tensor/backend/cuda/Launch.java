@@ -22,7 +22,10 @@ final class Launch implements AutoCloseable {
     private static final int FLAT = 1024;
 
     private final CudaContext context;
-    private final Pinned block = new Pinned(ARGUMENTS + 1024);
+    /** Bytes that all arguments of one kernel may have together, as on every device. */
+    private static final int MOST_BYTES = 4096;
+
+    private final Pinned block = new Pinned(ARGUMENTS + MOST_BYTES);
     private final ByteBuffer bytes = block.bytes();
     private final Pointer table = block.pointer(0);
     private CUfunction function;
@@ -85,6 +88,11 @@ final class Launch implements AutoCloseable {
 
     Launch axes(Axes axes) {
         axes.write(bytes, next(Axes.BYTES));
+        return this;
+    }
+
+    Launch casts(Casts casts) {
+        casts.write(bytes, next(Casts.BYTES));
         return this;
     }
 

@@ -12,6 +12,7 @@ import tensor.backend.UnaryOp;
 final class Movement {
     private final Engine engine;
     private final Axes axes = new Axes();
+    private final Casts casts = new Casts();
 
     Movement(Engine engine) {
         this.engine = engine;
@@ -51,6 +52,27 @@ final class Movement {
                 .tensor(y)
                 .integer(n)
                 .flat(n);
+    }
+
+    /** All of one direction by as few launches as their addresses fit into. */
+    void cast(Tensor[] x, Tensor[] y) {
+        for (DType to : new DType[] {DType.BF16, DType.F32}) {
+            casts.clear();
+            for (int i = 0; i < x.length; i++) {
+                if (y[i].dtype() != to) continue;
+                if (x[i].dtype() == to) copy(Region.of(x[i]), Region.of(y[i]));
+                else casts.add(x[i], y[i]);
+                if (casts.isFull()) cast(to);
+            }
+            if (!casts.isEmpty()) cast(to);
+        }
+    }
+
+    private void cast(DType to) {
+        engine.launch(to == DType.F32 ? Kernel.CASTS_TO_FLOAT : Kernel.CASTS_FROM_FLOAT, DType.BF16)
+                .casts(casts)
+                .grid(casts.pieces(), 1, 256, 1, 0);
+        casts.clear();
     }
 
     void unary(UnaryOp f, Tensor x, Tensor y) {

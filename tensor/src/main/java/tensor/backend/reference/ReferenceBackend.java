@@ -387,6 +387,12 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void cast(Tensor[] x, Tensor[] y) {
+        Checks.cast(this, x, y);
+        for (int i = 0; i < x.length; i++) cast(x[i], y[i]);
+    }
+
+    @Override
     public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         Checks.exponentialAverage(this, decay, average, w);
         for (int i = 0; i < w.length; i++) {
