@@ -112,12 +112,14 @@ KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width) {
     bool inside = e < width;
     const T *k = qkv + static_cast<unsigned long long>(image) * length * 3 * width + width + (inside ? e : 0);
     float most = LEAST;
+#pragma unroll 8
     for (unsigned l = threadIdx.y; l < length; l += 8) most = larger(most, widen(k[3ull * l * width]));
     part[threadIdx.y][threadIdx.x] = most;
     __syncthreads();
     for (int j = 0; j < 8; j++) most = larger(most, part[j][threadIdx.x]);
     __syncthreads();
     float sum = 0;
+#pragma unroll 8
     for (unsigned l = threadIdx.y; l < length; l += 8) sum += expf(widen(k[3ull * l * width]) - most);
     part[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
@@ -142,5 +144,31 @@ KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T 
         unsigned pixel = i / width, e = i - pixel * width;
         narrow(widen(kHat[i]) * (widen(dkHat[i]) - dot[pixel / length * width + e]),
                dqkv[static_cast<unsigned long long>(pixel) * 3 * width + width + e]);
+    }
+}
+
+// Element i of full [n, count·d, count·d]: its place in blocks [n, heads, d, d], or −1 beside the diagonal.
+DEVICE long long inBlocks(unsigned i, int heads, int first, int count, int d) {
+    unsigned w = count * d, row = i / w, column = i - row * w, image = row / w, h = column / d;
+    row -= image * w;
+    if (row / d != h) return -1;
+    return ((static_cast<long long>(image) * heads + first + h) * d + row % d) * d + column % d;
+}
+
+KERNEL(diagonal_blocks)(T *full, T *blocks, int n, int heads, int first, int count, int d) {
+    unsigned all = static_cast<unsigned>(n) * count * d * count * d;
+    FLAT(i, 0, all) {
+        long long at = inBlocks(i, heads, first, count, d);
+        if (at >= 0) blocks[at] = full[i];
+        else narrow(0.0f, full[i]);
+    }
+}
+
+KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, int count, int d) {
+    unsigned all = static_cast<unsigned>(n) * count * d * count * d;
+    FLAT(i, 0, all) {
+        long long at = inBlocks(i, heads, first, count, d);
+        if (at >= 0) full[i] = blocks[at];
+        else narrow(0.0f, full[i]);
     }
 }

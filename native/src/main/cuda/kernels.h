@@ -166,6 +166,13 @@ KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int lengt
 KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T *dqkv, int n, int length,
                              int width);                                    // flat n·length·width
 
+// Between matrices of `count` heads together, full [n, w, w] with w = count · d, and those of each head by itself, blocks
+// [n, heads, d, d], of which they are the ones from `first` on: what mixes two heads is 0 in full.
+// blocks ← the diagonal of full, full ← 0 beside it.
+KERNEL(diagonal_blocks)(T *full, T *blocks, int n, int heads, int first, int count, int d);               // flat n·w·w
+// full ← the blocks on its diagonal, 0 beside them.
+KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, int count, int d);          // flat n·w·w
+
 // ---- depthwise.cu ----------------------------------------------------------------------------------------------------
 // Block (32, 8) for all; the y of a grid may be any number: threads stride over the lines of the image.
 // y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s bytes

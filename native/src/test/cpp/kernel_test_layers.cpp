@@ -184,6 +184,27 @@ CASE(linear_attention) {
     }
 }
 
+CASE(matrices_of_several_heads) {
+    const int sizes[][5] = {{2, 4, 0, 4, 32}, {3, 5, 1, 3, 7}, {1, 2, 1, 1, 9}};  // n, heads, first, count, d
+    for (auto &size : sizes) {
+        int n = size[0], heads = size[1], first = size[2], count = size[3], d = size[4], w = count * d;
+        Doubles full = normal(n * w * w, 55), blocks(n * heads * d * d, 7), kept(full.size());
+        for (int i = 0; i < n; i++)
+            for (int h = 0; h < count; h++)
+                for (int r = 0; r < d; r++)
+                    for (int c = 0; c < d; c++) {
+                        int at = (i * w + h * d + r) * w + h * d + c;
+                        blocks[((i * heads + first + h) * d + r) * d + c] = kept[at] = full[at];
+                    }
+        Array F(full), B(Doubles(blocks.size(), 7)), G(full);
+        launch("diagonal_blocks", flat(full.size()), F.at(), B.at(), n, heads, first, count, d);
+        agree(F.get(), kept, 0, "what mixes two heads is gone");
+        agree(B.get(), blocks, 0, "the blocks, the other heads left alone");
+        launch("block_diagonal", flat(full.size()), B.at(), G.at(), n, heads, first, count, d);
+        agree(G.get(), kept, 0, "the blocks put together");
+    }
+}
+
 // ---- updates ----------------------------------------------------------------------------------------------------------
 
 struct Parameters {

@@ -30,6 +30,7 @@ static void fillRegistry() {
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)
+    PLAIN(diagonal_blocks) PLAIN(block_diagonal)
     BARRIERS(depthwise) BARRIERS(depthwise_data) BARRIERS(depthwise_weights)
     PLAIN(set_step) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
 }

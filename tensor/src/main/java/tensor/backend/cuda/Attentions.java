@@ -145,12 +145,6 @@ final class Attentions {
             return square.at((long) head * length * length);
         }
 
-        /** One head of an array [N, heads, d, d]. */
-        Matrix context(DType dtype, Buffer block, int head) {
-            return new Matrix(dtype, block.address(), width, (long) heads * width * width)
-                    .at((long) head * width * width);
-        }
-
         /** Rows of all scores together. */
         int rows() {
             return images * heads * length;

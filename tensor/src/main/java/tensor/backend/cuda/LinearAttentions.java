@@ -1,5 +1,7 @@
 package tensor.backend.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AttentionParams;
@@ -35,17 +37,15 @@ final class LinearAttentions {
                 .grid((width + 31) / 32, at.images(), 32, 8, 0);
         Buffer q = queries(at, p, qkv);
         Buffer k = keys(at, qkv, logSum);
-        for (int h = 0; h < at.heads(); h++) {
-            context(at, at.part(type, k, h), at.value(h), at.context(type, context.buffer(), h));
-            at.multiply(
-                    products,
-                    false,
-                    false,
-                    at.part(type, q, h),
-                    at.context(type, context.buffer(), h),
-                    at.part(y, h),
-                    at.width(),
-                    at.width());
+        for (Group g : Group.of(at)) {
+            Buffer full = g.full(engine, type);
+            Matrix m = g.matrix(type, full);
+            context(g, at.part(type, k, g.first), at.value(g.first), m);
+            g.launch(engine.launch(Kernel.DIAGONAL_BLOCKS, type)
+                    .address(full.address())
+                    .tensor(context));
+            g.multiply(products, false, at.part(type, q, g.first), m, at.part(y, g.first));
+            full.release();
         }
         k.release();
         q.release();
@@ -65,20 +65,21 @@ final class LinearAttentions {
         Buffer dk = engine.scratch(packed);
         Buffer dcontext = engine.scratch((long) at.images() * width * d * type.bytes());
         Buffer dot = engine.scratch((long) at.images() * width * DType.F32.bytes());
-        for (int h = 0; h < at.heads(); h++) {
-            Matrix dc = at.context(type, dcontext, h);
-            context(at, at.part(type, q, h), at.part(dy, h), dc);
-            at.multiply(
-                    products,
-                    false,
-                    true,
-                    at.part(dy, h),
-                    at.context(type, context.buffer(), h),
-                    at.part(type, dq, h),
-                    d,
-                    d);
-            at.multiply(products, false, false, at.part(type, k, h), dc, to.value(h), d, d);
-            at.multiply(products, false, true, at.value(h), dc, at.part(type, dk, h), d, d);
+        for (Group g : Group.of(at)) {
+            Buffer full = g.full(engine, type);
+            Buffer dfull = g.full(engine, type);
+            Matrix m = g.matrix(type, full);
+            Matrix dm = g.matrix(type, dfull);
+            g.launch(engine.launch(Kernel.BLOCK_DIAGONAL, type).tensor(context).address(full.address()));
+            context(g, at.part(type, q, g.first), at.part(dy, g.first), dm);
+            g.launch(engine.launch(Kernel.DIAGONAL_BLOCKS, type)
+                    .address(dfull.address())
+                    .address(dcontext.address()));
+            g.multiply(products, true, at.part(dy, g.first), m, at.part(type, dq, g.first));
+            g.multiply(products, false, at.part(type, k, g.first), dm, to.value(g.first));
+            g.multiply(products, true, at.value(g.first), dm, at.part(type, dk, g.first));
+            dfull.release();
+            full.release();
         }
         engine.launch(Kernel.ROW_DOT, type)
                 .address(dcontext.address())
@@ -109,9 +110,55 @@ final class LinearAttentions {
         for (Buffer block : new Buffer[] {dot, dcontext, dk, dq, k, q}) block.release();
     }
 
-    /** y [d, d] ← aᵀ b over the positions. */
-    private void context(Heads at, Matrix a, Matrix b, Matrix y) {
-        products.multiply(true, false, at.width(), at.width(), at.length(), a, b, y, at.images());
+    /** y [w, w] ← aᵀ b over the positions. */
+    private void context(Group g, Matrix a, Matrix b, Matrix y) {
+        products.multiply(true, false, g.width(), g.width(), g.at.length(), a, b, y, g.at.images());
+    }
+
+    /**
+     * Neighbouring heads whose products are done in one: their columns lie side by side, and where the d x d matrices of
+     * single heads stand on the diagonal of one w x w matrix, zeros beside them, it does what they do. That multiplies by
+     * zeros, but a product is as wide as the tensor cores like it, and is one launch.
+     */
+    private record Group(Heads at, int first, int count) {
+        /** Columns of a group. */
+        private static final int TOGETHER = 128;
+
+        static List<Group> of(Heads at) {
+            int most = Math.max(1, TOGETHER / at.width());
+            List<Group> groups = new ArrayList<>();
+            for (int h = 0; h < at.heads(); h += most) groups.add(new Group(at, h, Math.min(most, at.heads() - h)));
+            return groups;
+        }
+
+        /** w. */
+        int width() {
+            return count * at.width();
+        }
+
+        /** Room for a matrix [w, w] of each image. */
+        Buffer full(Engine engine, DType type) {
+            return engine.scratch((long) at.images() * width() * width() * type.bytes());
+        }
+
+        Matrix matrix(DType type, Buffer full) {
+            return new Matrix(type, full.address(), width(), (long) width() * width());
+        }
+
+        /** The arguments behind the two addresses. */
+        void launch(Launch launch) {
+            launch.integer(at.images())
+                    .integer(at.heads())
+                    .integer(first)
+                    .integer(count)
+                    .integer(at.width())
+                    .flat((long) at.images() * width() * width());
+        }
+
+        /** y ← a · m or a · mᵀ, for every image. */
+        void multiply(Products products, boolean transposed, Matrix a, Matrix m, Matrix y) {
+            at.multiply(products, false, transposed, a, m, y, width(), width());
+        }
     }
 
     /** q̂, packed. */
