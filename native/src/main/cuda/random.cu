@@ -27,6 +27,8 @@ enum Kind { UNIFORM, NORMAL, INTEGERS, KEEP };
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y, int count) {
     unsigned n = count;
     bool fours = aligned(y, 4 * sizeof(T));
+    unsigned below = kind == KEEP ? static_cast<unsigned>(ceil(parameter * 0x1p24)) : 0;  // k < below ⟺ k · 2⁻²⁴ < parameter
+    float kept = kind == KEEP ? static_cast<float>(1 / parameter) : 0.0f;
     unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
     FLAT(block, 0, (n + 3) / 4) {
         unsigned word[4];
@@ -37,8 +39,7 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
             float unit = (word[i] >> 8) * 0x1p-24f;  // exact
             if (kind == UNIFORM) value[i] = unit;
             if (kind == INTEGERS) value[i] = static_cast<float>(__umulhi(word[i], static_cast<unsigned>(parameter)));
-            if (kind == KEEP)
-                value[i] = static_cast<double>(unit) < parameter ? static_cast<float>(1 / parameter) : 0.0f;
+            if (kind == KEEP) value[i] = word[i] >> 8 < below ? kept : 0.0f;
         }
         if (kind == NORMAL) {
 #pragma unroll

@@ -1,5 +1,8 @@
 package nn;
 
+import static autograd.ops.Add.add;
+import static autograd.ops.Reshape.reshape;
+
 import autograd.Variable;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
@@ -37,6 +40,16 @@ public class Conv2d extends UnaryLayer {
     /** The filter in use, in the type of x. */
     protected Variable filter(Variable x) {
         return weight.like(x);
+    }
+
+    /**
+     * With something more for all pixels of an image, added with the bias in one pass:
+     * {@code y[n,p,q,k] = (x ∗ w)[n,p,q,k] + (b[k] + more[n,k])}; more [N,K].
+     */
+    public final Variable forward(Variable x, Variable more) {
+        Variable sum = bias == null ? more : add(more, bias.like(x));
+        int k = weight.value().shape().get(0);
+        return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(sum, -1, 1, 1, k));
     }
 
     @Override

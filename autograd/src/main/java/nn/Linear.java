@@ -1,6 +1,10 @@
 package nn;
 
+import static autograd.ops.Concat.concat;
+import static autograd.ops.Linear.linear;
+
 import autograd.Variable;
+import java.util.Arrays;
 import tensor.Shape;
 
 /** y = x wᵀ + b along the last axis: {@code weight} [out, in], {@code bias} [out]. x [.., in] → [.., out]. */
@@ -13,8 +17,18 @@ public final class Linear extends UnaryLayer {
         bias = parameter("bias", init.bias(Shape.of(out), in), Parameter.Layout.PLAIN);
     }
 
+    /**
+     * Several maps of one x, their results side by side: one product by the weights below one another. x [.., in] → [.., the
+     * sum of out].
+     */
+    public static Variable sideBySide(Variable x, Linear... maps) {
+        Variable[] weights = Arrays.stream(maps).map(m -> m.weight.like(x)).toArray(Variable[]::new);
+        Variable[] biases = Arrays.stream(maps).map(m -> m.bias.like(x)).toArray(Variable[]::new);
+        return linear(x, concat(0, weights), concat(0, biases));
+    }
+
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.Linear.linear(x, weight.like(x), bias.like(x));
+        return linear(x, weight.like(x), bias.like(x));
     }
 }

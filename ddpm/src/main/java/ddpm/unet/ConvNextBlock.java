@@ -2,7 +2,6 @@ package ddpm.unet;
 
 import static autograd.ops.Add.add;
 import static autograd.ops.Pointwise.gelu;
-import static autograd.ops.Reshape.reshape;
 
 import autograd.Variable;
 import nn.Conv2d;
@@ -28,10 +27,8 @@ final class ConvNextBlock extends Block {
     private final UnaryLayer norm2;
     private final Conv2d conv2;
     private final Conv2d shortcut;
-    private final int in;
 
     ConvNextBlock(AnnotatedConfig config, Init init, int in, int out, int timeWidth) {
-        this.in = in;
         time = timeWidth == 0 ? null : child("mlp.1", new Linear(init, timeWidth, in));
         depthwise = child("ds_conv", new Conv2d(init, in, in, 7, Conv2dParams.depthwise(3, in), true));
         int inner = config.widen() * out;
@@ -48,8 +45,7 @@ final class ConvNextBlock extends Block {
 
     @Override
     Variable compute(Variable x, Variable t) {
-        Variable h = depthwise.forward(x);
-        if (time != null) h = add(h, reshape(time.forward(gelu(t)), -1, 1, 1, in));
+        Variable h = time == null ? depthwise.forward(x) : depthwise.forward(x, time.forward(gelu(t)));
         h = norm2.forward(gelu(conv1.forward(norm1.forward(h))));
         return add(conv2.forward(h), shortcut == null ? x : shortcut.forward(x));
     }

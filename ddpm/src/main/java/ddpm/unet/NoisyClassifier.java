@@ -34,6 +34,7 @@ public final class NoisyClassifier extends Layer {
     private final int classes;
     private final Conv2d stem;
     private final TimeEmbedding time;
+    private final Activation activation;
     private final List<UNet2DBlock> blocks = new ArrayList<>();
     private final GroupNorm norm;
     private final Linear logits;
@@ -54,6 +55,7 @@ public final class NoisyClassifier extends Layer {
         stem = child("stem", new Conv2d(init, channels, DIM, 3, 2, 1));
         TimeFeatures features = child("time_proj", TimeFeatures.timesteps(init, DIM, 1, false));
         time = child("time_embedding", TimeEmbedding.named(init, features, config.timeWidth()));
+        activation = config.activation();
         int in = DIM;
         for (int level = 0; level < widths.size(); level++) {
             in = block(config, init, in, widths.get(level), UNet2DBlock.Resample.NONE);
@@ -81,7 +83,7 @@ public final class NoisyClassifier extends Layer {
     public Variable logits(Variable x, Variable t) {
         x.shape().expect(t.shape().get(0), height, width, channels);
         return local("classifier", () -> {
-            Variable at = time.forward(t);
+            Variable at = activation.of(time.forward(t));
             Variable h = stem.forward(x);
             for (UNet2DBlock block : blocks) h = block.forward(h, at);
             return logits.forward(mean(norm.forward(h), 1, 2));

@@ -180,7 +180,7 @@ final class UNet2D extends UNet {
 
     @Override
     Variable forward(Variable images, Variable timesteps, Variable labels) {
-        Variable t = like(told(time.forward(timesteps), labels), images);
+        Variable t = config.activation().of(like(told(time.forward(timesteps), labels), images)); // for every block
         Deque<Variable> skips = new ArrayDeque<>();
         Variable x = stem.forward(config.centerInput() ? shift(scale(images, 2), -1) : images);
         skips.push(x);

@@ -2,7 +2,6 @@ package ddpm.unet;
 
 import static autograd.ops.Add.add;
 import static autograd.ops.AveragePool.averagePool;
-import static autograd.ops.Reshape.reshape;
 import static autograd.ops.Scale.scale;
 import static autograd.ops.Slice.slice;
 
@@ -21,12 +20,13 @@ import tensor.backend.NormParams;
 /**
  * The residual block of {@link UNet2D}. r shrinks by the mean of 2x2 pixels, grows to the nearest pixel, or does nothing:
  *
- * <pre>h = conv₁(r(act(norm₁ x)))                    p = W act(t)
+ * <pre>h = conv₁(r(act(norm₁ x)))                    p = W t
  * h = act(norm₂(h + p))                         or, with scale-shift, p = (s, b):
  * h = act(norm₂(h) · (1 + s) + b)
  * y = (conv₂(dropout h) + R r(x)) / scale       R a 1x1 convolution when the width changes, else nothing</pre>
  *
- * Names: {@code norm1, conv1, time_emb_proj, norm2, conv2, conv_shortcut}. x [N,H,W,in], t [N,T] → [N,H',W',out].
+ * t has been through act already, once for all blocks. Names: {@code norm1, conv1, time_emb_proj, norm2, conv2,
+ * conv_shortcut}. x [N,H,W,in], t [N,T] → [N,H',W',out].
  */
 final class UNet2DBlock extends Layer {
     /** What happens to the resolution. */
@@ -69,11 +69,11 @@ final class UNet2DBlock extends Layer {
 
     Variable forward(Variable x, Variable t) {
         return local("block", () -> {
-            Variable h = conv1.forward(resampled(activated(norm1.forward(x))));
-            Variable p = time.forward(activation.of(t));
+            Variable h = resampled(activated(norm1.forward(x)));
+            Variable p = time.forward(t);
             h = scaleShift
-                    ? norm2.forward(h, slice(p, 1, 0, out), slice(p, 1, out, out))
-                    : norm2.forward(add(h, reshape(p, -1, 1, 1, out)));
+                    ? norm2.forward(conv1.forward(h), slice(p, 1, 0, out), slice(p, 1, out, out))
+                    : norm2.forward(conv1.forward(h, p));
             h = conv2.forward(dropout.forward(activated(h)));
             Variable kept = resampled(x);
             Variable y = add(h, shortcut == null ? kept : shortcut.forward(kept));

@@ -206,7 +206,8 @@ final class LayerParityCases {
                                 return outputs(y, dx);
                             });
             }
-        int[][] sizes = {{1, 1, 1, 5}, {2, 49, 4, 32}, {1, 91, 1, 8}, {2, 13, 3, 5}, {1, 16, 4, 28}, {1, 9, 3, 48}}; // N, L, heads, d
+        int[][] sizes = {{1, 1, 1, 5}, {2, 49, 4, 32}, {1, 91, 1, 8}, {2, 13, 3, 5}, {1, 16, 4, 28}, {1, 9, 3, 48}
+        }; // N, L, heads, d
         for (int[] size : sizes) {
             int n = size[0];
             int length = size[1];
