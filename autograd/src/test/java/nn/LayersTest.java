@@ -10,8 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import autograd.Gradients;
 import autograd.Tape;
 import autograd.Variable;
+import autograd.ops.Add;
 import autograd.ops.Cast;
+import autograd.ops.Concat;
 import autograd.ops.Pointwise;
+import autograd.ops.Reshape;
 import autograd.ops.Sum;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -113,6 +116,28 @@ class LayersTest {
         for (int i = 0; i < 7; i++) assertArrayEquals(apart.get(i), together.get(i));
         Variable y = net.linear.forward(normal(1, 5));
         assertEquals(DType.F32, y.value().dtype(), "afterwards the layers compute in what they are given");
+    }
+
+    @Test
+    void whatAConvolutionAddsToEachImageIsWhatAnAdditionWouldAdd() {
+        Conv2d layer = new Conv2d(init, 3, 5, 3, 1, 1);
+        Variable x = normal(2, 4, 4, 3);
+        Variable more = normal(2, 5);
+        float[] expected = Add.add(layer.forward(x), Reshape.reshape(more, 2, 1, 1, 5))
+                .value()
+                .toFloats();
+        assertArrayEquals(expected, layer.forward(x, more).value().toFloats(), 1e-5f);
+    }
+
+    @Test
+    void mapsSideBySideAreTheMapsOneByOne() {
+        Linear a = new Linear(init, 6, 4);
+        Linear b = new Linear(init, 6, 3);
+        Variable x = normal(2, 5, 6);
+        float[] expected = Concat.concat(2, a.forward(x), b.forward(x)).value().toFloats();
+        Variable y = Linear.sideBySide(x, a, b);
+        y.shape().expect(2, 5, 7);
+        assertArrayEquals(expected, y.value().toFloats(), 1e-6f);
     }
 
     /** Mean 0 and variance 1 of every filter: the sign slip that lived in a tutorial for a year multiplies instead. */
