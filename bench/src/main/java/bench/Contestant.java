@@ -3,6 +3,7 @@ package bench;
 import java.lang.reflect.InvocationTargetException;
 import java.util.Map;
 import java.util.Optional;
+import tensor.backend.Precision;
 
 /** Somebody who can do a {@link Task} so that it can be timed; has the process to itself. */
 public interface Contestant {
@@ -24,14 +25,17 @@ public interface Contestant {
      * A contestant by name.
      *
      * @param threads how many threads it computes on
+     * @param precision and how exactly
      */
-    static Contestant named(String name, int threads) {
+    static Contestant named(String name, int threads, Precision precision) {
         String type = CLASSES.get(name);
         if (type == null)
             throw new IllegalArgumentException(
                     "no contestant is called \"" + name + "\"; known are " + CLASSES.keySet());
         try {
-            return (Contestant) Class.forName(type).getConstructor(int.class).newInstance(threads);
+            return (Contestant) Class.forName(type)
+                    .getConstructor(int.class, Precision.class)
+                    .newInstance(threads, precision);
         } catch (ClassNotFoundException e) {
             throw new IllegalStateException(
                     name + " is not in this build: build with -Privals (RIVALS=1 bench/run.sh)", e);

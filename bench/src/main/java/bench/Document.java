@@ -1,18 +1,31 @@
 package bench;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
-/** A page of results, in Markdown; every line is also printed as it comes. */
+/**
+ * A page of results, in Markdown. Every line is also printed as it comes, and {@link #save} writes what there is so far, so
+ * that a run which is cut leaves a page.
+ */
 final class Document {
+    /** What a commit's name ends with when its sources have been changed. */
+    static final String CHANGED = "-dirty";
+
+    private final Path file;
     private final StringBuilder text = new StringBuilder();
     private double others;
     private int results;
 
-    Document(String title) {
+    /** @param file where to write the page; {@code null} prints it only */
+    Document(Path file, String title) {
+        this.file = file;
         line("# " + title);
         line("");
     }
@@ -26,11 +39,11 @@ final class Document {
     void conditions(Rounds.Clock clock, int threads, int rounds, Peaks peaks) {
         line("- machine: " + Machine.describe());
         line("- peaks: " + peaks);
-        line("- versions: commit " + commit() + ", oneDNN 3.13.0, libtorch 2.7.1 (official build: MKL, oneDNN) with "
-                + Rounds.allocator());
-        line("- dtype fp32, " + threads + (threads == 1 ? " thread" : " threads") + ", " + LocalDate.now() + ", "
-                + rounds
-                + " rounds asked for, "
+        line("- versions: commit " + commit()
+                + ", oneDNN 3.13.0, libtorch 2.7.1 (official build: MKL, oneDNN) in fp32 and"
+                + " 2.10.0 (the bindings' build: OpenBLAS, oneDNN; autocast) in bf16, both with " + Launch.allocator());
+        line("- " + threads + (threads == 1 ? " thread" : " threads") + ", " + LocalDate.now() + ", " + rounds
+                + " rounds wanted, "
                 + (clock == Rounds.Clock.CPU
                         ? "processor clock (the time for which the one computing thread had a core)"
                         : "wall clock, rounds dropped during which others took more than "
@@ -38,19 +51,30 @@ final class Document {
         line("");
     }
 
-    private static String commit() {
+    /** The last commit that changed more than pages of results, with {@link #CHANGED} behind it when files differ from it. */
+    static String commit() {
         try {
-            Process git = new ProcessBuilder("git", "describe", "--always", "--dirty")
-                    .redirectErrorStream(true)
-                    .start();
-            String name = new String(git.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-            return git.waitFor() == 0 ? name : "unknown";
+            String[] sources = {"--", ":/", ":(top,exclude)bench/results"};
+            String name = git(sources, "log", "-1", "--format=%h").strip();
+            String changes = git(sources, "status", "--porcelain", "--untracked-files=no");
+            return changes.isBlank() ? name : name + CHANGED;
         } catch (IOException e) {
             return "unknown";
+        }
+    }
+
+    private static String git(String[] paths, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of("git"));
+        command.addAll(Arrays.asList(arguments));
+        command.addAll(Arrays.asList(paths));
+        Process git = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(git.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        try {
+            if (git.waitFor() == 0) return output;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return "unknown";
         }
+        throw new IOException("git failed: " + output);
     }
 
     /** Counts what processes outside the contest took during a result. */
@@ -59,12 +83,17 @@ final class Document {
         results++;
     }
 
-    /** Ends the page and writes it; {@code null} writes nothing. */
-    void write(Path file) throws IOException {
-        line("");
-        line(String.format("Other processes took %.0f %% of the machine meanwhile.", 100 * others / results));
+    /** Writes the page as far as it goes. */
+    void save() {
         if (file == null) return;
-        if (file.getParent() != null) Files.createDirectories(file.getParent());
-        Files.writeString(file, text);
+        String share = results == 0
+                ? ""
+                : String.format("%nOther processes took %.0f %% of the machine meanwhile.%n", 100 * others / results);
+        try {
+            if (file.getParent() != null) Files.createDirectories(file.getParent());
+            Files.writeString(file, text + share);
+        } catch (IOException e) {
+            throw new UncheckedIOException(file + " cannot be written", e);
+        }
     }
 }

@@ -15,6 +15,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** This project, on the backend {@code cpu} unless {@code -Dbackend} names another. */
@@ -23,9 +24,9 @@ public final class Ours implements Contestant {
     private final KernelCalls kernels;
 
     /** Opens the backend. */
-    public Ours(int threads) {
+    public Ours(int threads, Precision precision) {
         Meter.install();
-        backend = Backends.open(System.getProperty(Backends.PROPERTY, "cpu"), threads)
+        backend = Backends.open(System.getProperty(Backends.PROPERTY, "cpu"), threads, precision)
                 .backend();
         kernels = new KernelCalls(backend);
         Scope.open("bench");

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nativelib.FreeCores;
+import tensor.backend.Precision;
 
 /**
  * What this processor can do at most, measured by a small C++ program (peaks.cpp) that is compiled for the purpose: chains
@@ -21,6 +22,11 @@ import nativelib.FreeCores;
  * @param bytesPerSecond bytes read plus bytes written per second
  */
 public record Peaks(int threads, double flopPerSecond, double bf16PerSecond, double bytesPerSecond) {
+    /** Operations per second in a precision; those of fp32 where the processor has no other. */
+    public double flopPerSecond(Precision precision) {
+        return precision == Precision.BF16 && bf16PerSecond > 0 ? bf16PerSecond : flopPerSecond;
+    }
+
     /** Measures for about three seconds. */
     public static Peaks measure(int threads) {
         try {

@@ -20,6 +20,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /**
@@ -47,12 +48,12 @@ public final class Profile implements Callable<Integer> {
         double bytes;
         double floor;
 
-        void add(double seconds, Work work, Peaks peaks) {
+        void add(double seconds, Work work, Peaks peaks, Precision precision) {
             calls++;
             this.seconds += seconds;
             flop += work.flop();
             bytes += work.bytes();
-            floor += work.seconds(peaks);
+            floor += work.seconds(peaks, precision);
         }
 
         double above() {
@@ -68,6 +69,9 @@ public final class Profile implements Callable<Integer> {
 
     @Option(names = "--backend", defaultValue = "auto", description = "who computes (default: ${DEFAULT-VALUE})")
     private String backend;
+
+    @Option(names = "--precision", description = "fp32, tf32 or bf16 (default: what the backend does by itself)")
+    private Precision precision;
 
     @Option(names = "--threads", defaultValue = "0", description = "threads; 0: those that are free")
     private int threads;
@@ -92,7 +96,9 @@ public final class Profile implements Callable<Integer> {
 
     public static void main(String[] args) {
         Locale.setDefault(Locale.ROOT);
-        System.exit(new CommandLine(new Profile()).execute(args));
+        System.exit(new CommandLine(new Profile())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(args));
     }
 
     @Override
@@ -107,7 +113,7 @@ public final class Profile implements Callable<Integer> {
         Meter.install();
         Meter.clock(time);
         Settings settings = Workload.settings(preset, batch);
-        try (Backend on = Backends.open(backend, threads).backend();
+        try (Backend on = Backends.open(backend, threads, precision).backend();
                 Scope root = Scope.open("profile");
                 Training training = Workload.training(settings, on)) {
             System.out.println("machine   " + Machine.describe());
@@ -119,10 +125,10 @@ public final class Profile implements Callable<Integer> {
             double unwatched = seconds(training, rate);
             Meter.watch((who, name, arguments, nanos) -> {
                 Work work = Work.of(name, arguments);
-                byCall.computeIfAbsent(name, k -> new Sum()).add(nanos * 1e-9, work, peaks);
+                byCall.computeIfAbsent(name, k -> new Sum()).add(nanos * 1e-9, work, peaks, on.precision());
                 if (shapes > 0)
                     byShape.computeIfAbsent(KernelCall.describe(name, arguments), k -> new Sum())
-                            .add(nanos * 1e-9, work, peaks);
+                            .add(nanos * 1e-9, work, peaks, on.precision());
             });
             Load load = Load.start();
             double watched = seconds(training, rate);

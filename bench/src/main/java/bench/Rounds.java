@@ -5,17 +5,16 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import tensor.backend.Precision;
 
 /**
  * Lets contestants do the same task in turn, each in a process of its own, so that whatever slows the machine down for a
@@ -34,9 +33,8 @@ public final class Rounds implements AutoCloseable {
     /** A sample lasts at least this long, in ns; a fast task is repeated. */
     private static final long SAMPLE = 50_000_000;
 
-    private static final List<Path> TCMALLOC = List.of(
-            Path.of("/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"),
-            Path.of("/usr/lib64/libtcmalloc_minimal.so.4"));
+    /** By the wall clock, at most this many rounds are tried for each that is wanted. */
+    private static final int PATIENCE = 3;
 
     /** How time is told. */
     public enum Clock {
@@ -88,12 +86,14 @@ public final class Rounds implements AutoCloseable {
 
     /** A process with a contestant in it. */
     private static final class Seat {
+        final String name;
         final Process process;
         final PrintWriter orders;
         final BufferedReader answers;
         int repeats = 1;
 
-        Seat(Process process) {
+        Seat(String name, Process process) {
+            this.name = name;
             this.process = process;
             orders = new PrintWriter(process.getOutputStream(), true, StandardCharsets.UTF_8);
             answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
@@ -101,13 +101,26 @@ public final class Rounds implements AutoCloseable {
 
         String order(String text) {
             orders.println(text);
+            return answer("over the order: " + text);
+        }
+
+        String answer(String occasion) {
             try {
                 for (String line; (line = answers.readLine()) != null; )
                     if (line.startsWith("= ")) return line.substring(2);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
-            throw new IllegalStateException("a contestant has died over the order: " + text);
+            throw new IllegalStateException(name + " has died " + occasion);
+        }
+
+        void leave() {
+            orders.close();
+            try {
+                process.waitFor();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
 
         /** {wall ns, cpu ns, others}. */
@@ -118,11 +131,14 @@ public final class Rounds implements AutoCloseable {
         }
     }
 
-    private final Map<String, Seat> seats = new LinkedHashMap<>();
+    private final List<String> names;
+    private final int threads;
     private final Clock clock;
+    private final String slow;
+    private final Map<Precision, Map<String, Seat>> seats = new EnumMap<>(Precision.class);
 
     /**
-     * Seats the contestants.
+     * Invites the contestants; their processes start with the first task in a precision.
      *
      * @param names who takes part; see {@link Contestant}
      * @param threads each computes on
@@ -131,83 +147,75 @@ public final class Rounds implements AutoCloseable {
     public Rounds(List<String> names, int threads, Clock clock, String slow) {
         if (clock == Clock.CPU && threads != 1)
             throw new IllegalArgumentException("the processor clock is right for one thread only");
+        this.names = List.copyOf(names);
+        this.threads = threads;
         this.clock = clock;
-        try {
-            for (String name : names) seats.put(name, new Seat(start(name, threads, name.equals("ours") ? slow : "")));
-        } catch (IOException e) {
-            throw new UncheckedIOException("a contestant cannot be started", e);
-        }
+        this.slow = slow;
     }
 
-    private static Process start(String name, int threads, String slow) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx768m",
-                "-XX:+UseSerialGC",
-                "--enable-native-access=ALL-UNNAMED"));
-        ProcessBuilder builder = new ProcessBuilder().redirectError(ProcessBuilder.Redirect.INHERIT);
-        if (name.startsWith("libtorch")) {
-            Path libraries = libtorch();
-            command.addAll(List.of(
-                    "-Djava.library.path=" + libraries,
-                    "-Dorg.bytedeco.javacpp.pathsFirst=true",
-                    "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-                    "-Dorg.bytedeco.javacpp.nopointergc=true"));
-            Map<String, String> environment = builder.environment();
-            environment.put("LD_LIBRARY_PATH", libraries.toString());
-            environment.put("OPENBLAS_NUM_THREADS", "1");
-            TCMALLOC.stream()
-                    .filter(Files::exists)
-                    .findFirst()
-                    .ifPresent(file -> environment.put("LD_PRELOAD", file.toString()));
-        }
-        command.addAll(List.of(
-                "-cp",
-                System.getProperty("java.class.path"),
-                Worker.class.getName(),
-                name,
-                Integer.toString(threads),
-                slow));
-        return builder.command(command).start();
+    private Map<String, Seat> seats(Precision precision) {
+        return seats.computeIfAbsent(precision, p -> {
+            Map<String, Seat> all = new LinkedHashMap<>();
+            for (String name : names) {
+                ProcessBuilder process = Launch.of(
+                        name,
+                        p,
+                        Worker.class.getName(),
+                        name,
+                        Integer.toString(threads),
+                        p.toString(),
+                        name.equals("ours") ? slow : "");
+                try {
+                    all.put(name, new Seat(name, process.start()));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(name + " cannot be started", e);
+                }
+            }
+            for (Seat seat : all.values()) {
+                String greeting = seat.answer("at its start");
+                if (greeting.equals(Worker.HERE)) continue;
+                all.values().forEach(Seat::leave);
+                throw new UnsupportedOperationException(greeting);
+            }
+            return all;
+        });
     }
 
-    /** The allocator that libtorch gets: without tcmalloc it is 1.6 times slower, which would be no rival. */
-    public static String allocator() {
-        return TCMALLOC.stream().anyMatch(Files::exists) ? "tcmalloc" : "glibc's malloc, for there is no tcmalloc here";
-    }
-
-    /** Where the build has put libtorch: beside the classes. */
-    private static Path libtorch() {
-        try {
-            return Path.of(Rounds.class
-                            .getProtectionDomain()
-                            .getCodeSource()
-                            .getLocation()
-                            .toURI())
-                    .resolveSibling("libtorch");
-        } catch (URISyntaxException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    /** Everybody who has a part in the task does it once, and then {@code rounds} times in turn. */
+    /**
+     * Everybody who has a part in the task does it once, and then in turn until {@code rounds} count, or three times as many
+     * have been tried.
+     *
+     * @throws IllegalStateException when a contestant has died, or no round counted; all processes start anew with the next
+     *     task
+     * @throws UnsupportedOperationException when a contestant cannot start, whatever the task
+     */
     public Result run(Task task, int rounds) {
+        try {
+            return contest(task, rounds);
+        } catch (IllegalStateException e) {
+            close();
+            throw e;
+        }
+    }
+
+    private Result contest(Task task, int rounds) {
         Map<String, Seat> present = new LinkedHashMap<>();
-        seats.forEach((name, seat) -> {
+        seats(task.precision()).forEach((name, seat) -> {
             if (seat.order("prepare " + task).equals("ready")) present.put(name, seat);
         });
         for (Seat seat : present.values()) {
-            seat.time(1);
-            double nanos = Math.max(1, seat.time(2)[clock.ordinal()]);
+            double cold = seat.time(1)[clock.ordinal()];
+            double nanos = Math.max(1, seat.time(cold > SAMPLE ? 1 : 3)[clock.ordinal()]);
             seat.repeats = (int) Math.max(1, Math.min(1000, Math.ceil(SAMPLE / nanos)));
         }
         Map<String, List<Double>> milliseconds = new LinkedHashMap<>();
         present.keySet().forEach(name -> milliseconds.put(name, new ArrayList<>()));
-        int dropped = 0;
+        int counted = 0;
+        int tried = 0;
         double sum = 0;
-        for (int round = 0; round < rounds; round++) {
+        while (counted < rounds && tried < PATIENCE * rounds) {
             List<String> order = new ArrayList<>(present.keySet());
-            Collections.rotate(order, round);
+            Collections.rotate(order, tried++);
             Map<String, Double> times = new TreeMap<>();
             double others = 0;
             for (String name : order) {
@@ -215,25 +223,23 @@ public final class Rounds implements AutoCloseable {
                 double[] sample = seat.time(seat.repeats);
                 times.put(name, 1e-6 * sample[clock.ordinal()]);
                 others = Math.max(others, sample[2]);
-                sum += sample[2] / present.size() / rounds;
+                sum += sample[2] / present.size();
             }
-            if (clock == Clock.WALL && others > POLLUTED) dropped++;
-            else times.forEach((name, ms) -> milliseconds.get(name).add(ms));
+            if (clock == Clock.WALL && others > POLLUTED) continue;
+            times.forEach((name, ms) -> milliseconds.get(name).add(ms));
+            counted++;
         }
+        if (counted == 0 && rounds > 0)
+            throw new IllegalStateException("others took more than " + Math.round(100 * POLLUTED)
+                    + " % of the machine in each of " + tried + " rounds");
         Map<String, Long> peaks = new LinkedHashMap<>();
         present.forEach((name, seat) -> peaks.put(name, Long.parseLong(seat.order("peak"))));
-        return new Result(milliseconds, peaks, dropped, sum);
+        return new Result(milliseconds, peaks, tried - counted, sum / tried);
     }
 
     @Override
     public void close() {
-        for (Seat seat : seats.values()) {
-            seat.orders.close();
-            try {
-                seat.process.waitFor();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        seats.values().forEach(all -> all.values().forEach(Seat::leave));
+        seats.clear();
     }
 }

@@ -1,10 +1,9 @@
 package bench;
 
-import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -12,23 +11,30 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * <b>Question.</b> How long does a whole training step take, and a whole sampling step, and how much memory, against
- * libtorch in its better layout?
+ * <b>Question.</b> How long does a training step take, and a step of sampling, against libtorch's best?
  *
- * <p><b>Method.</b> Every contestant in a process of its own, in turn ({@link Rounds}); a process for each task, so that its
- * peak of resident memory is the task's.
+ * <p><b>Method.</b> We, libtorch, and libtorch with channels last take turns ({@link Rounds}); a process for each task, so that its
+ * peak of resident memory is the task's. In bf16 libtorch computes under autocast, by another build of it ({@link Launch}).
  *
- * <p><b>How to run.</b> {@code RIVALS=1 bench/run.sh StepTimes step:annotated-resnet:128 sample:annotated-resnet:64}; without
- * tasks, those of the table in the documents.
+ * <p><b>How to run.</b> {@code RIVALS=1 bench/run.sh StepTimes step:annotated-resnet:128 sample:annotated-resnet:64:bf16};
+ * without tasks, those of {@code bench/results/steps.md}. What was measured at this commit is not measured again.
  *
  * <p><b>Reading.</b> Ratios are libtorch's time over ours, the median over the rounds: above 1 we are faster.
  */
 @Command(name = "bench.StepTimes", usageHelpAutoWidth = true, description = "Whole steps against libtorch.")
 public final class StepTimes implements Callable<Integer> {
-    @Parameters(
-            defaultValue = "",
-            description = "tasks, such as step:annotated-resnet:128 (default: those of the issue's table)")
-    private List<String> tasks;
+    private static final List<String> CONTESTANTS = List.of("ours", "libtorch", "libtorch-cl");
+
+    /** In fp32, and then in bf16. */
+    private static final List<String> TABLE = List.of(
+            "step:annotated-resnet:128",
+            "sample:annotated-resnet:64",
+            "step:ddpm-cifar10:16",
+            "sample:ddpm-cifar10:64",
+            "step:annotated:128");
+
+    @Parameters(arity = "0..*", description = "tasks, such as step:annotated-resnet:128 (default: those of the page)")
+    private List<String> tasks = new ArrayList<>();
 
     @Option(names = "--threads", defaultValue = "0", description = "threads; 0: all cores")
     private int threads;
@@ -50,50 +56,57 @@ public final class StepTimes implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         int count = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-        Document document = new Document("Whole steps");
+        if (tasks.isEmpty())
+            for (String precision : new String[] {"", ":bf16"}) TABLE.forEach(task -> tasks.add(task + precision));
+        Document document = new Document(out, "Whole steps");
         document.conditions(clock, count, rounds, Peaks.measure(count));
         document.line("| task (kind:preset:batch) | ours ms | libtorch ms | its ratio | channels last ms | its ratio |"
                 + " better rival / ours | our MiB | its MiB, better | rounds, dropped |");
         document.line("|---|---|---|---|---|---|---|---|---|---|");
-        List<String> wanted = tasks.equals(List.of("")) ? defaults() : tasks;
-        for (String text : wanted) {
-            Map<String, Long> memory;
-            Rounds.Result r;
-            try (Rounds contest = new Rounds(List.of("ours", "libtorch", "libtorch-cl"), count, clock, "")) {
-                r = contest.run(Task.of(text), rounds);
+        Ledger ledger = Ledger.ofThisCommit();
+        int missing = 0;
+        for (String task : tasks) {
+            String row;
+            try {
+                Rounds.Result r = ledger.get(task + " " + clock + " " + count, () -> measure(Task.of(task), count));
                 document.note(r);
-                memory = r.peakMiB();
+                row = row(r);
+            } catch (IllegalStateException
+                    | UnsupportedOperationException e) { // one that cannot be measured must not cost the others
+                row = " not measured: " + e.getMessage() + " |";
+                missing++;
             }
-            double plain = r.ratio("libtorch", "ours");
-            double last = r.ratio("libtorch-cl", "ours");
-            String better = plain <= last ? "libtorch" : "libtorch-cl";
-            document.line(String.format(
-                    "| %s | %.1f | %.1f | %.2f | %.1f | %.2f | **%.2f** | %d | %d | %d, %d |",
-                    text,
-                    r.median("ours"),
-                    r.median("libtorch"),
-                    plain,
-                    r.median("libtorch-cl"),
-                    last,
-                    Math.min(plain, last),
-                    memory.get("ours"),
-                    memory.get(better),
-                    r.rounds(),
-                    r.dropped()));
+            document.line("| " + task + " |" + row);
+            document.save();
         }
-        document.write(out);
-        return 0;
+        return missing == 0 ? 0 : 1;
     }
 
-    private static List<String> defaults() {
-        return List.of(
-                "step:annotated-resnet:128",
-                "sample:annotated-resnet:64",
-                "step:annotated:128",
-                "sample:annotated:64",
-                "step:ddpm-cifar10:16",
-                "sample:ddpm-cifar10:64");
+    private Rounds.Result measure(Task task, int count) {
+        try (Rounds contest = new Rounds(CONTESTANTS, count, clock, "")) {
+            return contest.run(task, rounds);
+        }
+    }
+
+    private static String row(Rounds.Result r) {
+        if (!r.milliseconds().keySet().containsAll(CONTESTANTS))
+            throw new IllegalStateException("libtorch has no part in it");
+        double plain = r.ratio("libtorch", "ours");
+        double last = r.ratio("libtorch-cl", "ours");
+        String better = plain <= last ? "libtorch" : "libtorch-cl";
+        return String.format(
+                " %.1f | %.1f | %.2f | %.1f | %.2f | **%.2f** | %d | %d | %d, %d |",
+                r.median("ours"),
+                r.median("libtorch"),
+                plain,
+                r.median("libtorch-cl"),
+                last,
+                Math.min(plain, last),
+                r.peakMiB().get("ours"),
+                r.peakMiB().get(better),
+                r.rounds(),
+                r.dropped());
     }
 }

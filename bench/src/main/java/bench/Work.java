@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tensor.Tensor;
 import tensor.backend.AttentionParams;
+import tensor.backend.Precision;
 import tensor.backend.Region;
 
 /**
@@ -86,8 +87,8 @@ public record Work(double flop, double bytes) {
         return sum;
     }
 
-    /** Seconds that a machine with these peaks needs at least. */
-    public double seconds(Peaks peaks) {
-        return Math.max(flop / peaks.flopPerSecond(), bytes / peaks.bytesPerSecond());
+    /** Seconds that a machine with these peaks needs at least when it multiplies in this precision. */
+    public double seconds(Peaks peaks, Precision precision) {
+        return Math.max(flop / peaks.flopPerSecond(precision), bytes / peaks.bytesPerSecond());
     }
 }

@@ -8,28 +8,42 @@ import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;
+import tensor.backend.Precision;
 
 /**
  * One contestant in a process of its own, under orders from {@link Rounds} on standard input. An answer is a line that
  * begins with "= ":
  *
- * <pre>prepare TASK   = ready | = none
+ * <pre>               = here | = REASON    why it cannot start, before any order
+ * prepare TASK   = ready | = none
  * time N         = WALL CPU OTHERS    nanoseconds of one run, by the clock and of this thread; share of the machine that
  *                                     other processes took
  * peak           = MIB                largest resident memory so far</pre>
  *
- * Arguments: the contestant's name, its threads, and perhaps {@code CALL:FACTOR}, which makes one of our calls slower.
+ * Arguments: the contestant's name, its threads, its precision, and {@code CALL:FACTOR}, which makes one of our calls slower,
+ * or an empty word.
  */
 public final class Worker {
+    /** What a contestant says who has started. */
+    static final String HERE = "here";
+
     private Worker() {}
 
     public static void main(String[] args) throws IOException {
         Locale.setDefault(Locale.ROOT);
-        if (args.length > 2 && !args[2].isEmpty()) {
-            String[] slow = args[2].split(":");
+        if (!args[3].isEmpty()) {
+            String[] slow = args[3].split(":");
             Meter.slow(slow[0], Double.parseDouble(slow[1]));
         }
-        Contestant contestant = Contestant.named(args[0], Integer.parseInt(args[1]));
+        Contestant contestant;
+        try {
+            contestant = Contestant.named(
+                    args[0], Integer.parseInt(args[1]), Precision.valueOf(args[2].toUpperCase(Locale.ROOT)));
+        } catch (IllegalStateException e) {
+            answer(e.getMessage());
+            return;
+        }
+        answer(HERE);
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         Optional<Runnable> task = Optional.empty();

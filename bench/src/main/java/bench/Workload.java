@@ -15,10 +15,21 @@ public final class Workload {
 
     private Workload() {}
 
-    /** The settings of a preset; {@code batch} 0 keeps its own. */
-    public static Settings settings(String preset, int batch) {
+    /**
+     * The settings of a workload.
+     *
+     * @param what a preset, and behind it settings that are different, as {@code ddpm.Train --help} names them: {@code
+     *     annotated-resnet,dim=64,image-size=32}
+     * @param batch images in a step; 0 keeps the preset's
+     */
+    public static Settings settings(String what, int batch) {
+        String[] words = what.split(",");
         Map<String, String> options = new LinkedHashMap<>();
-        options.put("preset", preset);
+        options.put("preset", words[0]);
+        for (int i = 1; i < words.length; i++) {
+            String[] setting = words[i].split("=", 2);
+            options.put(setting[0], setting[1]);
+        }
         if (batch > 0) options.put("batch-size", Integer.toString(batch));
         return Settings.of(Map.of(), options);
     }

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** The cases are the networks' own: with one image, so that it is quick. */
@@ -72,7 +73,7 @@ class NetworkCasesTest {
                     if (!name.equals("adam") && !name.equals("exponentialAverage") && !name.equals("sumOfSquares"))
                         seconds.merge(
                                 KernelCall.describe(name, arguments),
-                                Work.of(name, arguments).seconds(MACHINE),
+                                Work.of(name, arguments).seconds(MACHINE, Precision.FP32),
                                 Double::sum);
                 });
                 training.step(settings.learningRate(1));

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import nativelib.NativeLibrary;
 import org.junit.jupiter.api.Test;
+import tensor.backend.Precision;
 
 class RoundsTest {
     @Test
@@ -23,9 +24,13 @@ class RoundsTest {
 
     @Test
     void aTaskIsWrittenAsItIsRead() {
-        Task kernel = Task.kernel("Conv2d: resnet, 3x3, 28 to 28 @ 28 / conv2d");
+        Task kernel = Task.kernel("Conv2d: resnet, 3x3, 28 to 28 @ 28 / conv2d", Precision.FP32);
         assertEquals(kernel, Task.of(kernel.toString()));
-        assertEquals(new Task(Task.Kind.STEP, "annotated-resnet", 32), Task.of("step:annotated-resnet:32"));
+        assertEquals(
+                new Task(Task.Kind.STEP, "annotated-resnet", 32, Precision.FP32), Task.of("step:annotated-resnet:32"));
+        Task half = new Task(Task.Kind.SAMPLE, "annotated,dim=16", 4, Precision.BF16);
+        assertEquals("sample:annotated,dim=16:4:bf16", half.toString());
+        assertEquals(half, Task.of(half.toString()));
         assertThrows(IllegalArgumentException.class, () -> Task.of("step"));
         assertThrows(IllegalArgumentException.class, () -> Task.of("run:quick:1"));
     }
@@ -39,7 +44,7 @@ class RoundsTest {
     @Test
     void aSlowdownOfOneCallShowsInTheRatio() {
         assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
-        Task task = Task.kernel("Conv2d: resnet, 3x3, 112 to 112 @ 7 / conv2d");
+        Task task = Task.kernel("Conv2d: resnet, 3x3, 112 to 112 @ 7 / conv2d", Precision.FP32);
         double[] ratio = new double[2];
         for (int slow = 0; slow < 2; slow++)
             try (Rounds contest =

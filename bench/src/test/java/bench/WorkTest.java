@@ -12,6 +12,7 @@ import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
+import tensor.backend.Precision;
 import tensor.backend.Region;
 import tensor.memory.Scope;
 
@@ -93,7 +94,7 @@ class WorkTest {
     @Test
     void theFloorIsTheSlowerOfTheTwoRoofs() {
         Peaks peaks = new Peaks(1, 100e9, 0, 10e9);
-        assertEquals(2, new Work(200e9, 10e9).seconds(peaks));
-        assertEquals(3, new Work(200e9, 30e9).seconds(peaks));
+        assertEquals(2, new Work(200e9, 10e9).seconds(peaks, Precision.FP32));
+        assertEquals(3, new Work(200e9, 30e9).seconds(peaks, Precision.FP32));
     }
 }

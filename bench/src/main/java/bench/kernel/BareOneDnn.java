@@ -6,6 +6,7 @@ import bench.Task;
 import java.util.Optional;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** oneDNN without the engine around it; has a part in kernels that oneDNN computes. */
@@ -13,9 +14,9 @@ public final class BareOneDnn implements Contestant {
     private final KernelCalls kernels;
 
     /** Opens the backend that lays out the arguments. */
-    public BareOneDnn(int threads) {
+    public BareOneDnn(int threads, Precision precision) {
         Meter.install();
-        Backend backend = Backends.open("cpu", threads).backend();
+        Backend backend = Backends.open("cpu", threads, precision).backend();
         kernels = new KernelCalls(backend);
         Scope.open("bench");
     }

@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.StringJoiner;
-import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
@@ -43,14 +42,14 @@ public final class KernelCall implements AutoCloseable {
         for (Tensor t : tensors()) t.buffer().retain();
     }
 
-    /** The calls of an op and its pullback, in order. {@link Meter#install} has come before the backend was opened. */
+    /** The calls of an op and its pullback in the backend's precision, in order. {@link Meter#install} has come before the backend was opened. */
     public static List<KernelCall> of(OpCase op, Backend backend) {
         List<KernelCall> calls = new ArrayList<>();
         try (Scope scope = Scope.open("record");
                 Tape tape = Tape.start()) {
             Tensor[] values = new Tensor[op.inputs().size()];
             for (int k = 0; k < values.length; k++)
-                values[k] = op.inputs().get(k).draw(backend, DType.F32, k);
+                values[k] = op.inputs().get(k).draw(backend, backend.precision().compute(), k);
             Meter.Listener recorder = (on, name, arguments, nanos) -> {
                 if (prepares(name)) return;
                 int before =

@@ -13,6 +13,7 @@ import tensor.backend.Backend;
 public final class KernelCalls implements AutoCloseable {
     private final Backend backend;
     private List<KernelCall> recorded = List.of();
+    private String recordedCase = "";
     private StepCalls step;
     private String recordedStep = "";
 
@@ -21,10 +22,13 @@ public final class KernelCalls implements AutoCloseable {
         this.backend = backend;
     }
 
-    /** All calls of one case; the calls handed out before are gone. */
-    public List<KernelCall> of(OpCase op) {
-        close();
-        recorded = KernelCall.of(op, backend);
+    /** All calls of one case; the calls of other cases that were handed out before are gone. */
+    private List<KernelCall> of(OpCase op) {
+        if (!recordedCase.equals(op.toString())) {
+            close();
+            recorded = KernelCall.of(op, backend);
+            recordedCase = op.toString();
+        }
         return recorded;
     }
 
@@ -55,6 +59,7 @@ public final class KernelCalls implements AutoCloseable {
     public void close() {
         recorded.forEach(KernelCall::close);
         recorded = List.of();
+        recordedCase = "";
         if (step != null) step.close();
         step = null;
         recordedStep = "";

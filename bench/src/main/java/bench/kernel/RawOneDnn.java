@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import nativelib.OneDnn;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
@@ -15,9 +16,10 @@ import tensor.backend.Conv2dParams;
 public final class RawOneDnn implements AutoCloseable {
     private final List<Long> filters = new ArrayList<>();
 
-    /** The bare call, or nothing when oneDNN has no part in it. */
+    /** The bare call, or nothing when oneDNN has no part in it. It takes 32-bit floats only. */
     public Optional<Runnable> of(KernelCall call) {
         Object[] a = call.arguments();
+        for (Object argument : a) if (argument instanceof Tensor x && x.dtype() != DType.F32) return Optional.empty();
         return Optional.ofNullable(
                 switch (call.name()) {
                     case "conv2d" -> convolution(a);

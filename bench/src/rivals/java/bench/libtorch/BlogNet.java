@@ -129,7 +129,7 @@ final class BlogNet extends Net {
         }
 
         Tensor apply(Tensor x, Tensor scalePlusOne, Tensor shift) {
-            double eps = x.scalar_type() == torch.ScalarType.Float ? 1e-5 : 1e-3;
+            double eps = x.scalar_type().intern() == torch.ScalarType.Float ? 1e-5 : 1e-3;
             Tensor w = proj.w;
             long[] d = {1, 2, 3};
             Tensor mean = w.mean(d, true, new ScalarTypeOptional());

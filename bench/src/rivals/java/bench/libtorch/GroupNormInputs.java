@@ -2,19 +2,26 @@ package bench.libtorch;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import tensor.backend.NormParams;
 
-/** Group norm, scale, shift and SiLU in libtorch: four calls, for it has no fused one. */
+/**
+ * Group norm, scale, shift and SiLU in libtorch: four calls, for it has no fused one. Without gain and shift it is the
+ * standardisation of filters, as the published code writes that.
+ */
 final class GroupNormInputs {
     final NormParams params;
     final Tensor x;
+    /** [C], or {@code null} both. */
     final Tensor gamma;
+
     final Tensor beta;
-    /** [N,C,1,1], or {@code null} both. */
+    /** [N,C,1,1] or [N,C,1], or {@code null} both. */
     final Tensor scale;
 
     final Tensor shift;
@@ -23,22 +30,42 @@ final class GroupNormInputs {
     GroupNormInputs(LibtorchKernels kernels, Object[] a) {
         params = (NormParams) a[0];
         x = kernels.image(a[1]);
-        gamma = LibtorchKernels.plain(a[2]);
-        beta = LibtorchKernels.plain(a[3]);
-        scale = a[4] == null ? null : LibtorchKernels.plain(a[4]).unsqueeze(-1).unsqueeze(-1);
-        shift = a[5] == null ? null : LibtorchKernels.plain(a[5]).unsqueeze(-1).unsqueeze(-1);
+        gamma = a[2] == null ? null : LibtorchKernels.plain(a[2]);
+        beta = a[3] == null ? null : LibtorchKernels.plain(a[3]);
+        scale = ofEachImage(a[4]);
+        shift = ofEachImage(a[5]);
+    }
+
+    /** In the type of x, in which a linear layer under autocast would leave it; ours keeps it exact. */
+    private Tensor ofEachImage(Object ours) {
+        if (ours == null) return null;
+        Tensor y = LibtorchKernels.plain(ours).to(x.scalar_type());
+        while (y.dim() < x.dim()) y = y.unsqueeze(-1);
+        return y;
+    }
+
+    private static TensorOptional optional(Tensor x) {
+        return x == null ? new TensorOptional() : new TensorOptional(x);
     }
 
     List<Tensor> all() {
-        List<Tensor> all = new ArrayList<>(List.of(x, gamma, beta));
+        List<Tensor> all = new ArrayList<>(List.of(x));
+        if (gamma != null) all.addAll(List.of(gamma, beta));
         if (scale != null) all.addAll(List.of(scale, shift));
         return all;
     }
 
     Tensor forward() {
-        Tensor y = torch.group_norm(
-                x, params.groups(), new TensorOptional(gamma), new TensorOptional(beta), params.eps(), true);
+        if (gamma == null) return standardized();
+        Tensor y = torch.group_norm(x, params.groups(), optional(gamma), optional(beta), params.eps(), true);
         if (scale != null) y = y.mul(scale.add(new Scalar(1.0))).add(shift);
         return params.silu() ? torch.silu(y) : y;
+    }
+
+    private Tensor standardized() {
+        long[] axes = LongStream.range(1, x.dim()).toArray();
+        Tensor mean = x.mean(axes, true, new ScalarTypeOptional());
+        Tensor variance = x.var(axes, false, true);
+        return x.sub(mean).mul(variance.add(new Scalar(params.eps())).rsqrt());
     }
 }

@@ -6,21 +6,31 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import tensor.backend.Precision;
 
 /**
- * Starts libtorch in this process. The virtual machine must have been started with the folder of its libraries as
- * {@code java.library.path} and {@code LD_LIBRARY_PATH} and with {@code org.bytedeco.javacpp.pathsFirst}, else the
- * bindings would load another build of it; the tests' and the benchmarks' launchers do so.
+ * Starts libtorch in this process: for fp32 the official build, for bf16 the bindings' own. For the first, the virtual
+ * machine must have been started with the folder of its libraries as {@code java.library.path} and {@code LD_LIBRARY_PATH}
+ * and with {@code org.bytedeco.javacpp.pathsFirst}, else the bindings would load another build of it; for the second, with
+ * the jars of that on its class path ({@link bench.Launch}). The tests' and the benchmarks' launchers do so.
  */
 public final class Libtorch {
     private Libtorch() {}
 
-    /** Loads the library and lets it compute on this many threads. */
+    /** Loads the build for fp32 and lets it compute on this many threads. */
     public static void open(int threads) {
-        Path libraries = Path.of(System.getProperty("java.library.path", ""));
-        if (!Files.exists(libraries.resolve("libtorch_cpu.so")))
-            throw new IllegalStateException("libtorch_cpu.so is not in " + libraries
-                    + ": build with -Privals and set java.library.path to the folder libtorch in the build's folder");
+        open(threads, Precision.FP32);
+    }
+
+    /** Loads the build for this precision and lets it compute on this many threads. */
+    public static void open(int threads, Precision precision) {
+        if (precision == Precision.FP32) {
+            Path libraries = Path.of(System.getProperty("java.library.path", ""));
+            if (!Files.exists(libraries.resolve("libtorch_cpu.so")))
+                throw new IllegalStateException(
+                        "libtorch_cpu.so is not in " + libraries
+                                + ": build with -Privals and set java.library.path to the folder libtorch in the build's folder");
+        }
         Loader.load(torch.class);
         torch.set_num_threads(threads);
     }

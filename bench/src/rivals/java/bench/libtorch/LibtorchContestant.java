@@ -7,24 +7,27 @@ import bench.kernel.KernelCalls;
 import java.util.Optional;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** libtorch in one of its layouts. */
 class LibtorchContestant implements Contestant {
+    private final Precision precision;
     private final Layout layout;
     private KernelCalls kernels;
 
-    LibtorchContestant(int threads, Layout layout) {
+    LibtorchContestant(int threads, Precision precision, Layout layout) {
+        this.precision = precision;
         this.layout = layout;
-        Libtorch.open(threads);
+        Libtorch.open(threads, precision);
     }
 
     @Override
     public Optional<Runnable> prepare(Task task) {
         return switch (task.kind()) {
             case KERNEL, CALL -> new LibtorchKernels(layout).of(calls().find(task));
-            case STEP -> Steps.training(task.what(), task.batch(), layout);
-            case SAMPLE -> Steps.sampling(task.what(), task.batch(), layout);
+            case STEP -> Steps.training(task, layout);
+            case SAMPLE -> Steps.sampling(task, layout);
         };
     }
 
@@ -32,7 +35,7 @@ class LibtorchContestant implements Contestant {
     private KernelCalls calls() {
         if (kernels == null) {
             Meter.install();
-            Backend backend = Backends.open("cpu", 1).backend();
+            Backend backend = Backends.open("cpu", 1, precision).backend();
             Scope.open("bench");
             kernels = new KernelCalls(backend);
         }

@@ -3,17 +3,24 @@ package bench.libtorch;
 import bench.kernel.KernelCall;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Adam;
+import org.bytedeco.pytorch.AdamOptions;
 import org.bytedeco.pytorch.LongArrayRefOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import tensor.DType;
 import tensor.backend.AttentionParams;
 import tensor.backend.BinaryOp;
 import tensor.backend.Conv2dParams;
+import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
 
@@ -42,12 +49,15 @@ final class LibtorchKernels {
             case "matmul" -> matmul(a);
             case "unary" -> unary(a);
             case "binary" -> binary(a);
+            case "reduce" -> reduce(a);
             case "copy" -> copy(a);
+            case "cast" -> cast(a);
             case "groupNorm" -> groupNorm(a);
             case "groupNormBackward" -> new LibtorchGradients(this).groupNorm(a);
             case "attention" -> attention(a);
             case "attentionBackward" -> new LibtorchGradients(this).attention(a);
             case "linearAttention" -> linearAttention(a);
+            case "adam" -> adam(a);
             case "linearAttentionBackward" -> new LibtorchGradients(this).linearAttention(a);
             default -> null;
         };
@@ -64,15 +74,20 @@ final class LibtorchKernels {
         });
     }
 
-    /** Our numbers, our shape. */
+    /** Our numbers, our shape, our type. */
     static Tensor plain(Object ours) {
         tensor.Tensor x = (tensor.Tensor) ours;
         long[] shape = Arrays.stream(x.shape().toArray()).asLongStream().toArray();
-        return Libtorch.tensor(x.toFloats(), shape);
+        return Libtorch.tensor(x.toFloats(), shape).to(type(x));
     }
 
-    /** [N,H,W,C] or [K,R,S,C] as libtorch's N, C, H, W in its layout. */
+    private static torch.ScalarType type(tensor.Tensor x) {
+        return x.dtype() == DType.BF16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float;
+    }
+
+    /** [N,H,W,C] or [K,R,S,C] as libtorch's N, C, H, W in its layout; [N,L,C] as N, C, L. */
     Tensor image(Object ours) {
+        if (((tensor.Tensor) ours).shape().rank() == 3) return channelsFirst(plain(ours));
         return layout.of(plain(ours).permute(0, 3, 1, 2));
     }
 
@@ -149,6 +164,36 @@ final class LibtorchKernels {
         };
     }
 
+    private static Runnable reduce(Object[] a) {
+        if (a[0] != ReduceOp.SUM) return null;
+        Tensor x = plain(a[1]);
+        int[] y = ((tensor.Tensor) a[2]).shape().toArray();
+        long[] axes = IntStream.range(0, y.length)
+                .filter(i -> y[i] == 1)
+                .asLongStream()
+                .toArray();
+        return () -> x.sum(axes, true, new ScalarTypeOptional());
+    }
+
+    /** p, w, dw, m, v; its own m and v. */
+    private static Runnable adam(Object[] a) {
+        tensor.Tensor[] w = (tensor.Tensor[]) a[1];
+        tensor.Tensor[] dw = (tensor.Tensor[]) a[2];
+        Tensor[] parameters = new Tensor[w.length];
+        for (int i = 0; i < w.length; i++) {
+            parameters[i] = plain(w[i]).requires_grad_(true);
+            parameters[i].mutable_grad().put(plain(dw[i]));
+        }
+        Adam adam = new Adam(new TensorVector(parameters), new AdamOptions(1e-3));
+        return adam::step;
+    }
+
+    private static Runnable cast(Object[] a) {
+        Tensor x = plain(a[0]);
+        torch.ScalarType to = type((tensor.Tensor) a[1]);
+        return () -> x.to(to);
+    }
+
     private static Runnable copy(Object[] a) {
         Tensor from = strided((Region) a[0]);
         Tensor to = strided((Region) a[1]);
@@ -192,9 +237,9 @@ final class LibtorchKernels {
         return () -> linearAttention(p, qkv);
     }
 
-    /** What a 1x1 convolution in this layout leaves: [N, 3·heads·d, L]. */
-    Tensor channelsFirst(Tensor qkv) {
-        Tensor turned = qkv.transpose(1, 2);
+    /** [N, L, C] as N, C, L: what a 1x1 convolution in this layout leaves. */
+    Tensor channelsFirst(Tensor x) {
+        Tensor turned = x.transpose(1, 2);
         return layout == Layout.CONTIGUOUS ? turned.contiguous() : turned;
     }
 

@@ -1,5 +1,6 @@
 package bench.libtorch;
 
+import bench.Task;
 import bench.Workload;
 import ddpm.train.Settings;
 import java.util.Optional;
@@ -10,6 +11,7 @@ import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import tensor.Shape;
+import tensor.backend.Precision;
 
 /**
  * The presets in libtorch, as its user would write them: nothing is fused or rewritten for its sake, and every large
@@ -17,15 +19,16 @@ import tensor.Shape;
  *
  * <p>A training step is: gradients to zero, random t, noise, q_sample, forward, loss, backward, Adam; one fixed batch. Ours
  * does more: it also loads and flips images, measures the norm of the gradient, and where the preset says so clips it and
- * averages the weights.
+ * averages the weights. In bf16, forward and loss are computed under autocast, the weights and Adam stay in fp32.
  */
 final class Steps {
     private Steps() {}
 
-    private static Net net(Settings settings, Layout layout) {
+    /** {@code null} for what is not one of these networks as published. */
+    private static Net net(String what, Layout layout) {
         boolean last = layout == Layout.CHANNELS_LAST;
         int[] mults = {1, 2, 4};
-        return switch (settings.preset()) {
+        return switch (what) {
             case "annotated" -> new NotebookNet(28, 1, mults, last);
             case "annotated-resnet" -> new BlogNet(28, 1, mults, last);
             case "ddpm-cifar10" -> new CifarNet(last);
@@ -38,11 +41,12 @@ final class Steps {
         return layout.of(torch.rand(settings.batchSize(), image.get(3), image.get(1), image.get(2)));
     }
 
-    static Optional<Runnable> training(String preset, int batch, Layout layout) {
-        Settings settings = Workload.settings(preset, batch);
-        Net net = net(settings, layout);
+    static Optional<Runnable> training(Task task, Layout layout) {
+        Settings settings = Workload.settings(task.what(), task.batch());
+        Net net = net(task.what(), layout);
         if (net == null) return Optional.empty();
-        boolean square = preset.equals("ddpm-cifar10");
+        boolean square = settings.preset().equals("ddpm-cifar10");
+        boolean bf16 = task.precision() == Precision.BF16;
         Diffusion diffusion = new Diffusion(settings.timesteps());
         Tensor x0 = images(settings, layout);
         Adam adam = new Adam(net.parameterVector(), new AdamOptions(1e-3));
@@ -52,9 +56,16 @@ final class Steps {
                 Tensor t = diffusion.randomT(settings.batchSize());
                 Tensor noise = torch.randn_like(x0);
                 Tensor xt = diffusion.qSample(x0, t, noise);
-                Tensor predicted = net.forward(xt, t);
-                Tensor loss = square ? torch.mse_loss(predicted, noise) : torch.smooth_l1_loss(predicted, noise);
-                Ops.free(xt, predicted);
+                Tensor loss;
+                try (Autocast region = Autocast.enter(bf16)) {
+                    Tensor predicted = net.forward(xt, t);
+                    if (bf16 != (predicted.scalar_type().intern() == torch.ScalarType.BFloat16))
+                        throw new IllegalStateException("libtorch computed in " + predicted.scalar_type());
+                    Tensor exact = bf16 ? predicted.to(torch.ScalarType.Float) : predicted;
+                    loss = square ? torch.mse_loss(exact, noise) : torch.smooth_l1_loss(exact, noise);
+                    Ops.free(xt, exact);
+                    if (bf16) Ops.free(predicted);
+                }
                 loss.backward();
                 adam.step();
                 if (!Float.isFinite(loss.item_float()))
@@ -63,9 +74,9 @@ final class Steps {
         });
     }
 
-    static Optional<Runnable> sampling(String preset, int batch, Layout layout) {
-        Settings settings = Workload.settings(preset, batch);
-        Net net = net(settings, layout);
+    static Optional<Runnable> sampling(Task task, Layout layout) {
+        Settings settings = Workload.settings(task.what(), task.batch());
+        Net net = net(task.what(), layout);
         if (net == null) return Optional.empty();
         net.training = false;
         Diffusion diffusion = new Diffusion(settings.timesteps());
@@ -75,7 +86,8 @@ final class Steps {
                 .to(torch.ScalarType.Long);
         return Optional.of(() -> {
             try (PointerScope scope = new PointerScope();
-                    NoGradGuard guard = new NoGradGuard()) {
+                    NoGradGuard guard = new NoGradGuard();
+                    Autocast region = Autocast.enter(task.precision() == Precision.BF16)) {
                 diffusion.pSample(net, x, t, true);
             }
         });
@@ -83,6 +95,6 @@ final class Steps {
 
     /** Number of values that are trained, for the proof that the network is the preset's. */
     static long parameters(String preset) {
-        return net(Workload.settings(preset, 1), Layout.CONTIGUOUS).parameterCount();
+        return net(preset, Layout.CONTIGUOUS).parameterCount();
     }
 }
