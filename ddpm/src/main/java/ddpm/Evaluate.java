@@ -1,6 +1,5 @@
 package ddpm;
 
-import autograd.Variable;
 import datasets.Dataset;
 import datasets.Datasets;
 import ddpm.diffusion.Denoiser;
@@ -21,14 +20,17 @@ import ddpm.train.Settings;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -55,10 +57,9 @@ public final class Evaluate extends Program {
     private static final List<String> LOSSES = List.of("loss-by-t", "bpd");
     private static final List<String> PICTURES =
             List.of("fid", "kid", "precision-recall", "class-histogram", "nearest");
-    private static final int BATCH = 64;
-    private static final int LOSS_IMAGES = 64;
-    private static final int PICTURE_IMAGES = 2048;
     private static final int STEPS = 50;
+    /** Steps that are timed for the estimate: the first fills caches, a GPU records the second, the last counts. */
+    private static final int TIMED = 3;
     /** Lines of the printed table; the file has every timestep. */
     private static final int ROWS = 11;
 
@@ -77,8 +78,16 @@ public final class Evaluate extends Program {
     @Option(
             names = "-n",
             paramLabel = "N",
-            description = "how many images (default: 64 for loss-by-t and bpd, 2048 for the others)")
-    private Integer count;
+            defaultValue = "2048",
+            description = "how many pictures are drawn (default: 2048)")
+    private int count;
+
+    @Option(
+            names = "--test-images",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "on how many test images loss-by-t and bpd are taken, each at every timestep (default: 64)")
+    private int testImages;
 
     @Option(
             names = "--weights",
@@ -90,16 +99,26 @@ public final class Evaluate extends Program {
 
     @Option(
             names = "--sampler",
-            paramLabel = "NAME",
+            paramLabel = "LIST",
+            split = ",",
             defaultValue = "ddim",
-            description = "ddpm, ddim, dpm++ or heun (default: ddim)")
-    private String sampler;
+            description = "ddpm, ddim, dpm++, heun: pictures are drawn with each of the list (default: ddim)")
+    private List<String> samplers;
 
     @Option(
             names = "--sampling-steps",
-            paramLabel = "N",
-            description = "timesteps that it visits; 0: all (default: 50, or all if there are fewer)")
-    private Integer steps;
+            paramLabel = "LIST",
+            split = ",",
+            description =
+                    "timesteps that a sampler visits, 0: all; with each of the list (default: 50, or all if there are"
+                            + " fewer)")
+    private List<Integer> steps;
+
+    @Option(
+            names = "--guidance",
+            paramLabel = "S",
+            description = "how far to follow the labels of a run with --labels (default: the run's setting)")
+    private String guidance;
 
     @Option(
             names = "--classifier",
@@ -117,8 +136,15 @@ public final class Evaluate extends Program {
     @Option(names = "--json", paramLabel = "FILE", description = "write the results there too")
     private Path json;
 
+    /** One way of drawing pictures. */
+    private record Way(Settings settings, Sampling sampling) {
+        String words() {
+            return settings.sampler().kind().word() + ", " + sampling.steps() + " of " + settings.timesteps()
+                    + " timesteps";
+        }
+    }
+
     private final Map<String, Map<String, Object>> results = new LinkedHashMap<>();
-    private final ProgressLine progress = ProgressLine.onStandardOutput();
 
     public static void main(String[] args) {
         Program.main(new Evaluate(), args);
@@ -129,16 +155,19 @@ public final class Evaluate extends Program {
         checkOptions();
         Map<String, Checkpoint.Model> judged = judged();
         Checkpoint.Model first = judged.values().iterator().next();
-        Settings settings = settings(first);
+        Map<String, Object> kept = RunFolder.settingsOf(first.config());
+        Settings settings = Settings.of(kept, Map.of());
         if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
+        if (guidance != null && !settings.labels())
+            throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
         int[] image = RunFolder.imageOf(model, first.config());
         UNetConfig network = settings.network(image[0], image[1], image[2]);
-        boolean pictures = metrics.stream().anyMatch(PICTURES::contains);
-        if (pictures && (image[0] != Classifier.SIDE || image[1] != Classifier.SIDE || image[2] != 1))
+        if (drawsPictures() && (image[0] != Classifier.SIDE || image[1] != Classifier.SIDE || image[2] != 1))
             throw new Failure(
                     Failure.USAGE,
                     "the classifier knows 28x28 grey pictures (Fashion-MNIST); this model draws others, so only "
                             + String.join(", ", LOSSES) + " can be had");
+        List<Settings> choices = drawsPictures() ? choices(kept, settings.timesteps()) : List.of();
         Interrupts interrupts = Interrupts.listen(() -> System.err.println("\nstopping"));
         try (Backend backend = openBackend();
                 Scope root = Scope.open("evaluate")) {
@@ -151,18 +180,43 @@ public final class Evaluate extends Program {
                                 Map.of("weights", one.getValue().weights().toString())));
             }
             GaussianDiffusion diffusion = new GaussianDiffusion(settings.schedule(), backend, DType.F32);
-            Sampling sampling = new Sampling(settings, diffusion, backend, network);
-            List<String> drawing = pictures ? drawing(judged) : List.of();
-            UNet unet = networks.values().iterator().next();
-            estimate(unet, settings, sampling, backend, judged.size(), drawing.size());
-            if (metrics.stream().anyMatch(LOSSES::contains)) losses(networks, settings, diffusion, backend, interrupts);
+            List<Way> ways = choices.stream()
+                    .map(choice -> new Way(choice, new Sampling(choice, diffusion, backend, network)))
+                    .toList();
+            List<String> drawing = ways.isEmpty() ? List.of() : drawing(judged);
+            PictureReport report =
+                    ways.isEmpty() ? null : new PictureReport(metrics, classifier, flip, count, seed, backend);
+            if (report != null && report.about() != null) say("features  " + report.about());
+            Sampling timed = new Sampling(timed(kept, settings), diffusion, backend, network);
+            estimate(networks, timed, settings, ways, drawing.size(), interrupts);
+            int batch = timed.chunk();
+            if (takesLosses()) losses(networks, settings, diffusion, batch, backend, interrupts);
             for (String name : drawing) {
                 if (drawing.size() > 1) System.out.println("pictures  of the " + name + " weights");
-                pictures(networks.get(name), results.get(name), settings, sampling, backend, interrupts);
+                pictures(networks.get(name), results.get(name), ways, report, interrupts);
             }
         }
-        if (json != null) Files.write(json, Json.write(results).getBytes(StandardCharsets.UTF_8));
         return 0;
+    }
+
+    private boolean takesLosses() {
+        return metrics.stream().anyMatch(LOSSES::contains);
+    }
+
+    private boolean drawsPictures() {
+        return metrics.stream().anyMatch(PICTURES::contains);
+    }
+
+    /** Writes what is known so far, whole or not at all. */
+    private void save() {
+        if (json == null) return;
+        try {
+            Path part = json.resolveSibling(json.getFileName() + ".part");
+            Files.write(part, Json.write(results).getBytes(StandardCharsets.UTF_8));
+            Files.move(part, json, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The weights that are looked at, by name, averaged ones first; one set where the run has but one. */
@@ -172,8 +226,7 @@ public final class Evaluate extends Program {
         Checkpoint.Model last = Checkpoint.find(model, false);
         boolean one = averaged.weights().equals(last.weights());
         if (weights != Weights.raw && !one) judged.put(Weights.ema.name(), averaged);
-        boolean both =
-                weights == Weights.both || weights == null && metrics.stream().anyMatch(LOSSES::contains);
+        boolean both = weights == Weights.both || weights == null && takesLosses();
         if (weights == Weights.raw || both || one) judged.put(Weights.raw.name(), last);
         return judged;
     }
@@ -191,76 +244,102 @@ public final class Evaluate extends Program {
                         Failure.USAGE,
                         "--metrics needs some of " + String.join(", ", LOSSES) + ", " + String.join(", ", PICTURES)
                                 + ", not " + metric);
-        if (count != null && (count < 1 || count > 100_000))
-            throw new Failure(Failure.USAGE, "-n needs 1..100000 images, not " + count);
-        if (metrics.contains("fid") && pictureCount() < Likeness.FEWEST)
+        if (count < 1 || count > 100_000) throw new Failure(Failure.USAGE, "-n needs 1..100000 pictures, not " + count);
+        if (testImages < 1 || testImages > 100_000)
+            throw new Failure(Failure.USAGE, "--test-images needs 1..100000 images, not " + testImages);
+        if (metrics.contains("fid") && count < Likeness.FEWEST)
             throw new Failure(
-                    Failure.USAGE,
-                    "fid needs at least " + Likeness.FEWEST + " images, not " + pictureCount() + ": raise -n");
+                    Failure.USAGE, "fid needs at least " + Likeness.FEWEST + " images, not " + count + ": raise -n");
     }
 
-    private int pictureCount() {
-        return count == null ? PICTURE_IMAGES : count;
-    }
-
-    private int lossCount() {
-        return count == null ? LOSS_IMAGES : count;
-    }
-
-    private Settings settings(Checkpoint.Model found) {
-        Map<String, Object> kept = RunFolder.settingsOf(found.config());
-        int all = Settings.of(kept, Map.of()).timesteps();
-        Map<String, String> options = new LinkedHashMap<>();
-        options.put(Setting.SAMPLER.key(), sampler);
-        options.put(Setting.SAMPLING_STEPS.key(), Integer.toString(steps == null ? Math.min(all, STEPS) : steps));
-        return Settings.of(kept, options);
-    }
-
-    /** Times one pass of the network and says what the whole will take. */
-    private void estimate(UNet unet, Settings settings, Sampling sampling, Backend backend, int judged, int drawing) {
-        long passes = 0;
-        if (metrics.stream().anyMatch(LOSSES::contains))
-            passes += (long) judged * settings.timesteps() * ((lossCount() + BATCH - 1) / BATCH);
-        long each = sampling.steps();
-        if (settings.sampler().kind() == SamplerChoice.Kind.HEUN) each = 2 * each - 1;
-        if (settings.labels() && settings.guidance() != 1) each *= 2;
-        passes += drawing * each * ((pictureCount() + BATCH - 1) / BATCH);
-        double seconds = 0;
-        for (int i = 0; i < 2; i++) // the first fills caches
-        try (Scope scope = Scope.open("estimate")) {
-                UNetConfig c = unet.config();
-                long begin = System.nanoTime();
-                Tensor x = Tensor.full(backend, DType.F32, Shape.of(BATCH, c.height(), c.width(), unet.inputs()), 0);
-                Tensor t = Tensor.full(backend, DType.F32, Shape.of(BATCH), 0);
-                unet.predict(Variable.constant(x), Variable.constant(t));
-                backend.synchronize();
-                seconds = (System.nanoTime() - begin) * 1e-9;
+    /** The settings of every way in which pictures are drawn: each sampler over each number of timesteps. */
+    private List<Settings> choices(Map<String, Object> kept, int all) {
+        List<Settings> choices = new ArrayList<>();
+        for (String sampler : samplers)
+            for (int count : steps == null ? List.of(Math.min(all, STEPS)) : steps) {
+                Map<String, String> options = new LinkedHashMap<>();
+                options.put(Setting.SAMPLER.key(), sampler);
+                options.put(Setting.SAMPLING_STEPS.key(), Integer.toString(count));
+                if (guidance != null) options.put(Setting.GUIDANCE.key(), guidance);
+                choices.add(Settings.of(kept, options));
             }
-        say(String.format(
-                Locale.ROOT,
-                "estimate  %d passes of the network over up to %d images, about %.1f minutes",
-                passes,
-                BATCH,
-                passes * seconds / 60));
+        return choices;
+    }
+
+    /** A few steps of drawing, in which the network is asked once each. */
+    private static Settings timed(Map<String, Object> kept, Settings settings) {
+        int few = Math.min(TIMED, settings.timesteps());
+        return Settings.of(
+                kept,
+                Map.of(
+                        Setting.SAMPLER.key(),
+                        SamplerChoice.Kind.DDIM.word(),
+                        Setting.SAMPLING_STEPS.key(),
+                        Integer.toString(few),
+                        Setting.GUIDANCE.key(),
+                        "1"));
+    }
+
+    /** Times one pass of the network and says what all of them will take. */
+    private void estimate(
+            Map<String, UNet> networks,
+            Sampling timed,
+            Settings settings,
+            List<Way> ways,
+            int drawing,
+            Interrupts interrupts) {
+        int batch = timed.chunk();
+        int test = takesLosses() ? testImages : 0;
+        int largest = Math.min(batch, ways.isEmpty() ? test : count);
+        long[] at = new long[timed.steps() + 1];
+        UNet unet = networks.values().iterator().next();
+        Sampling.Film clock = (done, x, start) -> {
+            x.get(); // waits for the device
+            at[done] = System.nanoTime();
+        };
+        timed.draw(unet, largest, seed, clock, interrupts);
+        double seconds = (at[at.length - 1] - at[at.length - 2]) * 1e-9 / largest; // for each image of a batch
+        double losses = seconds * networks.size() * settings.timesteps() * test;
+        double pictures = 0;
+        for (Way way : ways) pictures += seconds * drawing * way.sampling.evaluations() * count;
+        StringBuilder line = new StringBuilder("estimate ");
+        if (test > 0)
+            line.append(String.format(
+                    Locale.ROOT,
+                    " losses of %d images at %d timesteps (%s): %s;",
+                    test,
+                    settings.timesteps(),
+                    String.join(", ", networks.keySet()),
+                    ProgressLine.clock(Math.round(losses))));
+        if (!ways.isEmpty())
+            line.append(String.format(
+                    Locale.ROOT,
+                    " drawing %d pictures%s: %s;",
+                    count,
+                    ways.size() * drawing > 1 ? " in " + ways.size() * drawing + " ways" : "",
+                    ProgressLine.clock(Math.round(pictures))));
+        say(line + " about " + ProgressLine.clock(Math.round(losses + pictures)) + " in all");
     }
 
     private void losses(
             Map<String, UNet> networks,
             Settings settings,
             GaussianDiffusion diffusion,
+            int batch,
             Backend backend,
             Interrupts interrupts) {
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
         Dataset test = settings.testData(data);
-        int n = Math.min(lossCount(), test.size());
+        int n = Math.min(testImages, test.size());
         String images = n + " images of " + test.description();
         Map<String, TimestepLosses> losses = new LinkedHashMap<>();
         for (Map.Entry<String, UNet> one : networks.entrySet()) {
             results.get(one.getKey()).put("likelihood-images", images);
-            losses.put(one.getKey(), losses(one.getValue(), settings, diffusion, test, n, backend, interrupts));
+            losses.put(one.getKey(), losses(one.getValue(), settings, diffusion, test, n, batch, backend, interrupts));
         }
         if (metrics.contains("loss-by-t")) lossByTimestep(losses);
         if (metrics.contains("bpd")) losses.forEach((name, l) -> bitsPerDimension(name, l, images));
+        save();
     }
 
     private TimestepLosses losses(
@@ -269,16 +348,18 @@ public final class Evaluate extends Program {
             GaussianDiffusion diffusion,
             Dataset test,
             int n,
+            int batch,
             Backend backend,
             Interrupts interrupts) {
+        ProgressLine progress = ProgressLine.onStandardOutput();
         TimestepLosses losses = new TimestepLosses(
                 diffusion,
                 settings.target(),
                 settings.clipStart(),
                 settings.sampler().variance());
-        for (int first = 0; first < n; first += BATCH) {
+        for (int first = 0; first < n; first += batch) {
             int from = first;
-            int size = Math.min(BATCH, n - first);
+            int size = Math.min(batch, n - first);
             try (Scope scope = Scope.open("batch")) {
                 Tensor x0 = Tensor.of(
                         backend,
@@ -286,9 +367,9 @@ public final class Evaluate extends Program {
                         Eye.pixels(test, first, first + size, false));
                 losses.add(told(unet, settings, test, first, x0), x0, seed, first, done -> {
                     interrupts.check();
-                    long at = (long) from / BATCH * settings.timesteps() + done;
+                    long at = (long) from / batch * settings.timesteps() + done;
                     if (!quiet)
-                        progress.update(at, (long) ((n + BATCH - 1) / BATCH) * settings.timesteps(), at, "likelihood");
+                        progress.update(at, (long) ((n + batch - 1) / batch) * settings.timesteps(), at, "likelihood");
                 });
             }
         }
@@ -348,25 +429,47 @@ public final class Evaluate extends Program {
     }
 
     private void pictures(
-            UNet unet,
-            Map<String, Object> found,
-            Settings settings,
-            Sampling sampling,
-            Backend backend,
-            Interrupts interrupts)
-            throws IOException {
-        int n = pictureCount();
+            UNet unet, Map<String, Object> found, List<Way> ways, PictureReport report, Interrupts interrupts) {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        found.put("pictures", rows);
+        for (Way way : ways) {
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("sampler", way.settings.sampler().kind().word());
+            row.put("steps", (long) way.sampling.steps());
+            row.put("timesteps", (long) way.settings.timesteps());
+            row.put("evaluations", (long) way.sampling.evaluations());
+            int classes = unet.ports().classes();
+            if (classes > 0) row.put("guidance", way.settings.guidance());
+            row.put("pictures", (long) count);
+            long begin = System.nanoTime();
+            float[] drawn = draw(unet, way, interrupts);
+            double seconds = (System.nanoTime() - begin) * 1e-9;
+            row.put("seconds", Likeness.round(seconds));
+            System.out.printf(Locale.ROOT, "drawn     %d pictures: %s, %.1f s%n", count, way.words(), seconds);
+            int[] told = classes > 0 && way.settings.guidance() > 0
+                    ? IntStream.range(0, count).map(i -> i % classes).toArray()
+                    : null;
+            report.write(drawn, told, row);
+            rows.add(row);
+            save();
+        }
+        if (rows.size() > 1) PictureTable.of(rows).forEach(System.out::println);
+    }
+
+    /** Pictures as they would be in a file of 8 bits, [count,28,28,1] in [−1, 1]. */
+    private float[] draw(UNet unet, Way way, Interrupts interrupts) {
         int values = Classifier.SIDE * Classifier.SIDE;
-        float[] drawn = new float[Math.multiplyExact(n, values)];
-        int chunk = sampling.chunk();
-        long batches = (n + chunk - 1) / chunk;
-        int each = sampling.steps();
-        for (int first = 0; first < n; first += chunk) {
+        float[] drawn = new float[Math.multiplyExact(count, values)];
+        int chunk = way.sampling.chunk();
+        long batches = (count + chunk - 1) / chunk;
+        int each = way.sampling.steps();
+        ProgressLine progress = ProgressLine.onStandardOutput();
+        for (int first = 0; first < count; first += chunk) {
             long before = (long) first / chunk * each;
-            float[] some = sampling.draw(
+            float[] some = way.sampling.draw(
                     unet,
                     first,
-                    Math.min(chunk, n - first),
+                    Math.min(chunk, count - first),
                     seed,
                     (done, x, start) -> {
                         if (!quiet) progress.update(before + done, batches * each, before + done, "drawing");
@@ -376,8 +479,6 @@ public final class Evaluate extends Program {
                 drawn[first * values + i] = Math.round((Math.max(-1, Math.min(1, some[i])) + 1) * 127.5f) / 127.5f - 1;
         }
         progress.clear();
-        found.put("pictures", (long) n);
-        found.put("sampler", sampler + ", " + each + " of " + settings.timesteps() + " timesteps");
-        new PictureReport(metrics, classifier, flip, seed, found, this::say).write(drawn, n, backend);
+        return drawn;
     }
 }

@@ -266,8 +266,8 @@ public final class Sample extends Program {
                 seed + k * STAGE_STREAM,
                 (done, x, start) -> {
                     if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
-                    if (last && strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start);
-                    if (last && gif != null && (done % every == 0 || done == steps)) film.add(grid(x, network));
+                    if (last && strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start.get());
+                    if (last && gif != null && (done % every == 0 || done == steps)) film.add(grid(x.get(), network));
                 },
                 interrupts);
         progress.clear();

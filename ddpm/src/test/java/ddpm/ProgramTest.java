@@ -171,6 +171,7 @@ class ProgramTest {
                 "Visualize | denoise | 2 | denoise needs the run",
                 "Evaluate | $ --metrics fidd | 2 | --metrics needs some of",
                 "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
+                "Evaluate | $ --test-images 0 | 2 | --test-images needs 1..100000 images, not 0",
                 "Evaluate | $ --weights best | 2 | --weights",
                 "Evaluate | $/nowhere | 4 | there is no such run or file",
                 "TrainClassifier | --noisy $/nowhere | 4 | there is no such run or file",
@@ -345,6 +346,38 @@ class ProgramTest {
         return judged;
     }
 
+    /** Two samplers over two numbers of timesteps: four rows, each with what it cost. */
+    @Test
+    void picturesAreJudgedInSeveralWays() throws IOException {
+        String start = TINY + " --out $/runs --name ";
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "plain"));
+        String line = " --metrics class-histogram -n 12 -q --json $/ways.json --sampler ddim,heun --sampling-steps 6,2";
+        assertEquals(new Outcome(0, ""), run(new Evaluate(), "$/runs/plain" + line));
+        Map<String, Map<String, Object>> judged = judged("$/ways.json");
+        assertEquals(Set.of("ema"), judged.keySet());
+        List<Object> costs = new ArrayList<>();
+        for (Object row : (List<?>) judged.get("ema").get("pictures")) {
+            Map<?, ?> found = (Map<?, ?>) row;
+            costs.add(List.of(found.get("sampler"), found.get("steps"), found.get("evaluations")));
+            Map<?, ?> histogram = (Map<?, ?>) found.get("class-histogram");
+            long sum = 0;
+            for (Object count : (List<?>) histogram.get("counts")) sum += (Long) count;
+            assertEquals(12, sum);
+            assertTrue((Double) found.get("seconds") > 0);
+        }
+        assertEquals(
+                List.of(
+                        List.of("ddim", 6L, 6L),
+                        List.of("ddim", 2L, 2L),
+                        List.of("heun", 6L, 11L),
+                        List.of("heun", 2L, 3L)),
+                costs);
+        Outcome wrong = run(new Evaluate(), "$/runs/plain" + line + " --guidance 2");
+        assertTrue(wrong.code == 2 && wrong.error.contains("--guidance follows a label"), wrong.error);
+        Outcome many = run(new Evaluate(), "$/runs/plain" + line.replace("6,2", "7"));
+        assertTrue(many.code == 2 && many.error.contains("sampling-steps needs at most the 6"), many.error);
+    }
+
     @Test
     void aRunLeavesEverythingItPromisesAndGoesOn() throws IOException {
         String runs = " --out $/runs";
@@ -390,7 +423,7 @@ class ProgramTest {
                         "$/runs/classes -n 2 --out $/s.png --strip $/strip.png -q --label 2 --guidance 3 --guidance-rescale 0.7"));
         Outcome wrong = run(new Sample(), "$/runs/classes --label 3 -q");
         assertTrue(wrong.code == 2 && wrong.error.contains("label needs 0..2, not 3"), wrong.error);
-        assertEquals(new Outcome(0, ""), run(new Evaluate(), "$/runs/classes -n 2 -q --json $/e.json"));
+        assertEquals(new Outcome(0, ""), run(new Evaluate(), "$/runs/classes --test-images 2 -q --json $/e.json"));
         assertEquals(
                 new Outcome(0, ""),
                 run(new Edit(), "interpolate $/runs/classes --images 3,5 --label 1 --out $/i.png -q"));
@@ -409,7 +442,9 @@ class ProgramTest {
         for (String one : List.of("ema", "raw")) {
             assertEquals(
                     new Outcome(0, ""),
-                    run(new Evaluate(), "$/runs/classes -n 2 -q --metrics bpd --json $/one.json --weights " + one));
+                    run(
+                            new Evaluate(),
+                            "$/runs/classes --test-images 2 -q --metrics bpd --json $/one.json --weights " + one));
             assertEquals(Set.of(one), judged("$/one.json").keySet());
             assertEquals(
                     judged("$/e.json").get(one).get("bpd"),

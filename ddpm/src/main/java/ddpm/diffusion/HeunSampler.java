@@ -25,9 +25,14 @@ public final class HeunSampler implements Sampler {
         return Walk.along(steps, model, noise, observer, (x, t, next, e) -> {
             double a = schedule.sqrtAlphaBar(next);
             Tensor euler = e.start().mul(a).add(e.noise().mul(schedule.sqrtOneMinusAlphaBar(next)));
-            if (next == Timesteps.IMAGE || schedule.alphaBar(t) == 0) return euler;
+            if (!corrects(schedule, t, next)) return euler;
             Tensor correction = model.at(euler, next).noise().sub(e.noise());
             return euler.add(correction.mul(a * (schedule.sigma(next) - schedule.sigma(t)) / 2));
         });
+    }
+
+    /** Whether the step from t asks a second time, at the timestep {@code next}. */
+    static boolean corrects(NoiseSchedule schedule, int t, int next) {
+        return next != Timesteps.IMAGE && schedule.alphaBar(t) != 0;
     }
 }

@@ -62,6 +62,15 @@ public record SamplerChoice(
         return kind == Kind.HEUN ? Timesteps.karras(schedule, count, RHO) : Timesteps.spaced(spacing, all, count);
     }
 
+    /** How often the network is asked for each image: once a step, and by Heun's method once more where it corrects. */
+    public int evaluations(NoiseSchedule schedule) {
+        int[] steps = timesteps(schedule).toArray();
+        int corrected = 0;
+        for (int i = 0; i < steps.length - 1; i++)
+            if (HeunSampler.corrects(schedule, steps[i], steps[i + 1])) corrected++;
+        return steps.length + (kind == Kind.HEUN ? corrected : 0);
+    }
+
     /** The sampler; fresh noise comes from {@code source}. */
     public Sampler sampler(NoiseSchedule schedule, Noise source) {
         return sampler(schedule, timesteps(schedule), source);

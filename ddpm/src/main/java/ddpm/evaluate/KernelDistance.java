@@ -1,6 +1,8 @@
 package ddpm.evaluate;
 
+import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * KID (Bińkowski et al. 2018): the squared maximum mean discrepancy of two sets of features under k(x, y) = (xᵀy/d + 1)³,
@@ -21,10 +23,19 @@ public record KernelDistance(double mean, double deviation) {
     public static KernelDistance between(double[][] a, double[][] b, long seed) {
         Random random = new Random(seed);
         int size = Math.min(SIZE, Math.min(a.length, b.length));
+        double[][][] xs = new double[SUBSETS][][];
+        double[][][] ys = new double[SUBSETS][][];
+        for (int i = 0; i < SUBSETS; i++) {
+            xs[i] = subset(a, size, random);
+            ys[i] = subset(b, size, random);
+        }
+        double[] distances = IntStream.range(0, SUBSETS)
+                .parallel()
+                .mapToDouble(i -> unbiased(xs[i], ys[i]))
+                .toArray();
         double sum = 0;
         double square = 0;
-        for (int i = 0; i < SUBSETS; i++) {
-            double d = unbiased(subset(a, size, random), subset(b, size, random));
+        for (double d : distances) {
             sum += d / SUBSETS;
             square += d * d / SUBSETS;
         }
@@ -39,7 +50,7 @@ public record KernelDistance(double mean, double deviation) {
             chosen[j] = chosen[i];
             chosen[i] = row;
         }
-        return java.util.Arrays.copyOf(chosen, size);
+        return Arrays.copyOf(chosen, size);
     }
 
     /** The discrepancy of two sets of equal size. */
@@ -49,7 +60,7 @@ public record KernelDistance(double mean, double deviation) {
         double across = 0;
         for (int i = 0; i < n; i++)
             for (int j = 0; j < n; j++) {
-                if (i != j) within += kernel(x[i], x[j]) + kernel(y[i], y[j]);
+                if (i < j) within += 2 * (kernel(x[i], x[j]) + kernel(y[i], y[j]));
                 across += kernel(x[i], y[j]);
             }
         return within / ((double) n * (n - 1)) - 2 * across / ((double) n * n);

@@ -1,6 +1,7 @@
 package ddpm.evaluate;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +17,8 @@ public final class Likeness {
 
     private final double[][] reference;
     private final FeatureStatistics referenceStatistics;
+    private PrecisionRecall.Ground ground; // of the reference's first groundPoints, once it is asked for
+    private int groundPoints;
 
     /** Likeness to these pictures. */
     public Likeness(double[][] reference) {
@@ -47,7 +50,7 @@ public final class Likeness {
     public Floor floor(double[][] real, int n) {
         List<Double> scores = new ArrayList<>();
         for (int d = 0; d < 3 && (d + 1) * n <= real.length; d++)
-            scores.add(fid(java.util.Arrays.copyOfRange(real, d * n, (d + 1) * n)));
+            scores.add(fid(Arrays.copyOfRange(real, d * n, (d + 1) * n)));
         if (scores.isEmpty()) return null;
         double mean = scores.stream().mapToDouble(v -> v).average().orElseThrow();
         double square =
@@ -58,7 +61,11 @@ public final class Likeness {
     /** Precision and recall against as many of the reference's pictures. */
     public PrecisionRecall precisionRecall(double[][] features) {
         int n = Math.min(features.length, reference.length);
-        return PrecisionRecall.of(java.util.Arrays.copyOf(reference, n), java.util.Arrays.copyOf(features, n));
+        if (ground == null || groundPoints != n) {
+            ground = new PrecisionRecall.Ground(Arrays.copyOf(reference, n));
+            groundPoints = n;
+        }
+        return PrecisionRecall.of(ground, Arrays.copyOf(features, n));
     }
 
     /** How many pictures of each class are seen, the entropy of that in bits (3.32 when even), the mean confidence. */

@@ -1,10 +1,10 @@
 package ddpm.evaluate;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
- * Precision and recall of pictures (Kynkäänniemi et al. 2019). The ground that a set covers is a ball around each of its
- * points that reaches to its third nearest neighbour in the set.
+ * Precision and recall of pictures (Kynkäänniemi et al. 2019), from the {@link Ground} that each set of features covers.
  *
  * @param precision share of generated points on the ground of the real ones: are they like real pictures?
  * @param recall share of real points on the ground of the generated ones: is every kind there?
@@ -12,27 +12,40 @@ import java.util.Arrays;
 public record PrecisionRecall(double precision, double recall) {
     private static final int NEIGHBOUR = 3;
 
-    /** Of two sets of features, of at least 4 rows each. */
-    public static PrecisionRecall of(double[][] real, double[][] generated) {
-        return new PrecisionRecall(covered(generated, real), covered(real, generated));
+    /** Of real features, and generated ones of at least 4 rows. */
+    public static PrecisionRecall of(Ground real, double[][] generated) {
+        return new PrecisionRecall(real.share(generated), new Ground(generated).share(real.points));
     }
 
-    private static double covered(double[][] points, double[][] ground) {
-        double[] reach = new double[ground.length];
-        for (int i = 0; i < ground.length; i++) {
-            double[] distance = new double[ground.length];
-            for (int j = 0; j < ground.length; j++) distance[j] = squared(ground[i], ground[j]);
-            Arrays.sort(distance);
-            reach[i] = distance[NEIGHBOUR]; // the point itself is number 0
+    /** A ball around each point of a set that reaches to its third nearest neighbour in the set. */
+    public static final class Ground {
+        private final double[][] points;
+        private final double[] squaredReach;
+
+        /** What at least 4 points cover. */
+        public Ground(double[][] points) {
+            this.points = points;
+            squaredReach = IntStream.range(0, points.length)
+                    .parallel()
+                    .mapToDouble(i -> {
+                        double[] distances = new double[points.length];
+                        for (int j = 0; j < points.length; j++) distances[j] = squared(points[i], points[j]);
+                        Arrays.sort(distances);
+                        return distances[NEIGHBOUR]; // the point itself is number 0
+                    })
+                    .toArray();
         }
-        int inside = 0;
-        for (double[] point : points)
-            for (int i = 0; i < ground.length; i++)
-                if (squared(point, ground[i]) <= reach[i]) {
-                    inside++;
-                    break;
-                }
-        return (double) inside / points.length;
+
+        /** The share of some points that lie on it. */
+        double share(double[][] others) {
+            long inside = Arrays.stream(others).parallel().filter(this::covers).count();
+            return (double) inside / others.length;
+        }
+
+        private boolean covers(double[] point) {
+            for (int i = 0; i < points.length; i++) if (squared(point, points[i]) <= squaredReach[i]) return true;
+            return false;
+        }
     }
 
     private static double squared(double[] a, double[] b) {

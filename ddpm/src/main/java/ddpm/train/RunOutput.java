@@ -205,8 +205,10 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         double[] typical = {begin};
         try {
             draw((done, pixels, start) -> {
-                if (done == UNTYPICAL) typical[0] = seconds();
-                if (done == UNTYPICAL + MEASURED) throw new Enough();
+                if (done != UNTYPICAL && done != UNTYPICAL + MEASURED) return;
+                pixels.get(); // waits for the device
+                if (done > UNTYPICAL) throw new Enough();
+                typical[0] = seconds();
             });
         } catch (Enough e) {
             return (seconds() - typical[0]) / MEASURED * sampling.steps();
@@ -251,7 +253,7 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         List<Picture> film = new ArrayList<>();
         int every = Math.max(1, sampling.steps() / FRAMES);
         float[] last = draw((done, pixels, start) -> {
-            if (done % every == 0) film.add(grid(pixels));
+            if (done % every == 0) film.add(grid(pixels.get()));
         });
         Picture grid = grid(last);
         if (sampling.steps() % every == 0) film.remove(film.size() - 1);

@@ -15,6 +15,7 @@ import ddpm.unet.NoisyClassifier;
 import ddpm.unet.UNet;
 import ddpm.unet.UNetConfig;
 import java.util.Arrays;
+import java.util.function.Supplier;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -92,15 +93,16 @@ public final class Sampling {
         return new Sampling(settings, diffusion, backend, config, label, small, by);
     }
 
-    /** Sees the images on their way; the arrays [n,H,W,C] are the observer's to keep. */
+    /** Sees the images on their way, as arrays [n,H,W,C] that are made for it when it asks; a GPU need not wait else. */
     @FunctionalInterface
     public interface Film {
         /**
-         * The state after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise.
+         * The state after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise. Can be asked for during the
+         * call only.
          *
-         * @param start the image as it was foreseen in this step, x̂₀; {@code null} after 0
+         * @param start the image as it was foreseen in this step, x̂₀; gives {@code null} after 0
          */
-        void frame(int done, float[] pixels, float[] start);
+        void frame(int done, Supplier<float[]> pixels, Supplier<float[]> start);
     }
 
     /** Largest batch that goes through the network at once. */
@@ -111,6 +113,12 @@ public final class Sampling {
     /** Number of steps from noise to image. */
     public int steps() {
         return settings.sampler().timesteps(diffusion.schedule()).count();
+    }
+
+    /** How often the network is asked for each image: by the sampler, and twice as often with classifier-free guidance. */
+    public int evaluations() {
+        boolean guided = settings.labels() && label != NONE && settings.guidance() != 1 && classifier == null;
+        return settings.sampler().evaluations(diffusion.schedule()) * (guided ? 2 : 1);
     }
 
     /**
@@ -137,13 +145,13 @@ public final class Sampling {
             Sampler.Observer observer = (t, x, start) -> {
                 interrupts.check();
                 done[0]++;
-                if (filmed) film.frame(done[0], x.toFloats(), start.toFloats());
+                if (filmed) film.frame(done[0], x::toFloats, start::toFloats);
             };
             try (Scope scope = Scope.open("sampling")) {
                 ImageNoise source = new ImageNoise(seed, (long) from + first);
                 Shape shape = Shape.of(n, config.height(), config.width(), config.channels());
                 Tensor noise = source.draw(backend, DType.F32, shape);
-                if (filmed) film.frame(0, noise.toFloats(), null);
+                if (filmed) film.frame(0, noise::toFloats, () -> null);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
                 try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise, source))) {
                     float[] drawn = sampler.sample(model(network, from + first, noise), noise, observer)

@@ -187,6 +187,25 @@ class SamplersTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"DDPM, false", "DDIM, false", "DPM_SOLVER, false", "HEUN, false", "DDIM, true", "HEUN, true"})
+    void theNetworkIsAskedAsOftenAsIsSaid(SamplerChoice.Kind kind, boolean zeroSnr) {
+        NoiseSchedule schedule = zeroSnr ? LINEAR.withoutFinalSignal() : LINEAR;
+        SamplerChoice choice = new SamplerChoice(kind, 7, 0, Variance.FIXED_SMALL);
+        Estimator model = gaussian(schedule, 1, Target.V);
+        int[] asked = {0};
+        choice.sampler(schedule, new ImageNoise(1, 0))
+                .sample(
+                        (x, t) -> {
+                            asked[0]++;
+                            return model.at(x, t);
+                        },
+                        normal(1, 1, 2, 2, 1),
+                        (t, x, start) -> {});
+        assertEquals(choice.evaluations(schedule), asked[0]);
+        assertEquals(7 + (kind == SamplerChoice.Kind.HEUN ? zeroSnr ? 5 : 6 : 0), asked[0]);
+    }
+
     @Test
     void listsOfTimesteps() {
         assertArrayEquals(

@@ -99,10 +99,12 @@ class LikenessTest {
         for (int i = 100; i < 200; i++) real[i][0] += 100;
         double[][] half = new double[100][];
         System.arraycopy(real, 0, half, 0, 100);
-        PrecisionRecall pr = PrecisionRecall.of(real, half);
+        PrecisionRecall pr = PrecisionRecall.of(new PrecisionRecall.Ground(real), half);
         assertEquals(1, pr.precision(), 0);
         assertEquals(0.5, pr.recall(), 0);
-        assertEquals(new PrecisionRecall(0, 0), PrecisionRecall.of(real, normal(50, 2, 1000, 1, 2)));
+        assertEquals(
+                new PrecisionRecall(0, 0),
+                PrecisionRecall.of(new PrecisionRecall.Ground(real), normal(50, 2, 1000, 1, 2)));
     }
 
     @Test
