@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Packs the GPU tests for a machine that has a driver, cuBLAS and cuDNN and nothing else of ours: no Maven, no network, no
 # JDK. Makes bench/target/gpu-pack (and gpu-pack.tar.xz beside it): a small Java, the classes, JCuda and its bridges, the
-# kernels, JMH, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small]; the report lies in
-# FOLDER (gpu-report). And ./run-gpu-benchmarks [FOLDER] [--gate] [--small]; benchmarks.json and benchmarks.md lie there.
+# kernels, JMH, the rival torch_steps.py, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small];
+# the report lies in FOLDER (gpu-report). And ./run-gpu-benchmarks [FOLDER] [--gate] [--small]; benchmarks.json and benchmarks.md lie there.
 # Needs the project compiled (mvn -pl bench -am package -DskipTests).
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -42,7 +42,7 @@ for bridge in jcuda:JCudaDriver jcublas:JCublas2 jcudnn:JCudnn; do
 done
 "$java_home/bin/jar" cf "$pack/lib/natives.jar" -C "$pack/natives" lib
 rm -r "$pack/natives"
-cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/LICENSE" "$top/NOTICE" "$pack/"
+cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/bench/torch_steps.py" "$top/LICENSE" "$top/NOTICE" "$pack/"
 
 cat > "$pack/run-gpu-tests" <<'RUN'
 #!/usr/bin/env bash

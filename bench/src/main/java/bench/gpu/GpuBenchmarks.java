@@ -38,8 +38,9 @@ import tensor.backend.Backends;
  * JMH's own file, and {@code benchmarks.md}. {@code --slow TEXT} makes each of our calls with this text in its name twice on
  * purpose: then the gate must fail. {@code --small} takes tiny shapes, for the stand-ins.
  *
- * <p><b>Reading.</b> Ratio is the library's time over ours: 1 is no overhead. Our 1x1 convolution is a product by cuBLAS, and
- * the other side is cuDNN's convolution. Inputs that fit the device's cache stay there between two calls, for both sides.
+ * <p><b>Reading.</b> Ratio is the library's time over ours: 1 is no overhead. cuDNN's convolution is by the
+ * algorithm that our side has chosen, but for the 1x1 one, which is a product by cuBLAS on our side. Inputs that fit the
+ * device's cache stay there between two calls, for both sides.
  */
 @Command(
         name = "bench.gpu.GpuBenchmarks",

@@ -8,6 +8,9 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Conv2dParams;
+import tensor.backend.cuda.ConvolutionAlgorithm;
+import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
+import tensor.backend.cuda.CudaBackend;
 import tensor.memory.Scope;
 
 /**
@@ -59,11 +62,12 @@ final class GpuPair implements AutoCloseable {
                     once.run();
                     once.run();
                 };
+        once.run(); // chooses the algorithm
         backend.synchronize(); // the inputs are there before another stream reads them
         if (call.kind().isConvolution()) {
             RawConvolution convolution = new RawConvolution(cuda, call);
             release = convolution::close;
-            raw = convolution.of(orRaw(x), orRaw(w), orRaw(y));
+            raw = convolution.of(chosen(call, x, w, y), orRaw(x), orRaw(w), orRaw(y));
         } else if (call.kind().isProduct()) {
             release = () -> {};
             raw = cuda.product(call.kind() == GpuCall.Kind.MATMUL_TRANSPOSED, x, w, rawResult);
@@ -83,6 +87,15 @@ final class GpuPair implements AutoCloseable {
     private Tensor draw(Shape shape, GpuCall call, long seed) {
         return new OpCase.Input(shape, -1, 1, OpCase.Input.Role.VALUE)
                 .draw(backend, call.precision().compute(), seed);
+    }
+
+    private ConvolutionAlgorithm chosen(GpuCall call, Tensor x, Tensor w, Tensor y) {
+        Direction direction = switch (call.kind()) {
+            case CONV2D_BACKWARD_DATA -> Direction.DATA;
+            case CONV2D_BACKWARD_WEIGHTS -> Direction.FILTER;
+            default -> Direction.FORWARD;
+        };
+        return ((CudaBackend) backend).algorithm(direction, call.params(), x, w, y);
     }
 
     private Tensor orRaw(Tensor t) {

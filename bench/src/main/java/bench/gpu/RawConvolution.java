@@ -25,18 +25,20 @@ import jcuda.jcudnn.cudnnTensorFormat;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
+import tensor.backend.cuda.ConvolutionAlgorithm;
 import tensor.memory.Scope;
 
 /**
- * A convolution, or one of its gradients, by cuDNN: channels last, with the fastest deterministic algorithm that cuDNN finds
- * in as much memory as the backend allows, a sixteenth of the device's and at most 2 GiB. Each call's search is made once in a
- * process.
+ * A convolution, or one of its gradients, by cuDNN: channels last, by the algorithm that the backend {@code cuda} has chosen
+ * for it, for two searches may choose differently. Where the backend does without cuDNN it is the fastest deterministic
+ * algorithm that cuDNN finds in as much memory as the backend allows, a sixteenth of the device's and at most 2 GiB; each
+ * call's search is made once in a process.
  */
 final class RawConvolution implements AutoCloseable {
     private static final int PART = 16;
     private static final long LARGEST = 2L << 30;
     private static final int MOST = 10;
-    private static final Map<GpuCall, Trial> FOUND = new HashMap<>();
+    private static final Map<GpuCall, ConvolutionAlgorithm> FOUND = new HashMap<>();
 
     /** One answer of a search: an algorithm, its time and the bytes it needs. */
     private record Trial(int algorithm, int status, float time, long bytes, int determinism) {}
@@ -89,18 +91,24 @@ final class RawConvolution implements AutoCloseable {
                 "cudnnSetTensor4dDescriptor");
     }
 
-    /** Computes the one of x, w, y that the call is about from the two others; the workspace joins the innermost scope. */
-    Runnable of(Tensor xs, Tensor ws, Tensor ys) {
+    /**
+     * Computes the one of x, w, y that the call is about from the two others; the workspace joins the innermost scope.
+     *
+     * @param chosen the algorithm, or {@code null} for the fastest
+     */
+    Runnable of(ConvolutionAlgorithm chosen, Tensor xs, Tensor ws, Tensor ys) {
         Address px = new Address(xs);
         Address pw = new Address(ws);
         Address py = new Address(ys);
-        Trial best = FOUND.computeIfAbsent(call, c -> {
-            try (Scope scope = Scope.open("search")) {
-                return search(px, pw, py, new Address(bytes(xs, room)));
-            }
-        });
-        int algorithm = best.algorithm;
-        long bytes = best.bytes;
+        ConvolutionAlgorithm best = chosen != null
+                ? chosen
+                : FOUND.computeIfAbsent(call, c -> {
+                    try (Scope scope = Scope.open("search")) {
+                        return search(px, pw, py, new Address(bytes(xs, room)));
+                    }
+                });
+        int algorithm = best.number();
+        long bytes = best.workspace();
         Pointer workspace = bytes == 0 ? new Pointer() : new Address(bytes(xs, bytes));
         Pointer one = cuda.one();
         Pointer zero = cuda.zero();
@@ -127,7 +135,7 @@ final class RawConvolution implements AutoCloseable {
         return Tensor.empty(like.backend(), DType.F32, Shape.of(Math.toIntExact((bytes + 3) / 4)));
     }
 
-    private Trial search(Pointer px, Pointer pw, Pointer py, Pointer workspace) {
+    private ConvolutionAlgorithm search(Pointer px, Pointer pw, Pointer py, Pointer workspace) {
         int[] n = new int[1];
         Stream<Trial> trials;
         if (call.kind() == Kind.CONV2D) {
@@ -161,6 +169,7 @@ final class RawConvolution implements AutoCloseable {
         return trials.filter(
                         t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.bytes <= room)
                 .min(Comparator.comparingDouble(Trial::time))
+                .map(t -> new ConvolutionAlgorithm(t.algorithm, t.bytes))
                 .orElseThrow(() -> new IllegalStateException("cuDNN has no deterministic algorithm for " + call));
     }
 

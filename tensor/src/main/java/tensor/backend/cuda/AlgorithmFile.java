@@ -13,7 +13,7 @@ import java.util.Map;
  */
 final class AlgorithmFile {
     private final Path file;
-    private final Map<String, ConvolutionPlan.Algorithm> known = new HashMap<>();
+    private final Map<String, ConvolutionAlgorithm> known = new HashMap<>();
 
     /** The file of a device and a version of cuDNN in this folder. */
     AlgorithmFile(Path folder, String device, String version) {
@@ -30,19 +30,19 @@ final class AlgorithmFile {
         String[] words = line.split(" ");
         if (words.length != 3) return;
         try {
-            known.put(words[0], new ConvolutionPlan.Algorithm(Integer.parseInt(words[1]), Long.parseLong(words[2])));
+            known.put(words[0], new ConvolutionAlgorithm(Integer.parseInt(words[1]), Long.parseLong(words[2])));
         } catch (NumberFormatException e) {
             return; // torn by a crash
         }
     }
 
     /** What is known, or {@code null}. */
-    ConvolutionPlan.Algorithm get(String key) {
+    ConvolutionAlgorithm get(String key) {
         return known.get(key);
     }
 
     /** Remembers a result. The file is a convenience: where it cannot be written the next run searches again. */
-    void put(String key, ConvolutionPlan.Algorithm found) {
+    void put(String key, ConvolutionAlgorithm found) {
         known.put(key, found);
         String line = key + " " + found.number() + " " + found.workspace() + "\n";
         try {

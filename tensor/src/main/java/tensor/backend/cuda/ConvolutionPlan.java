@@ -12,6 +12,7 @@ import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnDeterminism;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
+import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 
 /**
  * One convolution, or one of its gradients, for one shape: what cuDNN has to be told, and the algorithm that it found to
@@ -19,21 +20,6 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
  * run.
  */
 final class ConvolutionPlan implements AutoCloseable {
-    /** Which of the three calls. */
-    enum Direction {
-        FORWARD,
-        DATA,
-        FILTER
-    }
-
-    /**
-     * What the search has found.
-     *
-     * @param number cuDNN's number of the algorithm
-     * @param workspace bytes it needs beside the tensors
-     */
-    record Algorithm(int number, long workspace) {}
-
     /** Answers of one search that are looked at. */
     private static final int MOST = 10;
 
@@ -44,7 +30,7 @@ final class ConvolutionPlan implements AutoCloseable {
     private final cudnnTensorDescriptor y;
     private final cudnnFilterDescriptor w;
     private final cudnnConvolutionDescriptor convolution;
-    private Algorithm algorithm;
+    private ConvolutionAlgorithm algorithm;
 
     ConvolutionPlan(Engine engine, Dnn dnn, Direction direction, Geometry g, int math) {
         this.engine = engine;
@@ -57,18 +43,19 @@ final class ConvolutionPlan implements AutoCloseable {
     }
 
     /** Takes an algorithm that an earlier run has found, if this cuDNN takes it for this shape. */
-    boolean accept(Algorithm known) {
+    boolean accept(ConvolutionAlgorithm known) {
         long[] bytes = new long[1];
         int status = switch (direction) {
             case FORWARD ->
-                cudnnGetConvolutionForwardWorkspaceSize(dnn.handle(), x, w, convolution, y, known.number, bytes);
+                cudnnGetConvolutionForwardWorkspaceSize(dnn.handle(), x, w, convolution, y, known.number(), bytes);
             case DATA ->
-                cudnnGetConvolutionBackwardDataWorkspaceSize(dnn.handle(), w, y, convolution, x, known.number, bytes);
+                cudnnGetConvolutionBackwardDataWorkspaceSize(dnn.handle(), w, y, convolution, x, known.number(), bytes);
             case FILTER ->
-                cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn.handle(), x, y, convolution, w, known.number, bytes);
+                cudnnGetConvolutionBackwardFilterWorkspaceSize(
+                        dnn.handle(), x, y, convolution, w, known.number(), bytes);
         };
         if (status != 0) return false;
-        algorithm = new Algorithm(known.number, Math.max(known.workspace, bytes[0]));
+        algorithm = new ConvolutionAlgorithm(known.number(), Math.max(known.workspace(), bytes[0]));
         return true;
     }
 
@@ -78,7 +65,7 @@ final class ConvolutionPlan implements AutoCloseable {
      * @param room bytes of {@code workspace}
      * @throws IllegalStateException when there is none
      */
-    Algorithm search(Pointer xs, Pointer ws, Pointer ys, Pointer workspace, long room, String what) {
+    ConvolutionAlgorithm search(Pointer xs, Pointer ws, Pointer ys, Pointer workspace, long room, String what) {
         int[] count = new int[1];
         Trial[] trials;
         switch (direction) {
@@ -121,7 +108,7 @@ final class ConvolutionPlan implements AutoCloseable {
                 .min(Comparator.comparingDouble(Trial::time))
                 .orElseThrow(() -> new IllegalStateException("cuDNN " + Dnn.version()
                         + " has no deterministic algorithm within " + (room >> 20) + " MiB for " + what));
-        if (!accept(new Algorithm(best.algorithm, best.memory)))
+        if (!accept(new ConvolutionAlgorithm(best.algorithm, best.memory)))
             throw new IllegalStateException("cuDNN " + Dnn.version() + " found algorithm " + best.algorithm + " for "
                     + what + " and then did not take it");
         return algorithm;
@@ -130,9 +117,13 @@ final class ConvolutionPlan implements AutoCloseable {
     /** One answer of a search. Its kind of arithmetic is left out: the bridge does not fill it in for two of the calls. */
     private record Trial(int algorithm, int status, float time, long memory, int determinism) {}
 
+    ConvolutionAlgorithm algorithm() {
+        return algorithm;
+    }
+
     /** Bytes that {@link #run} needs beside the tensors. */
     long workspace() {
-        return algorithm.workspace;
+        return algorithm.workspace();
     }
 
     /** Computes the one of x, w, y that the direction names from the two others. */
@@ -147,9 +138,9 @@ final class ConvolutionPlan implements AutoCloseable {
                         w,
                         ws,
                         convolution,
-                        algorithm.number,
+                        algorithm.number(),
                         workspace,
-                        algorithm.workspace,
+                        algorithm.workspace(),
                         engine.zero(),
                         y,
                         ys);
@@ -162,9 +153,9 @@ final class ConvolutionPlan implements AutoCloseable {
                         y,
                         ys,
                         convolution,
-                        algorithm.number,
+                        algorithm.number(),
                         workspace,
-                        algorithm.workspace,
+                        algorithm.workspace(),
                         engine.zero(),
                         x,
                         xs);
@@ -177,9 +168,9 @@ final class ConvolutionPlan implements AutoCloseable {
                         y,
                         ys,
                         convolution,
-                        algorithm.number,
+                        algorithm.number(),
                         workspace,
-                        algorithm.workspace,
+                        algorithm.workspace(),
                         engine.zero(),
                         w,
                         ws);

@@ -13,7 +13,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
-import tensor.backend.cuda.ConvolutionPlan.Direction;
+import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Buffer;
 import tensor.memory.Scope;
 
@@ -107,6 +107,12 @@ final class Convolutions implements AutoCloseable {
         if (dbias != null) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
     }
 
+    /** {@link CudaBackend#algorithm}. */
+    ConvolutionAlgorithm algorithm(Direction direction, Conv2dParams p, Tensor x, Tensor w, Tensor y) {
+        ConvolutionPlan plan = plans.get(new Key(direction, Geometry.of(p, x, w, y)));
+        return plan == null ? null : plan.algorithm();
+    }
+
     private static boolean isEven(Conv2dParams p) {
         return p.top() == p.bottom() && p.left() == p.right();
     }
@@ -156,7 +162,7 @@ final class Convolutions implements AutoCloseable {
         ConvolutionPlan plan =
                 new ConvolutionPlan(engine, dnn, key.direction, key.geometry, math(key.geometry.dtype()));
         String name = key.direction + "-" + key.geometry.key();
-        ConvolutionPlan.Algorithm known = file.get(name);
+        ConvolutionAlgorithm known = file.get(name);
         if (known != null && plan.accept(known)) return plan;
         search(plan, name, x, w, y);
         return plan;

@@ -265,6 +265,15 @@ public final class CudaBackend implements Backend {
         written(dw, dbias);
     }
 
+    /**
+     * The algorithm that the first call of a convolution with these shapes has chosen, so that a benchmark can set cuDNN's
+     * own call by the same one beside ours; {@code null} where there was no such call or cuDNN is not what computes it.
+     */
+    public ConvolutionAlgorithm algorithm(
+            ConvolutionAlgorithm.Direction direction, Conv2dParams p, Tensor x, Tensor w, Tensor y) {
+        return convolutions.algorithm(direction, p, x, w, y);
+    }
+
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     @Override

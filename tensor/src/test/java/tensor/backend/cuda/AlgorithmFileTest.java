@@ -10,7 +10,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import tensor.backend.cuda.ConvolutionPlan.Algorithm;
 
 class AlgorithmFileTest {
     @TempDir
@@ -18,20 +17,20 @@ class AlgorithmFileTest {
 
     @Test
     void whatOneRunFindsTheNextKnowsOnTheSameDeviceAndVersionOnly() {
-        new AlgorithmFile(folder, "GPU 1", "9.5.1").put("FORWARD-x", new Algorithm(6, 4096));
-        assertEquals(new Algorithm(6, 4096), new AlgorithmFile(folder, "GPU 1", "9.5.1").get("FORWARD-x"));
+        new AlgorithmFile(folder, "GPU 1", "9.5.1").put("FORWARD-x", new ConvolutionAlgorithm(6, 4096));
+        assertEquals(new ConvolutionAlgorithm(6, 4096), new AlgorithmFile(folder, "GPU 1", "9.5.1").get("FORWARD-x"));
         assertNull(new AlgorithmFile(folder, "GPU 1", "9.6.0").get("FORWARD-x"));
         assertNull(new AlgorithmFile(folder, "GPU 2", "9.5.1").get("FORWARD-x"));
     }
 
     @Test
     void aTornLineIsPassedOver() throws IOException {
-        new AlgorithmFile(folder, "GPU", "9").put("a", new Algorithm(1, 2));
+        new AlgorithmFile(folder, "GPU", "9").put("a", new ConvolutionAlgorithm(1, 2));
         try (Stream<Path> files = Files.list(folder)) {
             Files.writeString(files.findFirst().orElseThrow(), "b 3\nc x 4\n", StandardOpenOption.APPEND);
         }
         AlgorithmFile again = new AlgorithmFile(folder, "GPU", "9");
-        assertEquals(new Algorithm(1, 2), again.get("a"));
+        assertEquals(new ConvolutionAlgorithm(1, 2), again.get("a"));
         assertNull(again.get("b"));
         assertNull(again.get("c"));
     }
