@@ -10,7 +10,8 @@
 //
 // A block does `bundle` neighbouring groups of one image, so that a warp reads 128 bytes or more of each pixel. A thread
 // keeps its channels and goes down the pixels; statistics are one pass, taken about a pivot near the mean so that nothing
-// cancels; the second pass mostly meets the second-level cache.
+// cancels; the second pass mostly meets the second-level cache. Where images and bundles are fewer than a device wants
+// blocks, the pixels are cut into slices, and the two passes become two launches.
 #include "common.h"
 #include "kernels.h"
 
@@ -36,6 +37,7 @@ struct Bundle {
     unsigned columns, rows;          // threads side by side, each with V channels, and below one another
     unsigned lines;                  // rows, or one more: odd, so that neither channels nor rows meet in a bank
     unsigned row, column;
+    unsigned begin, end;             // pixels of this block's slice
     unsigned long long first;        // first element
 };
 template <int V> DEVICE Bundle bundleOf(int length, int channels, int groups, int bundle) {
@@ -51,6 +53,9 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int groups, in
     b.lines = b.rows | 1;
     b.row = threadIdx.x / b.columns;
     b.column = threadIdx.x - b.row * b.columns;
+    unsigned slice = (length + gridDim.z - 1) / gridDim.z;
+    b.begin = blockIdx.z * slice < length ? blockIdx.z * slice : length;
+    b.end = b.begin + slice < length ? b.begin + slice : length;
     b.first = static_cast<unsigned long long>(b.image) * length * channels + b.channel;
     return b;
 }
@@ -119,9 +124,33 @@ DEVICE void addRows(const Bundle &b, const Shared &s) {
     __syncthreads();
 }
 
+// Between the two launches: total1 and total2 of every channel, sums [n, slices, 2, channels].
+DEVICE void writeSums(const Bundle &b, const Shared &s, float *sums, int channels) {
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * channels + b.channel + c;
+        own[0] = s.total1[c];
+        own[channels] = s.total2[c];
+    }
+}
+DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int channels) {
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        const float *all = sums + 2ull * b.image * gridDim.z * channels + b.channel + c;
+        float sum1 = 0, sum2 = 0;
+#pragma unroll 4
+        for (unsigned slice = 0; slice < gridDim.z; slice++, all += 2 * channels) {
+            sum1 += all[0];
+            sum2 += all[channels];
+        }
+        s.total1[c] = sum1;
+        s.total2[c] = sum2;
+    }
+    __syncthreads();
+}
+
 template <int V>
 DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
-                      float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
+                      float *mean, float *rstd, float *sums, int phase, int length, int channels, int groups, int bundle, float eps,
+                      int silu) {
     DYNAMIC_SHARED(float, memory);
     Bundle b = bundleOf<V>(length, channels, groups, bundle);
     Shared s = sharedOf(memory, b.width, bundle);
@@ -138,7 +167,7 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
     coefficients(b, s, gamma, beta, scale, shift, channels);
     __syncthreads();
 
-    if (b.row < b.rows)
+    if (phase != APPLY && b.row < b.rows)
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float pivot[V], sum[V], square[V];
 #pragma unroll
@@ -147,7 +176,7 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
                 sum[j] = square[j] = 0;
             }
 #pragma unroll 4
-            for (unsigned l = b.row; l < length; l += b.rows) {
+            for (unsigned l = b.begin + b.row; l < b.end; l += b.rows) {
                 float v[V];
                 load<V>(from + static_cast<unsigned long long>(l) * channels + c, v);
 #pragma unroll
@@ -164,7 +193,12 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
             }
         }
     __syncthreads();
-    addRows(b, s);
+    if (phase == APPLY) readSums(b, s, sums, channels);
+    else addRows(b, s);
+    if (phase == SUMS) {
+        writeSums(b, s, sums, channels);
+        return;
+    }
 
     // A warp adds up a group.
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
@@ -180,8 +214,10 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
             if (variance < 0) variance = 0;
             s.mean[g] = static_cast<float>(s.m1[g] + off);
             s.rstd[g] = static_cast<float>(1 / sqrt(variance + eps));
-            mean[b.image * groups + b.group + g] = s.mean[g];
-            rstd[b.image * groups + b.group + g] = s.rstd[g];
+            if (blockIdx.z == 0) {
+                mean[b.image * groups + b.group + g] = s.mean[g];
+                rstd[b.image * groups + b.group + g] = s.rstd[g];
+            }
         }
     }
     __syncthreads();
@@ -193,7 +229,7 @@ DEVICE void groupNorm(const T *x, const float *gamma, const float *beta, const f
 #pragma unroll
             for (int j = 0; j < V; j++) linear(b, s, c + j, mu[j], k[j], plus[j]);
 #pragma unroll 2
-            for (unsigned l = b.row; l < length; l += b.rows) {
+            for (unsigned l = b.begin + b.row; l < b.end; l += b.rows) {
                 float v[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
@@ -215,18 +251,23 @@ DEVICE bool by(int vector, const T *x, const T *y, int channels, int groups, int
 }
 
 KERNEL_UP_TO(1024, group_norm)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift, T *y,
-                   float *mean, float *rstd, int length, int channels, int groups, int bundle, float eps, int silu) {
+                   float *mean, float *rstd, float *sums, int phase, int length, int channels, int groups, int bundle,
+                   float eps, int silu) {
     if (by(VECTOR, x, y, channels, groups, bundle))
-        groupNorm<VECTOR>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
+        groupNorm<VECTOR>(x, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, eps,
+                          silu);
     else if (VECTOR != 4 && by(4, x, y, channels, groups, bundle))
-        groupNorm<4>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
-    else groupNorm<1>(x, gamma, beta, scale, shift, y, mean, rstd, length, channels, groups, bundle, eps, silu);
+        groupNorm<4>(x, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, eps,
+                          silu);
+    else groupNorm<1>(x, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, eps,
+                          silu);
 }
 
 template <int V>
 DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
                               const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
-                              float *dshift, int length, int channels, int groups, int bundle, int silu) {
+                              float *dshift, float *sums, int phase, int length, int channels, int groups, int bundle,
+                              int silu) {
     DYNAMIC_SHARED(float, memory);
     Bundle b = bundleOf<V>(length, channels, groups, bundle);
     Shared s = sharedOf(memory, b.width, bundle);
@@ -239,7 +280,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
     coefficients(b, s, gamma, beta, scale, shift, channels);
     __syncthreads();
 
-    if (b.row < b.rows)
+    if (phase != APPLY && b.row < b.rows)
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float mu[V], k[V], plus[V], sum1[V], sum2[V];
 #pragma unroll
@@ -248,7 +289,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
                 sum1[j] = sum2[j] = 0;
             }
 #pragma unroll 2
-            for (unsigned l = b.row; l < length; l += b.rows) {
+            for (unsigned l = b.begin + b.row; l < b.end; l += b.rows) {
                 float v[V], dz[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
@@ -268,13 +309,18 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
             }
         }
     __syncthreads();
-
-    addRows(b, s);
+    if (phase == APPLY) readSums(b, s, sums, channels);
+    else addRows(b, s);
+    if (phase == SUMS) {
+        writeSums(b, s, sums, channels);
+        return;
+    }
 
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned g = c / b.depth, at = b.channel + c;
         float sum1 = s.total1[c], sum2 = s.rstd[g] * (CENTRED ? s.total2[c] : s.total2[c] - s.mean[g] * sum1);
         s.total2[c] = sum2;
+        if (blockIdx.z != 0) continue;
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
         if (partial) {
             float times = scale ? 1.0f + scale[conditioned] : 1.0f;
@@ -316,7 +362,7 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
                 rest[j] = -s.rstd[g] * s.m1[g] - (CENTRED ? 0.0f : slope[j] * mu[j]);
             }
 #pragma unroll 1
-            for (unsigned l = b.row; l < length; l += b.rows) {
+            for (unsigned l = b.begin + b.row; l < b.end; l += b.rows) {
                 float v[V], dz[V];
                 unsigned long long at = static_cast<unsigned long long>(l) * channels + c;
                 load<V>(from + at, v);
@@ -334,16 +380,17 @@ DEVICE void groupNormBackward(const T *x, const float *gamma, const float *beta,
 
 KERNEL_UP_TO(1024, group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
                             const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
-                            float *dshift, int length, int channels, int groups, int bundle, int silu) {
+                            float *dshift, float *sums, int phase, int length, int channels, int groups, int bundle,
+                            int silu) {
     if (by(VECTOR, x, dx, channels, groups, bundle) && aligned(dy, VECTOR * sizeof(T)))
-        groupNormBackward<VECTOR>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
-                                  groups, bundle, silu);
+        groupNormBackward<VECTOR>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, sums, phase,
+                                  length, channels, groups, bundle, silu);
     else if (VECTOR != 4 && by(4, x, dx, channels, groups, bundle) && aligned(dy, 4 * sizeof(T)))
-        groupNormBackward<4>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
-                             groups, bundle, silu);
+        groupNormBackward<4>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, sums, phase,
+                             length, channels, groups, bundle, silu);
     else
-        groupNormBackward<1>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, length, channels,
-                             groups, bundle, silu);
+        groupNormBackward<1>(x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, sums, phase,
+                             length, channels, groups, bundle, silu);
 }
 
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels) {

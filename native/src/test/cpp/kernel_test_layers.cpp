@@ -12,6 +12,7 @@ typedef std::vector<double> Doubles;
 
 struct NormCase {
     int n, length, channels, groups, bundle, block;
+    unsigned slices = 1;
 };
 static double silu(double z) { return z / (1 + exp(-z)); }
 static double slope(double z) {
@@ -63,24 +64,31 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     void *h = conditioned ? H.at() : none;
     unsigned room = (halves ? 8 : 4) * c.block + width;
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4 * (2 * room + 6 * width + 4 * c.bundle)};
-    launch("group_norm", l, X.at(), g, b, s, h, Y.at(), M.at(), R.at(), c.length, c.channels, c.groups, c.bundle, float(eps), int(activated));
+    l.gz = c.slices;
+    Array sums(2 * c.n * c.slices * c.channels, true);
+    std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
+    void *between = c.slices == 1 ? none : sums.at();
+    for (int phase : phases)
+        launch("group_norm", l, X.at(), g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, c.channels, c.groups, c.bundle, float(eps),
+               int(activated));
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
     agree(Y.get(), y, tolerance(2e-6), "y");
     M.put(mean);
     R.put(rstd);
-    launch("group_norm_backward", l, X.at(), g, b, s, h, M.at(), R.at(), DY.at(), DX.at(), affine ? P.at() : none, conditioned ? DS.at() : none,
-           conditioned ? DH.at() : none, c.length, c.channels, c.groups, c.bundle, int(activated));
+    for (int phase : phases)
+        launch("group_norm_backward", l, X.at(), g, b, s, h, M.at(), R.at(), DY.at(), DX.at(), affine ? P.at() : none, conditioned ? DS.at() : none,
+               conditioned ? DH.at() : none, between, phase, c.length, c.channels, c.groups, c.bundle, int(activated));
     agree(DX.get(), dx, tolerance(3e-6), "dx");
-    const double sums = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
+    const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
     if (affine) {
         launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 8, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
-        agree(DG.get(), dgamma, sums, "dgamma");
-        agree(DB.get(), dbeta, sums, "dbeta");
+        agree(DG.get(), dgamma, bound, "dgamma");
+        agree(DB.get(), dbeta, bound, "dbeta");
     }
     if (conditioned) {
-        agree(DS.get(), dscale, sums, "dscale");
-        agree(DH.get(), dshift, sums, "dshift");
+        agree(DS.get(), dscale, bound, "dscale");
+        agree(DH.get(), dshift, bound, "dshift");
     }
 }
 
@@ -88,7 +96,7 @@ CASE(group_norm_of_every_kind) {
     const NormCase shapes[] = {
         {2, 91, 33, 11, 11, 64}, {2, 91, 33, 11, 4, 64}, {3, 16, 28, 4, 4, 32}, {3, 16, 28, 4, 1, 96}, {1, 49, 64, 32, 16, 256},
         {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64},
-        {1, 150, 64, 16, 8, 512}};
+        {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4}};
     for (const NormCase &c : shapes)
         for (int kind = 0; kind < 8; kind++) norm(c, kind & 1, kind & 2, kind & 4);
 }
