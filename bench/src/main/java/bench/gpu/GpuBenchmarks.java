@@ -39,7 +39,8 @@ import tensor.backend.Backends;
  * purpose: then the gate must fail. {@code --small} takes tiny shapes, for the stand-ins.
  *
  * <p><b>Reading.</b> Ratio is the library's time over ours: 1 is no overhead. cuDNN's convolution is by the
- * algorithm that our side has chosen, but for the 1x1 one, which is a product by cuBLAS on our side. Inputs that fit the
+ * algorithm that our side has chosen, but for the 1x1 one, which is a product by cuBLAS on our side. cuDNN has
+ * no group norm; a norm over whole images is its batch norm when each image is a channel. Inputs that fit the
  * device's cache stay there between two calls, for both sides.
  */
 @Command(

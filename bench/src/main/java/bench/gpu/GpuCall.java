@@ -15,8 +15,8 @@ import tensor.backend.Precision;
  * @param kind which call
  * @param shape its shape, in words
  * @param precision how it is computed
- * @param x images [N,H,W,C]; the left factor [B,M,K]; the input of softmax, whose rows are normalised
- * @param w filters [K,R,S,C]; the right factor [B,K,N], [B,N,K] or [K,N]; of softmax, the same as x
+ * @param x images [N,H,W,C]; the left factor [B,M,K]; the input of softmax, whose rows are normalised, or of a norm
+ * @param w filters [K,R,S,C]; the right factor [B,K,N], [B,N,K] or [K,N]; of softmax and norm, the same as x
  */
 public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Shape w) {
     /** Names as in {@link tensor.backend.Backend}; a product may take its right factor transposed. */
@@ -27,7 +27,9 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
         MATMUL("matmul"),
         MATMUL_TRANSPOSED("matmul transposed"),
         SOFTMAX("softmax"),
-        SOFTMAX_BACKWARD("softmaxBackward");
+        SOFTMAX_BACKWARD("softmaxBackward"),
+        GROUP_NORM("groupNorm"),
+        GROUP_NORM_BACKWARD("groupNormBackward");
 
         private final String text;
 
@@ -41,6 +43,10 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
 
         boolean isProduct() {
             return this == MATMUL || this == MATMUL_TRANSPOSED;
+        }
+
+        boolean isNorm() {
+            return this == GROUP_NORM || this == GROUP_NORM_BACKWARD;
         }
     }
 
@@ -60,6 +66,7 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
             convolutions(calls, CONVOLUTIONS, precision, 128, 3, 28, 28, 28);
             convolutions(calls, List.of(Kind.CONV2D), precision, 128, 3, 112, 112, 7);
             attention(calls, precision, 128, 256, 256);
+            norms(calls, precision, 128, 84, 28);
         }
         return calls;
     }
@@ -71,6 +78,7 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
             convolutions(calls, CONVOLUTIONS, precision, 2, 3, 8, 16, 6);
             convolutions(calls, List.of(Kind.CONV2D), precision, 2, 1, 16, 8, 6);
             attention(calls, precision, 2, 12, 8);
+            norms(calls, precision, 2, 8, 6);
         }
         return calls;
     }
@@ -105,6 +113,13 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
         to.add(new GpuCall(Kind.SOFTMAX_BACKWARD, "rows of " + length, precision, scores, scores));
     }
 
+    /** Norms over whole images, in one group. */
+    private static void norms(List<GpuCall> to, Precision precision, int n, int channels, int side) {
+        Shape images = Shape.of(n, side, side, channels);
+        for (Kind kind : List.of(Kind.GROUP_NORM, Kind.GROUP_NORM_BACKWARD))
+            to.add(new GpuCall(kind, "images of " + channels + " @ " + side, precision, images, images));
+    }
+
     /** The name without the precision. */
     public String name() {
         return kind.text + " " + shape;
@@ -121,7 +136,7 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
             case CONV2D, CONV2D_BACKWARD_DATA, CONV2D_BACKWARD_WEIGHTS -> params().outputShape(x, w);
             case MATMUL -> Shape.of(x.get(0), x.get(1), w.get(-1));
             case MATMUL_TRANSPOSED -> Shape.of(x.get(0), x.get(1), w.get(-2));
-            case SOFTMAX, SOFTMAX_BACKWARD -> x;
+            case SOFTMAX, SOFTMAX_BACKWARD, GROUP_NORM, GROUP_NORM_BACKWARD -> x;
         };
     }
 
@@ -130,7 +145,8 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
         double flop = kind.isConvolution()
                 ? 2.0 * y().size() * w.size() / w.get(0)
                 : kind.isProduct() ? 2.0 * y().size() * x.get(-1) : 0;
-        double elements = x.size() + (double) y().size() + (kind == Kind.SOFTMAX ? 0 : w.size());
+        double elements =
+                x.size() + (double) y().size() + (kind == Kind.SOFTMAX || kind == Kind.GROUP_NORM ? 0 : w.size());
         return new Work(flop, elements * precision.compute().bytes());
     }
 

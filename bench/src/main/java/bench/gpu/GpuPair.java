@@ -8,6 +8,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Conv2dParams;
+import tensor.backend.NormParams;
 import tensor.backend.cuda.ConvolutionAlgorithm;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.backend.cuda.CudaBackend;
@@ -18,6 +19,9 @@ import tensor.memory.Scope;
  * library alone.
  */
 final class GpuPair implements AutoCloseable {
+    /** The norm of whole images. */
+    private static final NormParams NORM = new NormParams(1, 1e-5, false);
+
     private static String slowed = "";
 
     private final Scope scope = Scope.open("pair");
@@ -42,7 +46,7 @@ final class GpuPair implements AutoCloseable {
         Tensor w = draw(call.w(), call, 2);
         Tensor y = draw(call.y(), call, 3);
         switch (call.kind()) {
-            case CONV2D, MATMUL, MATMUL_TRANSPOSED, SOFTMAX -> {
+            case CONV2D, MATMUL, MATMUL_TRANSPOSED, SOFTMAX, GROUP_NORM, GROUP_NORM_BACKWARD -> {
                 ourResult = y;
                 rawResult = y.emptyLike();
             }
@@ -71,6 +75,13 @@ final class GpuPair implements AutoCloseable {
         } else if (call.kind().isProduct()) {
             release = () -> {};
             raw = cuda.product(call.kind() == GpuCall.Kind.MATMUL_TRANSPOSED, x, w, rawResult);
+        } else if (call.kind().isNorm()) {
+            RawNorm norm = new RawNorm(cuda, x, NORM.eps());
+            release = norm::close;
+            Runnable forward = norm.forward(x, rawResult);
+            backend.synchronize();
+            forward.run();
+            raw = call.kind() == GpuCall.Kind.GROUP_NORM ? forward : norm.backward(x, w, rawResult);
         } else {
             cudnnTensorDescriptor rows = cuda.rows(call.x());
             release = () -> RawCuda.check(cudnnDestroyTensorDescriptor(rows), "cudnnDestroyTensorDescriptor");
@@ -112,6 +123,16 @@ final class GpuPair implements AutoCloseable {
             case MATMUL_TRANSPOSED -> () -> backend.matmul(false, true, x, w, null, y);
             case SOFTMAX -> () -> backend.softmax(2, x, y);
             case SOFTMAX_BACKWARD -> () -> backend.softmaxBackward(2, y, w, x);
+            case GROUP_NORM, GROUP_NORM_BACKWARD -> {
+                Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), NORM.groups()));
+                Tensor rstd = mean.emptyLike();
+                Runnable forward = () -> backend.groupNorm(NORM, x, null, null, null, null, y, mean, rstd);
+                forward.run();
+                yield call.kind() == GpuCall.Kind.GROUP_NORM
+                        ? forward
+                        : () -> backend.groupNormBackward(
+                                NORM, x, null, null, null, null, mean, rstd, w, y, null, null, null, null);
+            }
         };
     }
 
