@@ -21,10 +21,20 @@ KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns,
     }
 }
 
+template <int V> DEVICE void probabilities(const float *s, const float *logSum, T *p, unsigned all, unsigned columns, float scale) {
+    FLAT(i, 0, all / V) {
+        float v[V], sum = logSum[i * V / columns];
+        load<V>(s + i * V, v);
+#pragma unroll
+        for (int j = 0; j < V; j++) v[j] = expf(scale * v[j] - sum);
+        store<V>(v, p + i * V);
+    }
+}
+
 KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int columns, float scale) {
     unsigned all = static_cast<unsigned>(rows) * columns;
-    FLAT(i, 0, all)
-        narrow(expf(scale * s[i] - logSum[i / columns]), p[i]);
+    if (columns % VECTOR == 0 && aligned(s, 16) && aligned(p, 16)) probabilities<VECTOR>(s, logSum, p, all, columns, scale);
+    else probabilities<1>(s, logSum, p, all, columns, scale);
 }
 
 KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int columns, float scale) {
@@ -129,22 +139,55 @@ KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width) {
     }
 }
 
+// Element i of a packed array [n, length, width]: its place as a key in qkv, and that of its sum in [n, width].
+struct Key {
+    unsigned long long key;
+    unsigned sum;
+};
+DEVICE Key keyAt(unsigned i, unsigned length, unsigned width) {
+    unsigned pixel = i / width, e = i - pixel * width;
+    Key k = {static_cast<unsigned long long>(pixel) * 3 * width + width + e, pixel / length * width + e};
+    return k;
+}
+
+template <int V> DEVICE void keySoftmax(const T *qkv, const float *logSum, T *kHat, unsigned all, int length, int width) {
+    FLAT(i, 0, all / V) {
+        Key at = keyAt(i * V, length, width);
+        float v[V], sum[V];
+        load<V>(qkv + at.key, v);
+        load<V>(logSum + at.sum, sum);
+#pragma unroll
+        for (int j = 0; j < V; j++) v[j] = expf(v[j] - sum[j]);
+        store<V>(v, kHat + i * V);
+    }
+}
+
 KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int length, int width) {
     unsigned all = static_cast<unsigned>(n) * length * width;
-    FLAT(i, 0, all) {
-        unsigned pixel = i / width, e = i - pixel * width;
-        float key = widen(qkv[static_cast<unsigned long long>(pixel) * 3 * width + width + e]);
-        narrow(expf(key - logSum[pixel / length * width + e]), kHat[i]);
+    if (width % VECTOR == 0 && aligned(qkv, 16) && aligned(logSum, 16) && aligned(kHat, 16))
+        keySoftmax<VECTOR>(qkv, logSum, kHat, all, length, width);
+    else keySoftmax<1>(qkv, logSum, kHat, all, length, width);
+}
+
+template <int V>
+DEVICE void keySoftmaxBackward(const T *kHat, const T *dkHat, const float *dot, T *dqkv, unsigned all, int length, int width) {
+    FLAT(i, 0, all / V) {
+        Key at = keyAt(i * V, length, width);
+        float k[V], dk[V], sum[V];
+        load<V>(kHat + i * V, k);
+        load<V>(dkHat + i * V, dk);
+        load<V>(dot + at.sum, sum);
+#pragma unroll
+        for (int j = 0; j < V; j++) k[j] *= dk[j] - sum[j];
+        store<V>(k, dqkv + at.key);
     }
 }
 
 KERNEL(key_softmax_backward)(const T *kHat, const T *dkHat, const float *dot, T *dqkv, int n, int length, int width) {
     unsigned all = static_cast<unsigned>(n) * length * width;
-    FLAT(i, 0, all) {
-        unsigned pixel = i / width, e = i - pixel * width;
-        narrow(widen(kHat[i]) * (widen(dkHat[i]) - dot[pixel / length * width + e]),
-               dqkv[static_cast<unsigned long long>(pixel) * 3 * width + width + e]);
-    }
+    if (width % VECTOR == 0 && aligned(kHat, 16) && aligned(dkHat, 16) && aligned(dot, 16) && aligned(dqkv, 16))
+        keySoftmaxBackward<VECTOR>(kHat, dkHat, dot, dqkv, all, length, width);
+    else keySoftmaxBackward<1>(kHat, dkHat, dot, dqkv, all, length, width);
 }
 
 // Element i of full [n, count·d, count·d]: its place in blocks [n, heads, d, d], or −1 beside the diagonal.

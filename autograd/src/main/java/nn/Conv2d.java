@@ -52,6 +52,12 @@ public class Conv2d extends UnaryLayer {
         return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(sum, -1, 1, 1, k));
     }
 
+    /** f(x) + g(z) for two convolutions with biases, which are added up first: one pass for both, and one for their gradient. */
+    public static Variable sum(Conv2d f, Variable x, Conv2d g, Variable z) {
+        Variable y = autograd.ops.Conv2d.conv2d(f.params, x, f.filter(x), add(f.bias.like(x), g.bias.like(x)));
+        return add(y, autograd.ops.Conv2d.conv2d(g.params, z, g.filter(z)));
+    }
+
     @Override
     public final Variable forward(Variable x) {
         return bias == null

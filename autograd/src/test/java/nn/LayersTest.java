@@ -130,6 +130,16 @@ class LayersTest {
     }
 
     @Test
+    void theSumOfTwoConvolutionsIsTheirSum() {
+        Conv2d f = new Conv2d(init, 3, 5, 3, 1, 1);
+        Conv2d g = new Conv2d(init, 2, 5, 1, 1, 0);
+        Variable x = normal(2, 4, 4, 3);
+        Variable z = normal(2, 4, 4, 2);
+        float[] expected = Add.add(f.forward(x), g.forward(z)).value().toFloats();
+        assertArrayEquals(expected, Conv2d.sum(f, x, g, z).value().toFloats(), 1e-5f);
+    }
+
+    @Test
     void mapsSideBySideAreTheMapsOneByOne() {
         Linear a = new Linear(init, 6, 4);
         Linear b = new Linear(init, 6, 3);

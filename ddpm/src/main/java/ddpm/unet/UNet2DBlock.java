@@ -74,9 +74,9 @@ final class UNet2DBlock extends Layer {
             h = scaleShift
                     ? norm2.forward(conv1.forward(h), slice(p, 1, 0, out), slice(p, 1, out, out))
                     : norm2.forward(conv1.forward(h, p));
-            h = conv2.forward(dropout.forward(activated(h)));
+            h = dropout.forward(activated(h));
             Variable kept = resampled(x);
-            Variable y = add(h, shortcut == null ? kept : shortcut.forward(kept));
+            Variable y = shortcut == null ? add(conv2.forward(h), kept) : Conv2d.sum(conv2, h, shortcut, kept);
             return divisor == 1 ? y : scale(y, 1 / divisor);
         });
     }
