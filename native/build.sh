@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds libddpm.so from src/main/cpp against the oneDNN headers and libraries in target/onednn.
-# A source is compiled again when it, a header or this script is newer than its object. kernels_*.cpp become two objects,
-# one for AVX2 and one for AVX-512; the library chooses when it is loaded. Beside it libddpm_settings.so, from settings/,
+# A source is compiled again when it, a header or this script is newer than its object. kernels_*.cpp become an object
+# for each variant: floats with AVX2, floats with AVX-512, bfloat16 with AVX-512; the library chooses. Beside it libddpm_settings.so, from settings/,
 # which must be loaded before libgomp. Without a compiler, or on another platform,
 # the build goes on without the library: the backend "cpu" then says that it is missing.
 set -euo pipefail
@@ -23,9 +23,8 @@ out=target/classes/nativelib/linux-x86_64/libddpm.so
 java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
 common=(-std=c++17 -O3 -fPIC -fopenmp -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -fvisibility=hidden
         -Isrc/main/cpp -Itarget/native-include "-I$onednn/include" "-I$java_home/include" "-I$java_home/include/linux")
-avx2=(-mavx2 -mfma -fsingle-precision-constant -DISA=avx2)
-avx512=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
-        -fsingle-precision-constant -DISA=avx512)
+avx2=(-mavx2 -mfma -fsingle-precision-constant -DVARIANT=avx2)
+wide=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -fsingle-precision-constant)
 mkdir -p "$objects" "$(dirname "$out")"
 
 newest() { # the file changed last among those named *.h and *.def in these folders
@@ -48,19 +47,25 @@ object() {  # object NAME SOURCE FLAGS...
 for source in src/main/cpp/*.cpp; do
   [[ -e $source ]] || { echo "libddpm: src/main/cpp holds no sources"; exit 1; }
   name=$(basename "$source" .cpp)
-  if [[ $name == kernels_* ]]; then
-    object "$name.avx2" "$source" "${avx2[@]}"
-    object "$name.avx512" "$source" "${avx512[@]}"
-  else
-    object "$name" "$source"
-  fi
+  case $name in
+    kernels_update) variants="avx2 avx512" ;; # parameters are floats
+    kernels_cast) variants="bf16" ;;
+    kernels_*) variants="avx2 avx512 bf16" ;;
+    *) variants="" && object "$name" "$source" ;;
+  esac
+  for variant in $variants; do
+    case $variant in
+      avx2) object "$name.$variant" "$source" "${avx2[@]}" ;;
+      *) object "$name.$variant" "$source" "${wide[@]}" "-DVARIANT=$variant" ;;
+    esac
+  done
 done
 
 if ((${#commands[@]})); then
   printf '%s\0' "${commands[@]}" | xargs -0 -P 2 -I{} bash -c '{}'
 fi
-for o in "${wanted[@]}"; do # code that is compiled twice must define nothing twice: the linker would keep either one
-  if [[ $o == *.avx* ]] && nm -C "$o" | grep ' [Wu] '; then
+for o in "${wanted[@]}"; do # code of several variants must define nothing twice: the linker would keep any one
+  if [[ $o == *.avx* || $o == *.bf16.o ]] && nm -C "$o" | grep ' [Wu] '; then
     echo "libddpm: $o defines the inline functions above; the AVX2 half of the library could end up with AVX-512 code"
     exit 1
   fi

@@ -1,4 +1,4 @@
-// The three passes of a convolution, f32: x [N,H,W,C], w [K,R,S,C/groups], y [N,P,Q,K], all row-major.
+// The three passes of a convolution: x [N,H,W,C], w [K,R,S,C/groups], y [N,P,Q,K], all row-major.
 #pragma once
 #include <vector>
 
@@ -32,10 +32,10 @@ private:
     std::vector<Copy> copies_;
 };
 
-void convolution(const Geometry& g, const float* x, const float* w, const float* bias, float* y, PackedFilters& packed,
-                 int64_t version);
-void convolution_backward_data(const Geometry& g, const float* w, const float* dy, float* dx, PackedFilters& packed,
-                               int64_t version);
-void convolution_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw, float* dbias);
+void convolution(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y,
+                 PackedFilters& packed, int64_t version);
+void convolution_backward_data(Type type, const Geometry& g, const void* w, const void* dy, void* dx,
+                               PackedFilters& packed, int64_t version);
+void convolution_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias);
 
 }  // namespace ddpm

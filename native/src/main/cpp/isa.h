@@ -1,4 +1,4 @@
-// Which of the two compilations of the kernels runs here.
+// Which variant of the kernels for floats runs here; bfloat16 asks for AVX-512.
 #pragma once
 
 namespace ddpm {

@@ -6,16 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "isa.h"
 #include "jni_exceptions.h"
-#include "kernels.h"
 #include "nativelib_Kernels.h"
 #include "onednn_plan.h"
 #include "passes.h"
+#include "variants.h"
 
 using namespace ddpm;
-
-#define CALL(kernel, ...) (isa() == Isa::avx512 ? avx512::kernel(__VA_ARGS__) : avx2::kernel(__VA_ARGS__))
 
 namespace {
 
@@ -23,6 +20,18 @@ constexpr size_t kHuge = size_t(2) << 20;  // bytes of a huge page
 
 float* floats(jlong address) {
     return reinterpret_cast<float*>(address);
+}
+
+Bf16* halves(jlong address) {
+    return reinterpret_cast<Bf16*>(address);
+}
+
+Address values(jlong address) {
+    return {reinterpret_cast<const void*>(address)};
+}
+
+Type type(jboolean half) {
+    return half ? Type::bf16 : Type::f32;
 }
 
 bool names_row(float value, int rows) {
@@ -73,6 +82,37 @@ private:
     jlong* data_;
 };
 
+// The elements of a Java float[] or double[], held for the length of a call. When the virtual machine has no memory for them
+// they are none, and its error is on its way.
+template <class Element>
+class Elements {
+public:
+    Elements(JNIEnv* env, jarray array, jint mode)
+        : env_(env), array_(array), mode_(mode),
+          data_(static_cast<Element*>(env->GetPrimitiveArrayCritical(array, nullptr))),
+          count_(data_ ? env->GetArrayLength(array) : 0) {}
+    ~Elements() {
+        if (data_) env_->ReleasePrimitiveArrayCritical(array_, data_, mode_);
+    }
+    Elements(const Elements&) = delete;
+
+    template <class Value>
+    void copy_to(Value* to) const {
+        for (jsize i = 0; i < count_; i++) to[i] = static_cast<float>(data_[i]);
+    }
+    template <class Value>
+    void copy_from(const Value* from) {
+        for (jsize i = 0; i < count_; i++) data_[i] = from[i];
+    }
+
+private:
+    JNIEnv* env_;
+    jarray array_;
+    jint mode_;  // of the release: 0 writes back, JNI_ABORT does not
+    Element* data_;
+    jsize count_;
+};
+
 float* workspace(int64_t count) {
     return static_cast<float*>(scratch().at_least(count * sizeof(float)));
 }
@@ -95,58 +135,66 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_free(JNIEnv*, jclass, jlong addres
     std::free(reinterpret_cast<void*>(address));
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_upload(JNIEnv* env, jclass, jfloatArray source, jlong y) {
-    env->GetFloatArrayRegion(source, 0, env->GetArrayLength(source), floats(y));
+JNIEXPORT void JNICALL Java_nativelib_Kernels_upload(JNIEnv* env, jclass, jboolean half, jfloatArray source, jlong y) {
+    Elements<float> from(env, source, JNI_ABORT);
+    half ? from.copy_to(halves(y)) : from.copy_to(floats(y));
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_uploadDoubles(JNIEnv* env, jclass, jdoubleArray source, jlong y) {
-    jsize n = env->GetArrayLength(source);
-    double* values = static_cast<double*>(env->GetPrimitiveArrayCritical(source, nullptr));
-    if (!values) return;
-    for (jsize i = 0; i < n; i++) floats(y)[i] = static_cast<float>(values[i]);
-    env->ReleasePrimitiveArrayCritical(source, values, JNI_ABORT);
+JNIEXPORT void JNICALL Java_nativelib_Kernels_uploadDoubles(JNIEnv* env, jclass, jboolean half, jdoubleArray source,
+                                                            jlong y) {
+    Elements<double> from(env, source, JNI_ABORT);
+    half ? from.copy_to(halves(y)) : from.copy_to(floats(y));
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_download(JNIEnv* env, jclass, jlong x, jfloatArray target) {
-    env->SetFloatArrayRegion(target, 0, env->GetArrayLength(target), floats(x));
+JNIEXPORT void JNICALL Java_nativelib_Kernels_download(JNIEnv* env, jclass, jboolean half, jlong x, jfloatArray target) {
+    Elements<float> to(env, target, 0);
+    half ? to.copy_from(halves(x)) : to.copy_from(floats(x));
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_downloadDoubles(JNIEnv* env, jclass, jlong x, jdoubleArray target) {
-    jsize n = env->GetArrayLength(target);
-    double* values = static_cast<double*>(env->GetPrimitiveArrayCritical(target, nullptr));
-    if (!values) return;
-    for (jsize i = 0; i < n; i++) values[i] = floats(x)[i];
-    env->ReleasePrimitiveArrayCritical(target, values, 0);
+JNIEXPORT void JNICALL Java_nativelib_Kernels_downloadDoubles(JNIEnv* env, jclass, jboolean half, jlong x,
+                                                              jdoubleArray target) {
+    Elements<double> to(env, target, 0);
+    half ? to.copy_from(halves(x)) : to.copy_from(floats(x));
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_fill(JNIEnv*, jclass, jlong y, jlong n, jfloat value) {
-    CALL(fill, floats(y), n, value);
+JNIEXPORT void JNICALL Java_nativelib_Kernels_narrow(JNIEnv*, jclass, jlong x, jlong y, jlong n) {
+    bf16::narrow(floats(x), halves(y), n);
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_copy(JNIEnv* env, jclass, jlong from, jlongArray from_strides, jlong to,
-                                                   jlongArray to_strides, jintArray sizes) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_widen(JNIEnv*, jclass, jlong x, jlong y, jlong n) {
+    bf16::widen(halves(x), floats(y), n);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_fill(JNIEnv*, jclass, jboolean half, jlong y, jlong n, jfloat value) {
+    CALL_FOR(half, fill, values(y), n, value);
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_copy(JNIEnv* env, jclass, jboolean half, jlong from,
+                                                   jlongArray from_strides, jlong to, jlongArray to_strides,
+                                                   jintArray sizes) {
     guarded(env, [&] {
         Extents size(env, sizes);
         Strides f(env, from_strides), t(env, to_strides);
-        CALL(copy, floats(from), f.at, floats(to), t.at, size.at, size.axes);
+        CALL_FOR(half, copy, values(from), f.at, values(to), t.at, size.at, size.axes);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_unary(JNIEnv*, jclass, jint f, jlong x, jlong y, jlong n) {
-    CALL(unary, f, floats(x), floats(y), n);
+JNIEXPORT void JNICALL Java_nativelib_Kernels_unary(JNIEnv*, jclass, jboolean half, jint f, jlong x, jlong y, jlong n) {
+    CALL_FOR(half, unary, f, values(x), values(y), n);
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_binary(JNIEnv* env, jclass, jint f, jlong a, jlongArray a_strides, jlong b,
-                                                     jlongArray b_strides, jlong y, jintArray shape) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_binary(JNIEnv* env, jclass, jboolean half, jint f, jlong a,
+                                                     jlongArray a_strides, jlong b, jlongArray b_strides, jlong y,
+                                                     jintArray shape) {
     guarded(env, [&] {
         Extents size(env, shape);
         Strides sa(env, a_strides), sb(env, b_strides);
-        CALL(binary, f, floats(a), sa.at, floats(b), sb.at, floats(y), size.at, size.axes);
+        CALL_FOR(half, binary, f, values(a), sa.at, values(b), sb.at, values(y), size.at, size.axes);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jint f, jlong x, jintArray x_shape, jlong y,
-                                                     jintArray y_shape) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jboolean half, jint f, jlong x,
+                                                     jintArray x_shape, jlong y, jintArray y_shape) {
     guarded(env, [&] {
         Extents from(env, x_shape), to(env, y_shape);
         int64_t size = 1, rows = 1;
@@ -156,101 +204,117 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jint f
         bool leading = f == 0 && k < from.axes;  // only axes in front vanish: sums of columns
         for (int i = k; i < from.axes; i++) leading &= to.at[i] == from.at[i];
         if (leading && rows > 1) {
-            column_sums(floats(x), rows, size / rows, floats(y));
+            column_sums(type(half), values(x), rows, size / rows, values(y));
         } else {
             double* partial = static_cast<double*>(scratch().at_least(reduce_partials(size) * sizeof(double)));
-            CALL(reduce, f == 1, floats(x), from.at, floats(y), to.at, from.axes, partial);
+            CALL_FOR(half, reduce, f == 1, values(x), from.at, values(y), to.at, from.axes, partial);
         }
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_random(JNIEnv*, jclass, jint kind, jdouble parameter, jlong seed,
-                                                     jlong offset, jlong y, jlong n) {
-    ddpm::random(kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), floats(y), n);
+JNIEXPORT void JNICALL Java_nativelib_Kernels_random(JNIEnv*, jclass, jboolean half, jint kind, jdouble parameter,
+                                                     jlong seed, jlong offset, jlong y, jlong n) {
+    auto draw = [&](auto* to) {
+        ddpm::random(kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), to, n);
+    };
+    if (half) draw(halves(y));
+    else draw(floats(y));
 }
 
-JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jlong table, jint rows, jint width, jlong index,
-                                                     jint n, jlong y) {
+JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jboolean half, jlong table, jint rows, jint width,
+                                                     jlong index, jint n, jlong y) {
+    const char* from = values(table);
+    char* to = values(y);
+    size_t row_bytes = width * bytes_of(type(half));
     for (jint i = 0; i < n; i++) {
         float row = floats(index)[i];
         if (!names_row(row, rows)) return i;
-        std::memcpy(floats(y) + int64_t(i) * width, floats(table) + int64_t(row) * width, width * sizeof(float));
+        std::memcpy(to + i * row_bytes, from + static_cast<size_t>(row) * row_bytes, row_bytes);
     }
     return -1;
 }
 
-JNIEXPORT jint JNICALL Java_nativelib_Kernels_scatterAdd(JNIEnv*, jclass, jlong index, jint n, jlong dy, jlong dtable,
-                                                         jint rows, jint width) {
+JNIEXPORT jint JNICALL Java_nativelib_Kernels_scatterAdd(JNIEnv* env, jclass, jboolean half, jlong index, jint n,
+                                                         jlong dy, jlong dtable, jint rows, jint width) {
     for (jint i = 0; i < n; i++)
         if (!names_row(floats(index)[i], rows)) return i;
-    CALL(fill, floats(dtable), int64_t(rows) * width, 0.0f);
-    for (jint i = 0; i < n; i++) {
-        float* to = floats(dtable) + int64_t(floats(index)[i]) * width;
-        const float* from = floats(dy) + int64_t(i) * width;
-        for (jint j = 0; j < width; j++) to[j] += from[j];
-    }
+    guarded(env, [&] {
+        auto add = [&](const auto* from, float* sums) {
+            std::fill(sums, sums + int64_t(rows) * width, 0.0f);
+            for (jint i = 0; i < n; i++) {
+                float* to = sums + int64_t(floats(index)[i]) * width;
+                for (jint j = 0; j < width; j++) to[j] += from[int64_t(i) * width + j];
+            }
+        };
+        if (!half) return add(floats(dy), floats(dtable));
+        float* sums = workspace(int64_t(rows) * width);
+        add(halves(dy), sums);
+        std::copy(sums, sums + int64_t(rows) * width, halves(dtable));
+    });
     return -1;
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNorm(JNIEnv* env, jclass, jint n, jint spatial, jint channels,
-                                                        jint groups, jfloat eps, jboolean silu, jlong x, jlong gamma,
-                                                        jlong beta, jlong scale, jlong shift, jlong y, jlong mean,
-                                                        jlong rstd) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNorm(JNIEnv* env, jclass, jboolean half, jint n, jint spatial,
+                                                        jint channels, jint groups, jfloat eps, jboolean silu, jlong x,
+                                                        jlong gamma, jlong beta, jlong scale, jlong shift, jlong y,
+                                                        jlong mean, jlong rstd) {
     guarded(env, [&] {
         NormShape s{n, spatial, channels, groups, eps, silu == JNI_TRUE};
-        NormArrays a{floats(x), floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
-        CALL(group_norm, s, a, floats(y), workspace(CALL(norm_workspace, s)));
+        NormArrays a{floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
+        CALL_FOR(half, group_norm, s, a, values(x), values(y), workspace(CALL_FOR(half, norm_workspace, s)));
     });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNormBackward(
-    JNIEnv* env, jclass, jint n, jint spatial, jint channels, jint groups, jboolean silu, jlong x, jlong gamma,
-    jlong beta, jlong scale, jlong shift, jlong mean, jlong rstd, jlong dy, jlong dx, jlong dgamma, jlong dbeta,
-    jlong dscale, jlong dshift) {
+    JNIEnv* env, jclass, jboolean half, jint n, jint spatial, jint channels, jint groups, jboolean silu, jlong x,
+    jlong gamma, jlong beta, jlong scale, jlong shift, jlong mean, jlong rstd, jlong dy, jlong dx, jlong dgamma,
+    jlong dbeta, jlong dscale, jlong dshift) {
     guarded(env, [&] {
         NormShape s{n, spatial, channels, groups, 0, silu == JNI_TRUE};
-        NormArrays a{floats(x), floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
-        CALL(group_norm_backward, s, a, floats(dy), floats(dx), floats(dgamma), floats(dbeta), floats(dscale),
-             floats(dshift), workspace(CALL(norm_workspace, s)));
+        NormArrays a{floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
+        CALL_FOR(half, group_norm_backward, s, a, values(x), values(dy), values(dx), floats(dgamma), floats(dbeta),
+                 floats(dscale), floats(dshift), workspace(CALL_FOR(half, norm_workspace, s)));
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_attention(JNIEnv* env, jclass, jint n, jint length, jint heads, jint width,
-                                                        jfloat scale, jlong qkv, jlong y, jlong log_sum) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_attention(JNIEnv* env, jclass, jboolean half, jint n, jint length,
+                                                        jint heads, jint width, jfloat scale, jlong qkv, jlong y,
+                                                        jlong log_sum) {
     guarded(env, [&] {
         AttentionShape s{n, length, heads, width, scale};
-        CALL(attention, s, floats(qkv), floats(y), floats(log_sum), workspace(CALL(attention_workspace, s)));
+        CALL_FOR(half, attention, s, values(qkv), values(y), floats(log_sum),
+                 workspace(CALL_FOR(half, attention_workspace, s)));
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_attentionBackward(JNIEnv* env, jclass, jint n, jint length, jint heads,
-                                                                jint width, jfloat scale, jlong qkv, jlong y,
-                                                                jlong log_sum, jlong dy, jlong dqkv) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_attentionBackward(JNIEnv* env, jclass, jboolean half, jint n, jint length,
+                                                                jint heads, jint width, jfloat scale, jlong qkv,
+                                                                jlong y, jlong log_sum, jlong dy, jlong dqkv) {
     guarded(env, [&] {
         AttentionShape s{n, length, heads, width, scale};
-        CALL(attention_backward, s, floats(qkv), floats(y), floats(log_sum), floats(dy), floats(dqkv),
-             workspace(CALL(attention_workspace, s)));
+        CALL_FOR(half, attention_backward, s, values(qkv), values(y), floats(log_sum), values(dy), values(dqkv),
+                 workspace(CALL_FOR(half, attention_workspace, s)));
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttention(JNIEnv* env, jclass, jint n, jint length, jint heads,
-                                                              jint width, jfloat scale, jlong qkv, jlong y,
+JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttention(JNIEnv* env, jclass, jboolean half, jint n, jint length,
+                                                              jint heads, jint width, jfloat scale, jlong qkv, jlong y,
                                                               jlong context, jlong log_sum) {
     guarded(env, [&] {
         AttentionShape s{n, length, heads, width, scale};
-        CALL(linear_attention, s, floats(qkv), floats(y), floats(context), floats(log_sum),
-             workspace(CALL(linear_attention_workspace, s)));
+        CALL_FOR(half, linear_attention, s, values(qkv), values(y), values(context), floats(log_sum),
+                 workspace(CALL_FOR(half, linear_attention_workspace, s)));
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* env, jclass, jint n, jint length,
-                                                                      jint heads, jint width, jfloat scale, jlong qkv,
-                                                                      jlong context, jlong log_sum, jlong dy,
-                                                                      jlong dqkv) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* env, jclass, jboolean half, jint n,
+                                                                      jint length, jint heads, jint width,
+                                                                      jfloat scale, jlong qkv, jlong context,
+                                                                      jlong log_sum, jlong dy, jlong dqkv) {
     guarded(env, [&] {
         AttentionShape s{n, length, heads, width, scale};
-        CALL(linear_attention_backward, s, floats(qkv), floats(context), floats(log_sum), floats(dy), floats(dqkv),
-             workspace(CALL(linear_attention_workspace, s)));
+        CALL_FOR(half, linear_attention_backward, s, values(qkv), values(context), floats(log_sum), values(dy),
+                 values(dqkv), workspace(CALL_FOR(half, linear_attention_workspace, s)));
     });
 }
 

@@ -14,9 +14,11 @@ T* at(jlong address) {
     return reinterpret_cast<T*>(address);
 }
 
-const float* in(jlong address) { return at<const float>(address); }
+const void* in(jlong address) { return at<const void>(address); }
 
-float* out(jlong address) { return at<float>(address); }
+void* out(jlong address) { return at<void>(address); }
+
+Type type(jboolean half) { return half ? Type::bf16 : Type::f32; }
 
 Geometry geometry(JNIEnv* env, jintArray array) {
     Geometry g;
@@ -47,41 +49,41 @@ JNIEXPORT void JNICALL Java_nativelib_OneDnn_freePackedFilters(JNIEnv*, jclass, 
     delete at<PackedFilters>(packed);
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolution(JNIEnv* env, jclass, jintArray g, jlong x, jlong w, jlong bias,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolution(JNIEnv* env, jclass, jboolean half, jintArray g, jlong x, jlong w, jlong bias,
                                                          jlong y, jlong packed, jlong version) {
     alone(env, [&] {
-        convolution(geometry(env, g), in(x), in(w), in(bias), out(y), *at<PackedFilters>(packed), version);
+        convolution(type(half), geometry(env, g), in(x), in(w), in(bias), out(y), *at<PackedFilters>(packed), version);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardData(JNIEnv* env, jclass, jintArray g, jlong w, jlong dy,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardData(JNIEnv* env, jclass, jboolean half, jintArray g, jlong w, jlong dy,
                                                                      jlong dx, jlong packed, jlong version) {
     alone(env, [&] {
-        convolution_backward_data(geometry(env, g), in(w), in(dy), out(dx), *at<PackedFilters>(packed), version);
+        convolution_backward_data(type(half), geometry(env, g), in(w), in(dy), out(dx), *at<PackedFilters>(packed), version);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardWeights(JNIEnv* env, jclass, jintArray g, jlong x,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_convolutionBackwardWeights(JNIEnv* env, jclass, jboolean half, jintArray g, jlong x,
                                                                         jlong dy, jlong dw, jlong dbias) {
-    alone(env, [&] { convolution_backward_weights(geometry(env, g), in(x), in(dy), out(dw), out(dbias)); });
+    alone(env, [&] { convolution_backward_weights(type(half), geometry(env, g), in(x), in(dy), out(dw), out(dbias)); });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_matmul(JNIEnv* env, jclass, jint batch, jint m, jint n, jint inner,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_matmul(JNIEnv* env, jclass, jboolean half, jint batch, jint m, jint n, jint inner,
                                                     jboolean ta, jboolean tb, jboolean aShared, jboolean bShared, jlong a,
                                                     jlong b, jlong bias, jlong y) {
     alone(env, [&] {
-        matmul({batch, m, n, inner, bool(ta), bool(tb), bool(aShared), bool(bShared)}, in(a), in(b), in(bias), out(y));
+        matmul(type(half), {batch, m, n, inner, bool(ta), bool(tb), bool(aShared), bool(bShared)}, in(a), in(b), in(bias), out(y));
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmax(JNIEnv* env, jclass, jint outer, jint length, jint inner, jlong x,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmax(JNIEnv* env, jclass, jboolean half, jint outer, jint length, jint inner, jlong x,
                                                      jlong y) {
-    alone(env, [&] { softmax({outer, length, inner}, in(x), out(y)); });
+    alone(env, [&] { softmax(type(half), {outer, length, inner}, in(x), out(y)); });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmaxBackward(JNIEnv* env, jclass, jint outer, jint length, jint inner,
+JNIEXPORT void JNICALL Java_nativelib_OneDnn_softmaxBackward(JNIEnv* env, jclass, jboolean half, jint outer, jint length, jint inner,
                                                              jlong y, jlong dy, jlong dx) {
-    alone(env, [&] { softmax_backward({outer, length, inner}, in(y), in(dy), out(dx)); });
+    alone(env, [&] { softmax_backward(type(half), {outer, length, inner}, in(y), in(dy), out(dx)); });
 }
 
 }  // extern "C"

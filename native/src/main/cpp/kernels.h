@@ -1,8 +1,10 @@
-// The hand-written kernels behind nativelib.Kernels. Each exists twice, compiled for AVX2 and for AVX-512;
-// jni_kernels.cpp chooses. Formulas stand at tensor.backend.Backend; all arrays are row-major floats.
+// The hand-written kernels behind nativelib.Kernels. Each exists in three variants, a namespace each: for floats with AVX2,
+// for floats with AVX-512, and for bfloat16 with AVX-512; variants.h chooses. Value is what the arrays of the network hold;
+// sums, statistics and workspace are floats or doubles in all of them. Formulas stand at tensor.backend.Backend; all arrays
+// are row-major.
 //
-// Code that is compiled twice must not contain templates or inline functions with external names (the linker would keep
-// one of the two copies for both), so helpers live in unnamed namespaces and workspace comes from the caller.
+// Code that is compiled several times must not contain templates or inline functions with external names (the linker would
+// keep one of the copies for all), so helpers live in unnamed namespaces and workspace comes from the caller.
 #pragma once
 #include <cstdint>
 
@@ -20,8 +22,9 @@ struct NormShape {
     bool silu;
 };
 
+// What a norm needs beside its values.
 struct NormArrays {
-    const float *x, *gamma, *beta, *scale, *shift;
+    const float *gamma, *beta, *scale, *shift;
     float *mean, *rstd;
 };
 
@@ -34,38 +37,48 @@ struct AdamStep {
     float rate, beta1, beta2, eps, coupled, decoupled, correction1, correction2, gradient_scale;
 };
 
-DDPM_FOR_EACH_ISA(
-    void fill(float* y, int64_t n, float value);
-    void copy(const float* from, const int64_t* from_strides, float* to, const int64_t* to_strides, const int32_t* sizes,
+DDPM_FOR_EACH_VARIANT(
+    void fill(Value* y, int64_t n, float value);
+    void copy(const Value* from, const int64_t* from_strides, Value* to, const int64_t* to_strides, const int32_t* sizes,
               int axes);
-    void unary(int f, const float* x, float* y, int64_t n);
-    void binary(int f, const float* a, const int64_t* a_strides, const float* b, const int64_t* b_strides, float* y,
+    void unary(int f, const Value* x, Value* y, int64_t n);
+    void binary(int f, const Value* a, const int64_t* a_strides, const Value* b, const int64_t* b_strides, Value* y,
                 const int32_t* shape, int axes);
-    void reduce(bool maximum, const float* x, const int32_t* x_shape, float* y, const int32_t* y_shape, int axes,
+    void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
                 double* partial);
     int64_t norm_workspace(const NormShape& s);
-    void group_norm(const NormShape& s, const NormArrays& a, float* y, float* workspace);
-    void group_norm_backward(const NormShape& s, const NormArrays& a, const float* dy, float* dx, float* dgamma,
-                             float* dbeta, float* dscale, float* dshift, float* workspace);
+    void group_norm(const NormShape& s, const NormArrays& a, const Value* x, Value* y, float* workspace);
+    void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* x, const Value* dy, Value* dx,
+                             float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace);
     int64_t attention_workspace(const AttentionShape& s);
-    void attention(const AttentionShape& s, const float* qkv, float* y, float* log_sum, float* workspace);
-    void attention_backward(const AttentionShape& s, const float* qkv, const float* y, const float* log_sum,
-                            const float* dy, float* dqkv, float* workspace);
+    void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace);
+    void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,
+                            const Value* dy, Value* dqkv, float* workspace);
     int64_t linear_attention_workspace(const AttentionShape& s);
-    void linear_attention(const AttentionShape& s, const float* qkv, float* y, float* context, float* log_sum,
+    void linear_attention(const AttentionShape& s, const Value* qkv, Value* y, Value* context, float* log_sum,
                           float* workspace);
-    void linear_attention_backward(const AttentionShape& s, const float* qkv, const float* context,
-                                   const float* log_sum, const float* dy, float* dqkv, float* workspace);
+    void linear_attention_backward(const AttentionShape& s, const Value* qkv, const Value* context,
+                                   const float* log_sum, const Value* dy, Value* dqkv, float* workspace);)
+
+// Updates: parameters are floats.
+DDPM_FOR_EACH_FLOAT_VARIANT(
     void adam(const AdamStep& p, float* const* w, const float* const* dw, float* const* m, float* const* v,
               const int64_t* sizes, int count);
     void exponential_average(float decay, float* const* average, const float* const* w, const int64_t* sizes, int count);
     double sum_of_squares(const float* const* x, const int64_t* sizes, int count, double* partial);)
 
+// Between the two kinds of values.
+namespace bf16 {
+void narrow(const float* x, Bf16* y, int64_t n);
+void widen(const Bf16* x, float* y, int64_t n);
+}  // namespace bf16
+
 // The number of partial sums that `reduce` and `sum_of_squares` may need.
 int64_t reduce_partials(int64_t size);
 int64_t square_partials(const int64_t* sizes, int count);
 
-// Philox 4x32-10; not a hot path, compiled once, in double.
-void random(int kind, double parameter, uint64_t seed, uint64_t offset, float* y, int64_t n);
+// Philox 4x32-10; not a hot path, compiled once, in double. Value is float or Bf16.
+template <class Value>
+void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n);
 
 }  // namespace ddpm

@@ -8,14 +8,14 @@
 #include "kernels_products.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 
 int64_t attention_workspace(const AttentionShape& s) {
     int64_t d = padded(s.width), l = padded(s.length);
-    return omp_get_max_threads() * (2 * s.width * l + 4 * s.length * d + 2 * kRows * l + 2 * kRows * d);
+    return omp_get_max_threads() * (2 * s.width * l + 3 * s.length * d + 2 * kRows * l + 3 * kRows * d);
 }
 
-void attention(const AttentionShape& s, const float* qkv, float* y, float* log_sum, float* workspace) {
+void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
     int64_t d = padded(s.width), l = padded(s.length);
     int64_t each = attention_workspace(s) / omp_get_max_threads();
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
@@ -27,8 +27,8 @@ void attention(const AttentionShape& s, const float* qkv, float* y, float* log_s
         widen(qkv + part.v, part.stride, s.length, s.width, values);
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
-            product(count, l, s.width, qkv + part.q + first * part.stride, part.stride, 1, keys, l, scores, l, s.scale,
-                    false);
+            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, rows);
+            product(count, l, s.width, rows, d, 1, keys, l, scores, l, s.scale, false);
             for (int64_t i = 0; i < count; i++) {
                 float* row = scores + i * l;
                 float top = largest(row, s.length);
@@ -45,8 +45,8 @@ void attention(const AttentionShape& s, const float* qkv, float* y, float* log_s
     }
 }
 
-void attention_backward(const AttentionShape& s, const float* qkv, const float* y, const float* log_sum,
-                        const float* dy, float* dqkv, float* workspace) {
+void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,
+                        const Value* dy, Value* dqkv, float* workspace) {
     int64_t d = padded(s.width), l = padded(s.length);
     int64_t each = attention_workspace(s) / omp_get_max_threads();
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
@@ -55,40 +55,39 @@ void attention_backward(const AttentionShape& s, const float* qkv, const float* 
         float* own = workspace + omp_get_thread_num() * each;
         float *keys = own, *values = keys + s.width * l;                      // turned: [width, l]
         float *plain = values + s.width * l, *dk = plain + s.length * d;      // K [length, d], its gradient
-        float *dv = dk + s.length * d, *spare = dv + s.length * d;            // spare: one [length, d] unused by backward
-        float *p = spare + s.length * d, *ds = p + kRows * l;                 // a block of rows
-        float *rows = ds + kRows * l, *dyw = rows + kRows * d;
+        float* dv = dk + s.length * d;
+        float *p = dv + s.length * d, *ds = p + kRows * l;                    // a block of rows, as all that follow
+        float *q = ds + kRows * l, *dyw = q + kRows * d, *dq = dyw + kRows * d;
         turn(qkv + part.k, part.stride, s.length, s.width, keys);
         turn(qkv + part.v, part.stride, s.length, s.width, values);
         widen(qkv + part.k, part.stride, s.length, s.width, plain);
         for (int64_t i = 0; i < s.length * d; i++) dk[i] = dv[i] = 0;
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
-            const float* q = qkv + part.q + first * part.stride;
-            const float *yi = y + part.y + first * part.out, *dyi = dy + part.y + first * part.out;
-            product(count, l, s.width, q, part.stride, 1, keys, l, p, l, s.scale, false);
-            product(count, l, s.width, dyi, part.out, 1, values, l, ds, l, 1.0f, false);
+            const Value* yi = y + part.y + first * part.out;
+            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, q);
+            widen(dy + part.y + first * part.out, part.out, count, s.width, dyw);
+            product(count, l, s.width, q, d, 1, keys, l, p, l, s.scale, false);
+            product(count, l, s.width, dyw, d, 1, values, l, ds, l, 1.0f, false);
             for (int64_t i = 0; i < count; i++) {
                 float *pi = p + i * l, *dsi = ds + i * l;
                 float kept = log_sum[task * s.length + first + i];
-                float delta = dot(dyi + i * part.out, yi + i * part.out, s.width);
+                float delta = dot(yi + i * part.out, dyw + i * d, s.width);
 #pragma omp simd
                 for (int64_t j = 0; j < s.length; j++) {
                     pi[j] = exp(pi[j] - kept);
                     dsi[j] = pi[j] * (dsi[j] - delta);
                 }
             }
-            widen(dyi, part.out, count, s.width, dyw);
             product(s.length, d, count, p, 1, l, dyw, d, dv, d, 1.0f, true);
-            product(count, d, s.length, ds, l, 1, plain, d, rows, d, s.scale, false);
-            narrow(rows, count, s.width, dqkv + part.q + first * part.stride, part.stride);
-            widen(q, part.stride, count, s.width, rows);
-            product(s.length, d, count, ds, 1, l, rows, d, dk, d, s.scale, true);
+            product(count, d, s.length, ds, l, 1, plain, d, dq, d, s.scale, false);
+            narrow(dq, count, s.width, dqkv + part.q + first * part.stride, part.stride);
+            product(s.length, d, count, ds, 1, l, q, d, dk, d, s.scale, true);
         }
         narrow(dk, s.length, s.width, dqkv + part.k, part.stride);
         narrow(dv, s.length, s.width, dqkv + part.v, part.stride);
     }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

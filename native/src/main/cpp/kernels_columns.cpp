@@ -1,9 +1,9 @@
 #include "kernels_layers.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 
-void column_sums(const float* x, int64_t rows, int64_t columns, float* partial, double* total, float* y) {
+void column_sums(const Value* x, int64_t rows, int64_t columns, float* partial, double* total, Value* y) {
     int64_t chunks = (rows + kRowChunk - 1) / kRowChunk;
 #pragma omp parallel for schedule(static)
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
@@ -21,7 +21,7 @@ void column_sums(const float* x, int64_t rows, int64_t columns, float* partial, 
 }
 
 // dx = y · (dy − Σ y·dy), the sum along the middle axis; neighbours along the inner axis side by side.
-void softmax_backward_strided(const Stack& s, const float* y, const float* dy, float* dx) {
+void softmax_backward_strided(const Stack& s, const Value* y, const Value* dy, Value* dx) {
     constexpr int64_t width = 64;
     int64_t strips = (s.inner + width - 1) / width;
 #pragma omp parallel for schedule(static)
@@ -31,17 +31,17 @@ void softmax_backward_strided(const Stack& s, const float* y, const float* dy, f
         int64_t base = task / strips * s.length * s.inner + first;
         float dot[width] = {};
         for (int64_t i = 0; i < s.length; i++) {
-            const float *yi = y + base + i * s.inner, *dyi = dy + base + i * s.inner;
+            const Value *yi = y + base + i * s.inner, *dyi = dy + base + i * s.inner;
             for (int64_t j = 0; j < count; j++) dot[j] += yi[j] * dyi[j];
         }
         for (int64_t i = 0; i < s.length; i++) {
-            const float *yi = y + base + i * s.inner, *dyi = dy + base + i * s.inner;
-            float* dxi = dx + base + i * s.inner;
+            const Value *yi = y + base + i * s.inner, *dyi = dy + base + i * s.inner;
+            Value* dxi = dx + base + i * s.inner;
 #pragma omp simd
             for (int64_t j = 0; j < count; j++) dxi[j] = yi[j] * (dyi[j] - dot[j]);
         }
     }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

@@ -7,7 +7,7 @@
 #include "kernels_layers.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 
 namespace {
 
@@ -17,6 +17,10 @@ typedef __m512 Vec;
 typedef __mmask16 Mask;
 inline Mask first(int lanes) { return static_cast<Mask>((1u << lanes) - 1); }
 inline Vec load(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
+inline Vec load(const Bf16* from, Mask mask) {
+    __m512i whole = _mm512_maskz_cvtepu16_epi32(mask, _mm256_maskz_loadu_epi16(mask, from));
+    return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(mask, whole, 16));
+}
 #else
 constexpr int kLanes = 8;
 typedef __m256 Vec;
@@ -28,7 +32,7 @@ inline Vec load(const float* from, Mask mask) { return _mm256_maskload_ps(from, 
 #endif
 
 // to [count] ← `lanes` channels of each of `count` pixels; the lanes beyond are 0.
-inline void gather(const float* from, int64_t channels, int lanes, int64_t count, Vec* to) {
+inline void gather(const Value* from, int64_t channels, int lanes, int64_t count, Vec* to) {
     Mask mask = first(lanes);
     for (int64_t i = 0; i < count; i++) to[i] = load(from + i * channels, mask);
 }
@@ -51,7 +55,7 @@ inline void correlate(const Vec* dy, const Vec* x, const Geometry& g, Vec* sum) 
 }
 
 // sum [R,S] += what one image contributes to `lanes` channels.
-void add_image(const Geometry& g, const float* x, const float* dy, int lanes, Vec* row, Vec* gradient, Vec* sum) {
+void add_image(const Geometry& g, const Value* x, const Value* dy, int lanes, Vec* row, Vec* gradient, Vec* sum) {
     gather(dy, g.c, lanes, int64_t(g.p) * g.q, gradient);
     int64_t width = int64_t(g.q - 1) * g.stride + g.s;  // columns of the padded row that are read
     int64_t inside = width - g.left < g.w ? width - g.left : g.w;
@@ -67,8 +71,8 @@ void add_image(const Geometry& g, const float* x, const float* dy, int lanes, Ve
 
 }  // namespace
 
-void depthwise_backward_weights(const Geometry& g, const float* x, const float* dy, float* workspace,
-                                int64_t workspace_per_thread, float* partial, float* dw) {
+void depthwise_backward_weights(const Geometry& g, const Value* x, const Value* dy, float* workspace,
+                                int64_t workspace_per_thread, float* partial, Value* dw) {
     int64_t taps = int64_t(g.r) * g.s;
     int blocks = (g.c + kLanes - 1) / kLanes;
     int chunk_size = (g.n + kImageChunks - 1) / kImageChunks;
@@ -97,5 +101,5 @@ void depthwise_backward_weights(const Geometry& g, const float* x, const float* 
         }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

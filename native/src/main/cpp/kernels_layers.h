@@ -1,19 +1,12 @@
-// Hand-written passes beside oneDNN's: what it leaves to its reference loops or does slowly. Each exists twice, for two
-// instruction sets; the functions of namespace ddpm choose. Workspace is the caller's, for code that is compiled twice
-// must not contain templates of the standard library: the linker would keep one of the two copies for both.
+// Hand-written passes beside oneDNN's: what it leaves to its reference loops or does slowly. Workspace is the caller's, for
+// code that is compiled several times must not contain templates of the standard library: the linker would keep one of the
+// copies for all.
 #pragma once
 #include <cstdint>
 
 #include "convolution.h"
 #include "softmax.h"
-
-#define DDPM_FOR_EACH_ISA(declarations) \
-    namespace avx2 {                    \
-    declarations                        \
-    }                                   \
-    namespace avx512 {                  \
-    declarations                        \
-    }
+#include "value.h"
 
 namespace ddpm {
 
@@ -22,10 +15,10 @@ constexpr int kImageChunks = 32;     // stretches of the images of a depthwise w
 constexpr int kMostLanes = 16;       // floats in a vector
 
 // How the sums are cut depends on the shape alone, so results do not depend on the number of threads.
-DDPM_FOR_EACH_ISA(
-    void column_sums(const float* x, int64_t rows, int64_t columns, float* partial, double* total, float* y);
-    void depthwise_backward_weights(const Geometry& g, const float* x, const float* dy, float* workspace,
-                                    int64_t workspace_per_thread, float* partial, float* dw);
-    void softmax_backward_strided(const Stack& s, const float* y, const float* dy, float* dx);)
+DDPM_FOR_EACH_VARIANT(
+    void column_sums(const Value* x, int64_t rows, int64_t columns, float* partial, double* total, Value* y);
+    void depthwise_backward_weights(const Geometry& g, const Value* x, const Value* dy, float* workspace,
+                                    int64_t workspace_per_thread, float* partial, Value* dw);
+    void softmax_backward_strided(const Stack& s, const Value* y, const Value* dy, Value* dx);)
 
 }  // namespace ddpm

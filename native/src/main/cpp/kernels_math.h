@@ -4,8 +4,10 @@
 #pragma once
 #include <cstdint>
 
+#include "value.h"
+
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 constexpr float SQRT1_2 = 0.70710678118654752440f;
@@ -161,10 +163,21 @@ inline float gelu_tanh_derivative(float x) {
     return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * SQRT2_PI * (1.0f + 3.0f * 0.044715f * x * x);
 }
 
+// The same array when it holds floats, or else null.
+inline float* as_floats(float* values) {
+    return values;
+}
+inline const float* as_floats(const float* values) {
+    return values;
+}
+inline float* as_floats(const Bf16*) {
+    return nullptr;
+}
+
 inline int64_t at_most(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
 }  // namespace
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

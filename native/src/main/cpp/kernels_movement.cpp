@@ -4,19 +4,19 @@
 #include "kernels_math.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 struct Axis {
     int64_t size, from, to;
 };
 
-void line(const float* from, int64_t fs, float* to, int64_t ts, int64_t n) {
+void line(const Value* from, int64_t fs, Value* to, int64_t ts, int64_t n) {
     if (fs == 1 && ts == 1) {
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) to[i] = from[i];
     } else if (fs == 0 && ts == 1) {
-        float v = from[0];
+        Value v = from[0];
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) to[i] = v;
     } else {
@@ -32,7 +32,7 @@ int64_t worth(const Axis& a) {
 
 }  // namespace
 
-void copy(const float* from, const int64_t* from_strides, float* to, const int64_t* to_strides, const int32_t* sizes,
+void copy(const Value* from, const int64_t* from_strides, Value* to, const int64_t* to_strides, const int32_t* sizes,
           int axes) {
     Axis axis[kMaxAxes + 1];
     int rank = 0;
@@ -93,12 +93,18 @@ void copy(const float* from, const int64_t* from_strides, float* to, const int64
 namespace {
 
 constexpr int64_t kStretch = 1 << 12;  // elements that are added in float before a double takes over
+constexpr int64_t kStrip = 256;        // neighbouring sums that are kept in cache while rows are added up
 
-// Sum or maximum of a contiguous run. (NaN wins a maximum: a comparison with it is false.)
-double run(bool maximum, const float* x, int64_t n) {
+// NaN wins: a comparison with it is false.
+inline float larger(float a, float b) {
+    return a >= b || a != a ? a : b;
+}
+
+// Sum or maximum of a contiguous run.
+double run(bool maximum, const Value* x, int64_t n) {
     if (maximum) {
         float best = x[0];
-        for (int64_t i = 1; i < n; i++) best = best >= x[i] || best != best ? best : x[i];
+        for (int64_t i = 1; i < n; i++) best = larger(best, x[i]);
         return best;
     }
     double total = 0;
@@ -119,8 +125,8 @@ double run(bool maximum, const float* x, int64_t n) {
 }  // namespace
 
 // Axes are merged into runs that stay or vanish alternately. Where the last run vanishes each result is a sum of
-// contiguous runs; where it stays, rows are added up as vectors.
-void reduce(bool maximum, const float* x, const int32_t* x_shape, float* y, const int32_t* y_shape, int axes,
+// contiguous runs; where it stays, rows are added up as vectors, a strip at a time.
+void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
             double* partial) {
     int64_t size[kMaxAxes + 1];
     bool gone[kMaxAxes + 1];
@@ -158,17 +164,19 @@ void reduce(bool maximum, const float* x, const int32_t* x_shape, float* y, cons
     }
     bool vector = !gone[rank - 1];
     int64_t inner = size[rank - 1];
-    int64_t results = vector ? kept / inner : kept;     // vectors or numbers to be made
+    int64_t results = vector ? kept / inner : kept;        // vectors or numbers to be made
     int64_t terms = vector ? vanished : vanished / inner;  // vectors or runs that go into each
+    int64_t strips = vector ? (inner + kStrip - 1) / kStrip : 1;
 #pragma omp parallel for schedule(static) if (whole > kSerial)
-    for (int64_t r = 0; r < results; r++) {
-        int64_t base = 0, rest = r;
+    for (int64_t task = 0; task < results * strips; task++) {
+        int64_t r = task / strips, first = task % strips * kStrip, base = 0, rest = r;
         for (int k = rank - (vector ? 2 : 1); k >= 0; k--)
             if (!gone[k]) {
                 base += rest % size[k] * stride[k];
                 rest /= size[k];
             }
-        float* to = y + r * (vector ? inner : 1);
+        int64_t width = vector ? at_most(kStrip, inner - first) : 0;
+        float strip[kStrip];
         double total = 0;
         for (int64_t t = 0; t < terms; t++) {
             int64_t offset = base, left = t;
@@ -177,22 +185,23 @@ void reduce(bool maximum, const float* x, const int32_t* x_shape, float* y, cons
                     offset += left % size[k] * stride[k];
                     left /= size[k];
                 }
-            const float* from = x + offset;
+            const Value* from = x + offset + first;
             if (!vector) {
                 double part = run(maximum, from, inner);
                 total = t == 0 ? part : !maximum ? total + part : total >= part || total != total ? total : part;
             } else if (t == 0) {
-                for (int64_t j = 0; j < inner; j++) to[j] = from[j];
+                for (int64_t j = 0; j < width; j++) strip[j] = from[j];
             } else if (maximum) {
-                for (int64_t j = 0; j < inner; j++) to[j] = to[j] >= from[j] || to[j] != to[j] ? to[j] : from[j];
+                for (int64_t j = 0; j < width; j++) strip[j] = larger(strip[j], from[j]);
             } else {
 #pragma omp simd
-                for (int64_t j = 0; j < inner; j++) to[j] += from[j];
+                for (int64_t j = 0; j < width; j++) strip[j] += from[j];
             }
         }
-        if (!vector) to[0] = static_cast<float>(total);
+        if (!vector) y[r] = static_cast<float>(total);
+        for (int64_t j = 0; j < width; j++) y[r * inner + first + j] = strip[j];
     }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

@@ -18,7 +18,7 @@
 #include "kernels_math.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 constexpr int64_t kLanes = 16;
@@ -93,19 +93,19 @@ struct Coefficients {
 
 }  // namespace
 
-// Four vectors of one width for each thread, and two of one channel each for each image.
+// Eight vectors of one width for each thread, two of one channel each for each image, and an image for each thread.
 int64_t norm_workspace(const NormShape& s) {
-    return omp_get_max_threads() * 8 * width_of(s.channels) + s.n * 2 * s.channels;
+    return omp_get_max_threads() * (8 * width_of(s.channels) + s.spatial * s.channels) + s.n * 2 * s.channels;
 }
 
-void group_norm(const NormShape& s, const NormArrays& a, float* y, float* workspace) {
+void group_norm(const NormShape& s, const NormArrays& a, const Value* xs, Value* y, float* workspace) {
     int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     double m = static_cast<double>(s.spatial * in_group);
 #pragma omp parallel for schedule(static) if (s.n * n > kSerial)
     for (int64_t image = 0; image < s.n; image++) {
         float* own = workspace + omp_get_thread_num() * 8 * width;
         float *sum = own, *A = own + width, *B = own + 2 * width;
-        const float* x = a.x + image * n;
+        const Value* x = xs + image * n;
         clear(sum, width);
         OVER_ROWS(n, width, sum[j] += x[i];)
         for (int64_t g = 0; g < s.groups; g++) {
@@ -122,7 +122,7 @@ void group_norm(const NormShape& s, const NormArrays& a, float* y, float* worksp
                 static_cast<float>(static_cast<double>(1.0L) / __builtin_sqrt(variance + static_cast<double>(s.eps)));
         }
         Coefficients{s, a, image}.affine(A, B, width);
-        float* to = y + image * n;
+        Value* to = y + image * n;
         if (s.silu) {
             OVER_ROWS(n, width, float z = x[i] * A[j] + B[j]; to[i] = z / (1.0f + exp(-z));)
         } else {
@@ -131,18 +131,20 @@ void group_norm(const NormShape& s, const NormArrays& a, float* y, float* worksp
     }
 }
 
-void group_norm_backward(const NormShape& s, const NormArrays& a, const float* dy, float* dx, float* dgamma,
-                         float* dbeta, float* dscale, float* dshift, float* workspace) {
+void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
+                         float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace) {
     int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     float m = static_cast<float>(s.spatial * in_group);
     float* partial = workspace + omp_get_max_threads() * 8 * width;  // [n, 2, channels]: of dgamma, of dbeta
+    float* gradients = partial + s.n * 2 * s.channels;
 #pragma omp parallel for schedule(static) if (s.n * n > kSerial)
     for (int64_t image = 0; image < s.n; image++) {
         float* own = workspace + omp_get_thread_num() * 8 * width;
         float *A = own, *B = own + width, *S1 = own + 2 * width, *S2 = own + 3 * width;
         float *mean = own + 4 * width, *rstd = own + 5 * width, *part1 = own + 6 * width, *part2 = own + 7 * width;
-        const float *x = a.x + image * n, *dyi = dy + image * n;
-        float* dz = dx + image * n;
+        const Value *x = xs + image * n, *dyi = dy + image * n;
+        Value* to = dx + image * n;
+        float* dz = as_floats(to) ? as_floats(to) : gradients + omp_get_thread_num() * n;  // not rounded yet
         Coefficients k{s, a, image};
         k.affine(A, B, width);
         for (int64_t c = 0; c < s.channels; c++) {
@@ -194,9 +196,9 @@ void group_norm_backward(const NormShape& s, const NormArrays& a, const float* d
         repeat(Q, width, s.channels);
         repeat(R, width, s.channels);
         if (s.silu) {
-            OVER_ROWS(n, width, dz[i] = dz[i] * P[j] + x[i] * Q[j] + R[j];)
+            OVER_ROWS(n, width, to[i] = dz[i] * P[j] + x[i] * Q[j] + R[j];)
         } else {
-            OVER_ROWS(n, width, dz[i] = dyi[i] * P[j] + x[i] * Q[j] + R[j];)
+            OVER_ROWS(n, width, to[i] = dyi[i] * P[j] + x[i] * Q[j] + R[j];)
         }
     }
     if (!dgamma) return;
@@ -211,5 +213,5 @@ void group_norm_backward(const NormShape& s, const NormArrays& a, const float* d
     }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

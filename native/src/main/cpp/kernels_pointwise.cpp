@@ -5,23 +5,23 @@
 #include "kernels_math.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 constexpr int64_t kChunk = 1 << 14;
 
-using UnaryLoop = void (*)(const float*, float*, int64_t);
-using BinaryLoop = void (*)(const float*, int64_t, const float*, int64_t, float*, int64_t);
+using UnaryLoop = void (*)(const Value*, Value*, int64_t);
+using BinaryLoop = void (*)(const Value*, int64_t, const Value*, int64_t, Value*, int64_t);
 
 #define UNARY(NAME, formula)                                     \
-    void unary_##NAME(const float* xs, float* ys, int64_t n) {   \
+    void unary_##NAME(const Value* xs, Value* ys, int64_t n) {   \
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {    \
             float x = xs[i];                                     \
             ys[i] = formula;                                     \
         }                                                        \
     }
 #define BINARY(NAME, formula)                                                                               \
-    void binary_##NAME(const float* as, int64_t sa, const float* bs, int64_t sb, float* ys, int64_t n) {    \
+    void binary_##NAME(const Value* as, int64_t sa, const Value* bs, int64_t sb, Value* ys, int64_t n) {    \
         if (sa == 1 && sb == 1) {                                                                           \
             _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                           \
                 float a = as[i], b = bs[i];                                                                 \
@@ -61,19 +61,20 @@ const BinaryLoop kBinary[] = {
 
 }  // namespace
 
-void fill(float* y, int64_t n, float value) {
+void fill(Value* y, int64_t n, float value) {
+    const Value rounded = value;
 #pragma omp parallel for simd schedule(static) if (n > kSerial)
-    for (int64_t i = 0; i < n; i++) y[i] = value;
+    for (int64_t i = 0; i < n; i++) y[i] = rounded;
 }
 
-void unary(int f, const float* x, float* y, int64_t n) {
+void unary(int f, const Value* x, Value* y, int64_t n) {
     UnaryLoop loop = kUnary[f];
     int64_t chunks = (n + kChunk - 1) / kChunk;
 #pragma omp parallel for schedule(static) if (n > kSerial)
     for (int64_t c = 0; c < chunks; c++) loop(x + c * kChunk, y + c * kChunk, at_most(kChunk, n - c * kChunk));
 }
 
-void binary(int f, const float* a, const int64_t* a_strides, const float* b, const int64_t* b_strides, float* y,
+void binary(int f, const Value* a, const int64_t* a_strides, const Value* b, const int64_t* b_strides, Value* y,
             const int32_t* shape, int axes) {
     BinaryLoop loop = kBinary[f];
     int64_t size[kMaxAxes] = {}, sa[kMaxAxes] = {}, sb[kMaxAxes] = {};
@@ -129,5 +130,5 @@ void binary(int f, const float* a, const int64_t* a_strides, const float* b, con
     }
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

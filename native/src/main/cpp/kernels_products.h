@@ -1,5 +1,5 @@
 // What both kinds of attention are made of: small products, reductions of rows, copies between layouts. To be included in
-// kernels that are compiled once for each instruction set, hence the unnamed namespace.
+// kernels that are compiled once for each variant, hence the unnamed namespace.
 //
 // The products run on one register-blocked kernel: rows of C by two vectors, A broadcast from wherever it lies, B by rows.
 // Widths are rounded up to 16 by copies where they are not multiples.
@@ -8,7 +8,7 @@
 #include "kernels_math.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 #ifdef __AVX512F__
@@ -28,6 +28,12 @@ inline int64_t padded(int64_t n) {
 
 inline Vector load(const float* p) {
     return *reinterpret_cast<const Vector*>(p);
+}
+
+inline Vector load(const Bf16* p) {
+    typedef uint16_t Halves __attribute__((vector_size(sizeof(Vector) / 2), aligned(2)));
+    typedef uint32_t Words __attribute__((vector_size(sizeof(Vector))));
+    return reinterpret_cast<Vector>(__builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words) << 16);
 }
 
 inline void store(float* p, Vector v) {
@@ -84,16 +90,19 @@ inline void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t ai,
 }
 
 // to [rows, padded(columns)] ← from, zeros beyond.
-inline void widen(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+template <class From>
+void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
     int64_t wide = padded(columns);
     for (int64_t i = 0; i < rows; i++) {
+#pragma omp simd
         for (int64_t j = 0; j < columns; j++) to[i * wide + j] = from[i * stride + j];
         for (int64_t j = columns; j < wide; j++) to[i * wide + j] = 0;
     }
 }
 
 // to [columns, padded(rows)] ← fromᵀ, zeros beyond.
-inline void turn(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+template <class From>
+void turn(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
     int64_t wide = padded(rows);
     for (int64_t j = 0; j < columns; j++)
         for (int64_t i = rows; i < wide; i++) to[j * wide + i] = 0;
@@ -102,9 +111,10 @@ inline void turn(const float* from, int64_t stride, int64_t rows, int64_t column
             for (int64_t i = i0; i < at_most(rows, i0 + kLanes); i++) to[j * wide + i] = from[i * stride + j];
 }
 
-inline void narrow(const float* from, int64_t rows, int64_t columns, float* to, int64_t stride) {
+inline void narrow(const float* from, int64_t rows, int64_t columns, Value* to, int64_t stride) {
     int64_t wide = padded(columns);
     for (int64_t i = 0; i < rows; i++)
+#pragma omp simd
         for (int64_t j = 0; j < columns; j++) to[i * stride + j] = from[i * wide + j];
 }
 
@@ -129,7 +139,8 @@ float across(Vector v) {
     return v[0];
 }
 
-inline float largest(const float* x, int64_t n) {
+template <class From>
+float largest(const From* x, int64_t n) {
     float best = x[0];
     int64_t i = 0;
     if (n >= kVector) {
@@ -137,7 +148,7 @@ inline float largest(const float* x, int64_t n) {
         for (i = kVector; i + kVector <= n; i += kVector) top = larger(top, load(x + i));
         best = across<larger>(top);
     }
-    for (; i < n; i++) best = best > x[i] ? best : x[i];
+    for (; i < n; i++) best = best > x[i] ? best : float(x[i]);
     return best;
 }
 
@@ -150,7 +161,8 @@ inline float total(const float* x, int64_t n) {
     return rest + across<sum>(lanes);
 }
 
-inline float dot(const float* x, const float* y, int64_t n) {
+template <class From>
+float dot(const From* x, const float* y, int64_t n) {
     Vector lanes = {};
     float rest = 0;
     int64_t i = 0;
@@ -176,5 +188,5 @@ struct Part {
 };
 
 }  // namespace
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

@@ -6,7 +6,7 @@
 #include "kernels_math.h"
 
 namespace ddpm {
-namespace ISA {
+namespace VARIANT {
 namespace {
 
 constexpr int64_t kPiece = 1 << 13;
@@ -84,5 +84,5 @@ double sum_of_squares(const float* const* x, const int64_t* sizes, int count, do
     return total;
 }
 
-}  // namespace ISA
+}  // namespace VARIANT
 }  // namespace ddpm

@@ -1,5 +1,6 @@
-// Products of matrices, f32, row-major, batched.
+// Products of matrices, row-major, batched.
 #pragma once
+#include "onednn_plan.h"
 
 namespace ddpm {
 
@@ -11,6 +12,6 @@ struct Product {
 };
 
 // bias [n] or null.
-void matmul(Product p, const float* a, const float* b, const float* bias, float* y);
+void matmul(Type type, Product p, const void* a, const void* b, const void* bias, void* y);
 
 }  // namespace ddpm

@@ -19,14 +19,17 @@ const dnnl::engine& engine();
 // One call at a time uses the plans and the scratchpad, whichever thread it comes from.
 std::mutex& onednn_mutex();
 
-// f32, these extents, these strides in elements.
-inline Desc strided(const Dims& extents, const Dims& strides) {
-    return Desc(extents, dnnl::memory::data_type::f32, strides);
-}
+// f32 or bf16.
+using Type = dnnl::memory::data_type;
 
-// f32, these extents, the layout left to oneDNN.
-inline Desc any_layout(const Dims& extents) {
-    return Desc(extents, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+constexpr size_t bytes_of(Type type) { return type == Type::bf16 ? 2 : 4; }
+
+// These extents, these strides in elements.
+inline Desc strided(Type type, const Dims& extents, const Dims& strides) { return Desc(extents, type, strides); }
+
+// These extents, the layout left to oneDNN.
+inline Desc any_layout(Type type, const Dims& extents) {
+    return Desc(extents, type, dnnl::memory::format_tag::any);
 }
 
 // The scratchpad belongs to us, so that all plans share one.

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "isa.h"
-#include "kernels_layers.h"
+#include "variants.h"
 
 namespace ddpm {
 
@@ -20,28 +19,26 @@ static void workspace(std::initializer_list<int64_t> sizes, float** parts) {
     }
 }
 
-void column_sums(const float* x, int64_t rows, int64_t columns, float* y) {
+void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* y) {
     int64_t chunks = (rows + kRowChunk - 1) / kRowChunk;
     float* parts[2];
     workspace({2 * columns, chunks * columns}, parts);
     double* total = reinterpret_cast<double*>(parts[0]);
-    auto run = isa() == Isa::avx512 ? avx512::column_sums : avx2::column_sums;
-    run(x, rows, columns, parts[1], total, y);
+    CALL_FOR(type == Type::bf16, column_sums, Address{x}, rows, columns, parts[1], total, Address{y});
 }
 
-void depthwise_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw) {
-    int64_t row = (int64_t(g.q - 1) * g.stride + g.s) * kMostLanes;           // of x, with its zeros
+void depthwise_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw) {
+    int64_t row = (int64_t(g.q - 1) * g.stride + g.s) * kMostLanes;          // of x, with its zeros
     int64_t image = (int64_t(g.p) * g.q + int64_t(g.r) * g.s) * kMostLanes;  // of dy, and the sums
-    int64_t blocks = (g.c + 7) / 8;
+    int64_t blocks = (g.c + 7) / 8, each = row + image;
     float* parts[2];
-    workspace({omp_get_max_threads() * (row + image), kImageChunks * blocks * g.r * g.s * kMostLanes}, parts);
-    auto run = isa() == Isa::avx512 ? avx512::depthwise_backward_weights : avx2::depthwise_backward_weights;
-    run(g, x, dy, parts[0], row + image, parts[1], dw);
+    workspace({omp_get_max_threads() * each, kImageChunks * blocks * g.r * g.s * kMostLanes}, parts);
+    CALL_FOR(type == Type::bf16, depthwise_backward_weights, g, Address{x}, Address{dy}, parts[0], each, parts[1],
+             Address{dw});
 }
 
-void softmax_backward_strided(const Stack& s, const float* y, const float* dy, float* dx) {
-    auto run = isa() == Isa::avx512 ? avx512::softmax_backward_strided : avx2::softmax_backward_strided;
-    run(s, y, dy, dx);
+void softmax_backward_strided(Type type, const Stack& s, const void* y, const void* dy, void* dx) {
+    CALL_FOR(type == Type::bf16, softmax_backward_strided, s, Address{y}, Address{dy}, Address{dx});
 }
 
 void repeat_row(const float* row, int64_t rows, int64_t columns, float* y) {

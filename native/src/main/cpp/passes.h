@@ -8,7 +8,7 @@
 namespace ddpm {
 
 // y [columns] = Σ over the rows.
-void column_sums(const float* x, int64_t rows, int64_t columns, float* y);
+void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* y);
 
 // y [rows, columns] = row, again and again.
 void repeat_row(const float* row, int64_t rows, int64_t columns, float* y);
@@ -17,9 +17,9 @@ void repeat_row(const float* row, int64_t rows, int64_t columns, float* y);
 void transpose(const float* x, int64_t rows, int64_t columns, float* y);
 
 // dw [C,R,S,1] of a convolution in which each channel has one filter. (oneDNN's jit takes 24 ms for 7x7 at 128x28x28x28.)
-void depthwise_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw);
+void depthwise_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw);
 
 // Softmax backward with inner > 1. (oneDNN has its reference loop only: 100 ms for 128x784x28.)
-void softmax_backward_strided(const Stack& s, const float* y, const float* dy, float* dx);
+void softmax_backward_strided(Type type, const Stack& s, const void* y, const void* dy, void* dx);
 
 }  // namespace ddpm

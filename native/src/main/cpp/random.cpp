@@ -26,7 +26,8 @@ static void block(uint64_t seed, uint64_t counter, uint32_t* words) {
 // In the order of Distribution.Kind.
 enum Kind { uniform, normal, integers, keep };
 
-void random(int kind, double parameter, uint64_t seed, uint64_t offset, float* y, int64_t n) {
+template <class Value>
+void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n) {
     constexpr double pi = 3.14159265358979323846;
     int64_t blocks = (n + 3) / 4;
 #pragma omp parallel for schedule(static) if (n > 4096)
@@ -51,5 +52,8 @@ void random(int kind, double parameter, uint64_t seed, uint64_t offset, float* y
         for (int64_t i = 4 * b; i < n && i < 4 * b + 4; i++) y[i] = draw[i - 4 * b];
     }
 }
+
+template void random(int, double, uint64_t, uint64_t, float*, int64_t);
+template void random(int, double, uint64_t, uint64_t, Bf16*, int64_t);
 
 }  // namespace ddpm

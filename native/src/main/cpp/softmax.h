@@ -1,6 +1,8 @@
-// Softmax along the middle axis of x [outer, length, inner], f32.
+// Softmax along the middle axis of x [outer, length, inner].
 #pragma once
 #include <cstdint>
+
+#include "onednn_plan.h"
 
 namespace ddpm {
 
@@ -8,7 +10,7 @@ struct Stack {
     int64_t outer, length, inner;
 };
 
-void softmax(const Stack& s, const float* x, float* y);
-void softmax_backward(const Stack& s, const float* y, const float* dy, float* dx);
+void softmax(Type type, const Stack& s, const void* x, void* y);
+void softmax_backward(Type type, const Stack& s, const void* y, const void* dy, void* dx);
 
 }  // namespace ddpm

@@ -7,6 +7,11 @@ public final class Cpu {
     /** The instruction set the kernels were chosen for: {@code avx512} or {@code avx2}; {@code none} when the processor has neither. */
     public static native String isa();
 
+    /** Whether there are kernels for bfloat16 here: they ask for AVX-512. oneDNN is fast with it where the processor has AVX512_BF16. */
+    public static boolean hasHalves() {
+        return isa().equals("avx512");
+    }
+
     /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one keeps off these. */
     static native void threads(int count);
 

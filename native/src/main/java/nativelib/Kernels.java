@@ -1,8 +1,10 @@
 package nativelib;
 
 /**
- * The hand-written kernels, f32, on native memory: everything that oneDNN does not have or does slowly. Arguments are
- * addresses of row-major arrays; a 0 stands for an absent one where the text says so. Nothing is checked here: shapes
+ * The hand-written kernels, on native memory: everything that oneDNN does not have or does slowly. Arguments are
+ * addresses of row-major arrays; a 0 stands for an absent one where the text says so. Arrays hold floats or, where a kernel
+ * is told {@code half}, bfloat16 ({@link Cpu#hasHalves} must say so); indices, a norm's statistics, gains and conditions, and
+ * the logSum of an attention are floats always. Nothing is checked here: shapes
  * and lifetimes are the caller's duty, before the crossing. The formulas stand at {@code tensor.backend.Backend}.
  *
  * <p>Every kernel gives the same bits for any number of threads: sums are cut by the shape alone and put together in a
@@ -23,52 +25,58 @@ public final class Kernels {
     /** Gives a block back. */
     public static native void free(long address);
 
-    /** y ← source. */
-    public static native void upload(float[] source, long y);
+    /** y ← source, rounded to halves where y has them. */
+    public static native void upload(boolean half, float[] source, long y);
 
-    /** y ← source, rounded to float. */
-    public static native void uploadDoubles(double[] source, long y);
-
-    /** target ← x. */
-    public static native void download(long x, float[] target);
+    /** y ← source, rounded. */
+    public static native void uploadDoubles(boolean half, double[] source, long y);
 
     /** target ← x. */
-    public static native void downloadDoubles(long x, double[] target);
+    public static native void download(boolean half, long x, float[] target);
+
+    /** target ← x. */
+    public static native void downloadDoubles(boolean half, long x, double[] target);
+
+    /** y [n], halves ← x, floats, rounded to nearest even. */
+    public static native void narrow(long x, long y, long n);
+
+    /** y [n], floats ← x, halves. */
+    public static native void widen(long x, long y, long n);
 
     // ---- pointwise, movement, chance -------------------------------------------------------------------------
 
     /** y[0 … n−1] ← value. */
-    public static native void fill(long y, long n, float value);
+    public static native void fill(boolean half, long y, long n, float value);
 
     /** Copies a box of at most 8 axes; addresses are those of the first elements, strides count elements. */
-    public static native void copy(long from, long[] fromStrides, long to, long[] toStrides, int[] sizes);
+    public static native void copy(boolean half, long from, long[] fromStrides, long to, long[] toStrides, int[] sizes);
 
     /** y[i] ← f(x[i]); f by its place in {@code UnaryOp}. */
-    public static native void unary(int f, long x, long y, long n);
+    public static native void unary(boolean half, int f, long x, long y, long n);
 
     /**
      * y ← f(a, b), f by its place in {@code BinaryOp}; strides of a and b count elements and are 0 along axes that are
      * broadcast.
      */
-    public static native void binary(int f, long a, long[] aStrides, long b, long[] bStrides, long y, int[] shape);
+    public static native void binary(boolean half, int f, long a, long[] aStrides, long b, long[] bStrides, long y, int[] shape);
 
     /** y ← the sum (f = 0) or maximum (f = 1) of x over the axes where {@code yShape} is 1. */
-    public static native void reduce(int f, long x, int[] xShape, long y, int[] yShape);
+    public static native void reduce(boolean half, int f, long x, int[] xShape, long y, int[] yShape);
 
     /** y[i] ← draw {@code offset + i}; kind by its place in {@code Distribution.Kind}; offset a multiple of 4. */
-    public static native void random(int kind, double parameter, long seed, long offset, long y, long n);
+    public static native void random(boolean half, int kind, double parameter, long seed, long offset, long y, long n);
 
     /** y[i] ← table[index[i]], rows of {@code width}; the first place with an index that is not one of 0 … rows−1, or −1. */
-    public static native int gather(long table, int rows, int width, long index, int n, long y);
+    public static native int gather(boolean half, long table, int rows, int width, long index, int n, long y);
 
     /** dtable ← 0, then dtable[index[i]] += dy[i]; the first place with an index that is not one of 0 … rows−1, or −1. */
-    public static native int scatterAdd(long index, int n, long dy, long dtable, int rows, int width);
+    public static native int scatterAdd(boolean half, long index, int n, long dy, long dtable, int rows, int width);
 
     // ---- normalisation, attention ----------------------------------------------------------------------------
 
     /** Group norm of x [n, spatial, channels]; gamma, beta may be 0 together, scale, shift likewise. */
     public static native void groupNorm(
-            int n,
+            boolean half, int n,
             int spatial,
             int channels,
             int groups,
@@ -85,7 +93,7 @@ public final class Kernels {
 
     /** Its gradients; dgamma, dbeta are 0 exactly when gamma is, dscale, dshift exactly when scale is. */
     public static native void groupNormBackward(
-            int n,
+            boolean half, int n,
             int spatial,
             int channels,
             int groups,
@@ -106,19 +114,19 @@ public final class Kernels {
 
     /** Softmax attention: qkv [n, length, 3·heads·width] → y, logSum. */
     public static native void attention(
-            int n, int length, int heads, int width, float scale, long qkv, long y, long logSum);
+            boolean half, int n, int length, int heads, int width, float scale, long qkv, long y, long logSum);
 
     /** Its gradient. */
     public static native void attentionBackward(
-            int n, int length, int heads, int width, float scale, long qkv, long y, long logSum, long dy, long dqkv);
+            boolean half, int n, int length, int heads, int width, float scale, long qkv, long y, long logSum, long dy, long dqkv);
 
     /** Linear attention: qkv [n, length, 3·heads·width] → y, context, logSum. */
     public static native void linearAttention(
-            int n, int length, int heads, int width, float scale, long qkv, long y, long context, long logSum);
+            boolean half, int n, int length, int heads, int width, float scale, long qkv, long y, long context, long logSum);
 
     /** Its gradient. */
     public static native void linearAttentionBackward(
-            int n,
+            boolean half, int n,
             int length,
             int heads,
             int width,

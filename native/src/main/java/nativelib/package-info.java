@@ -14,7 +14,8 @@
  *
  * {@code build.sh}, run by Maven, compiles {@code src/main/cpp} into {@code libddpm.so} and links it to the
  * {@code libdnnl.so.3} and {@code libgomp.so.1} of the oneDNN jar: one library, one OpenMP runtime. Files named
- * {@code kernels_*} are compiled twice, for AVX2 and for AVX-512, and the choice falls when the library is loaded.
+ * {@code kernels_*} are compiled three times: for floats with AVX2, for floats with AVX-512, for bfloat16 with AVX-512;
+ * {@code variants.h} chooses.
  * The environment variable {@code ONEDNN_MAX_CPU_ISA=AVX2} holds oneDNN and our kernels back to AVX2. Without a compiler the build succeeds without the library, and the backend says so.
  *
  * <h3>Kernels for the GPU</h3>
@@ -55,10 +56,10 @@
  * NativeLibrary.threads(FreeCores.count());
  * long x = Kernels.allocate(64);
  * long y = Kernels.allocate(64);
- * Kernels.upload(new float[] {1, 2, 3, 4}, x);
- * OneDnn.matmul(1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
+ * Kernels.upload(false, new float[] {1, 2, 3, 4}, x);
+ * OneDnn.matmul(false, 1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
  * float[] product = new float[4];
- * Kernels.download(y, product); // 5, 11, 11, 25
+ * Kernels.download(false, y, product); // 5, 11, 11, 25
  * Kernels.free(x);
  * Kernels.free(y);
  * }</pre>

@@ -94,10 +94,10 @@ class NativeLibraryTest {
         NativeLibrary.threads(FreeCores.count());
         long x = Kernels.allocate(64);
         long y = Kernels.allocate(64);
-        Kernels.upload(new float[] {1, 2, 3, 4}, x);
-        OneDnn.matmul(1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
+        Kernels.upload(false, new float[] {1, 2, 3, 4}, x);
+        OneDnn.matmul(false, 1, 2, 2, 2, false, true, false, false, x, x, 0, y); // y = x · xᵀ
         float[] product = new float[4];
-        Kernels.download(y, product);
+        Kernels.download(false, y, product);
         assertArrayEquals(new float[] {5, 11, 11, 25}, product);
         Kernels.free(x);
         Kernels.free(y);
@@ -109,9 +109,9 @@ class NativeLibraryTest {
         int[] noOutput = {1, 4, 4, 8, 8, 3, 3, 99, 99, 1, 1, 1, 1, 1, 1};
         long filters = OneDnn.newPackedFilters();
         try {
-            assertThrows(IllegalStateException.class, () -> OneDnn.convolution(noOutput, 0, 0, 0, 0, filters, 0));
-            assertThrows(IllegalArgumentException.class, () -> OneDnn.convolution(new int[3], 0, 0, 0, 0, filters, 0));
-            assertThrows(IllegalStateException.class, () -> OneDnn.convolutionBackwardWeights(noOutput, 0, 0, 0, 0));
+            assertThrows(IllegalStateException.class, () -> OneDnn.convolution(false, noOutput, 0, 0, 0, 0, filters, 0));
+            assertThrows(IllegalArgumentException.class, () -> OneDnn.convolution(false, new int[3], 0, 0, 0, 0, filters, 0));
+            assertThrows(IllegalStateException.class, () -> OneDnn.convolutionBackwardWeights(false, noOutput, 0, 0, 0, 0));
         } finally {
             OneDnn.freePackedFilters(filters);
         }

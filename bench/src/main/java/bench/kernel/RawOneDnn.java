@@ -31,34 +31,38 @@ public final class RawOneDnn implements AutoCloseable {
     }
 
     private Runnable convolution(Object[] a) {
+        boolean half = half(a[1]);
         int[] geometry = geometry((Conv2dParams) a[0], shape(a[1]), shape(a[2]), shape(a[4]));
         long x = address(a[1]);
         long w = address(a[2]);
         long bias = address(a[3]);
         long y = address(a[4]);
         long packed = filter();
-        return () -> OneDnn.convolution(geometry, x, w, bias, y, packed, 0);
+        return () -> OneDnn.convolution(half, geometry, x, w, bias, y, packed, 0);
     }
 
     private Runnable backwardData(Object[] a) {
+        boolean half = half(a[1]);
         int[] geometry = geometry((Conv2dParams) a[0], shape(a[3]), shape(a[1]), shape(a[2]));
         long w = address(a[1]);
         long dy = address(a[2]);
         long dx = address(a[3]);
         long packed = filter();
-        return () -> OneDnn.convolutionBackwardData(geometry, w, dy, dx, packed, 0);
+        return () -> OneDnn.convolutionBackwardData(half, geometry, w, dy, dx, packed, 0);
     }
 
     private Runnable backwardWeights(Object[] a) {
+        boolean half = half(a[1]);
         int[] geometry = geometry((Conv2dParams) a[0], shape(a[1]), shape(a[3]), shape(a[2]));
         long x = address(a[1]);
         long dy = address(a[2]);
         long dw = address(a[3]);
         long dbias = address(a[4]);
-        return () -> OneDnn.convolutionBackwardWeights(geometry, x, dy, dw, dbias);
+        return () -> OneDnn.convolutionBackwardWeights(half, geometry, x, dy, dw, dbias);
     }
 
     private Runnable matmul(Object[] arguments) {
+        boolean half = half(arguments[2]);
         boolean ta = (Boolean) arguments[0];
         boolean tb = (Boolean) arguments[1];
         Shape as = shape(arguments[2]);
@@ -74,7 +78,7 @@ public final class RawOneDnn implements AutoCloseable {
         long b = address(arguments[3]);
         long bias = address(arguments[4]);
         long y = address(arguments[5]);
-        return () -> OneDnn.matmul(batch, m, n, inner, ta, tb, aShared, bShared, a, b, bias, y);
+        return () -> OneDnn.matmul(half, batch, m, n, inner, ta, tb, aShared, bShared, a, b, bias, y);
     }
 
     /** A store for the copies of one filter. */
@@ -101,6 +105,10 @@ public final class RawOneDnn implements AutoCloseable {
             p.right(),
             p.groups()
         };
+    }
+
+    private static boolean half(Object tensor) {
+        return ((Tensor) tensor).dtype() == DType.BF16;
     }
 
     private static Shape shape(Object tensor) {

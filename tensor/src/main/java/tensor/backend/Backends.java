@@ -47,7 +47,7 @@ public final class Backends {
                     "cuda",
                     List.of(Precision.TF32, Precision.FP32, Precision.BF16),
                     (threads, precision) -> CudaBackend.open(precision)),
-            new Candidate("cpu", List.of(Precision.FP32), (threads, precision) -> CpuBackend.open(threads)),
+            new Candidate("cpu", List.of(Precision.FP32, Precision.BF16), CpuBackend::open),
             new Candidate(
                     "reference",
                     List.of(Precision.FP32, Precision.BF16),

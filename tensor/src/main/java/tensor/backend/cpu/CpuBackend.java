@@ -1,6 +1,7 @@
 package tensor.backend.cpu;
 
 import static tensor.backend.cpu.Layers.address;
+import static tensor.backend.cpu.Layers.half;
 
 import java.util.Optional;
 import nativelib.Cpu;
@@ -29,12 +30,14 @@ import tensor.memory.MemoryUse;
 
 /**
  * Computes on this machine's processor: oneDNN for convolutions and products, our own kernels for everything else, one
- * crossing into native code for each call. {@link DType#F32} only.
+ * crossing into native code for each call. {@link DType#F32}, and {@link DType#BF16} where the processor has AVX-512; oneDNN
+ * gains from it where it has AVX512_BF16.
  */
 public final class CpuBackend implements Backend {
     private static final int MOST_AXES = 8;
 
     private final int threads;
+    private final Precision precision;
     private final CachingAllocator allocator = new CachingAllocator(new CachingAllocator.Source() {
         @Override
         public long allocate(long bytes) {
@@ -49,20 +52,30 @@ public final class CpuBackend implements Backend {
     /** The thread whose parallel regions have our number of threads. */
     private Thread caller;
 
-    private CpuBackend(int threads) {
+    private CpuBackend(int threads, Precision precision) {
         this.threads = threads;
+        this.precision = precision;
         enter();
+    }
+
+    /** Opens the backend in {@link Precision#FP32}. */
+    public static CpuBackend open(int threads) {
+        return open(threads, Precision.FP32);
     }
 
     /**
      * Opens the backend.
      *
      * @param threads how many threads compute; 0 for all cores that other processes leave free now
-     * @throws IllegalStateException when the native library cannot be used here, with the reason
+     * @param precision {@link Precision#FP32} or {@link Precision#BF16}
+     * @throws IllegalStateException when the native library cannot be used here, or not so, with the reason
      */
-    public static CpuBackend open(int threads) {
+    public static CpuBackend open(int threads, Precision precision) {
         if (!NativeLibrary.isAvailable()) throw new IllegalStateException(NativeLibrary.whyNot());
-        return new CpuBackend(threads == 0 ? FreeCores.count() : threads);
+        if (precision == Precision.BF16 && !Cpu.hasHalves())
+            throw new IllegalStateException("bf16 needs a processor with AVX-512, this one is used with " + Cpu.isa()
+                    + "; compute in fp32");
+        return new CpuBackend(threads == 0 ? FreeCores.count() : threads, precision);
     }
 
     /** Before every parallel call: OpenMP counts threads for each calling thread apart, and another backend may have set its own. */
@@ -100,12 +113,12 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Precision precision() {
-        return Precision.FP32;
+        return precision;
     }
 
     @Override
     public boolean supports(DType dtype) {
-        return dtype == DType.F32;
+        return dtype == DType.F32 || dtype == DType.BF16 && Cpu.hasHalves();
     }
 
     // ---- 1 memory ---------------------------------------------------------------------------------------------
@@ -124,27 +137,27 @@ public final class CpuBackend implements Backend {
     @Override
     public void upload(float[] source, Tensor y) {
         Checks.upload(this, source.length, y);
-        Kernels.upload(source, address(y));
+        Kernels.upload(half(y), source, address(y));
         written(y);
     }
 
     @Override
     public void upload(double[] source, Tensor y) {
         Checks.upload(this, source.length, y);
-        Kernels.uploadDoubles(source, address(y));
+        Kernels.uploadDoubles(half(y), source, address(y));
         written(y);
     }
 
     @Override
     public void download(Tensor x, float[] target) {
         Checks.download(this, x, target.length);
-        Kernels.download(address(x), target);
+        Kernels.download(half(x), address(x), target);
     }
 
     @Override
     public void download(Tensor x, double[] target) {
         Checks.download(this, x, target.length);
-        Kernels.downloadDoubles(address(x), target);
+        Kernels.downloadDoubles(half(x), address(x), target);
     }
 
     /** Every call has finished when it returns. */
@@ -162,7 +175,7 @@ public final class CpuBackend implements Backend {
     public void fill(Tensor y, double value) {
         Checks.fill(this, y);
         enter();
-        Kernels.fill(address(y), y.shape().size(), (float) value);
+        Kernels.fill(half(y), address(y), y.shape().size(), (float) value);
         written(y);
     }
 
@@ -171,12 +184,12 @@ public final class CpuBackend implements Backend {
         Checks.copy(this, from, to);
         fewAxes("copy", to.sizes().length);
         enter();
-        Kernels.copy(start(from), from.strides(), start(to), to.strides(), to.sizes());
+        Kernels.copy(half(from.tensor()), start(from), from.strides(), start(to), to.strides(), to.sizes());
         written(to.tensor());
     }
 
     private static long start(Region region) {
-        return address(region.tensor()) + region.offset() * Float.BYTES;
+        return address(region.tensor()) + region.offset() * region.tensor().dtype().bytes();
     }
 
     private static void fewAxes(String call, int axes) {
@@ -185,18 +198,24 @@ public final class CpuBackend implements Backend {
                     + "; join neighbouring ones");
     }
 
-    /** There is one type here. */
     @Override
     public void cast(Tensor x, Tensor y) {
         Checks.cast(this, x, y);
-        copy(Region.of(x), Region.of(y));
+        if (x.dtype() == y.dtype()) {
+            copy(Region.of(x), Region.of(y));
+            return;
+        }
+        enter();
+        if (half(y)) Kernels.narrow(address(x), address(y), y.shape().size());
+        else Kernels.widen(address(x), address(y), y.shape().size());
+        written(y);
     }
 
     @Override
     public void unary(UnaryOp f, Tensor x, Tensor y) {
         Checks.unary(this, f, x, y);
         enter();
-        Kernels.unary(f.ordinal(), address(x), address(y), y.shape().size());
+        Kernels.unary(half(x), f.ordinal(), address(x), address(y), y.shape().size());
         written(y);
     }
 
@@ -207,7 +226,7 @@ public final class CpuBackend implements Backend {
         enter();
         Shape shape = y.shape();
         Kernels.binary(
-                f.ordinal(),
+                half(a), f.ordinal(),
                 address(a),
                 broadcast(a, shape),
                 address(b),
@@ -231,7 +250,7 @@ public final class CpuBackend implements Backend {
         fewAxes("reduce", x.shape().rank());
         enter();
         Kernels.reduce(
-                f.ordinal(),
+                half(x), f.ordinal(),
                 address(x),
                 x.shape().toArray(),
                 address(y),
@@ -244,7 +263,7 @@ public final class CpuBackend implements Backend {
         Checks.random(this, offset, y);
         enter();
         Kernels.random(
-                distribution.kind().ordinal(),
+                half(y), distribution.kind().ordinal(),
                 distribution.parameter(),
                 seed,
                 offset,
@@ -259,7 +278,7 @@ public final class CpuBackend implements Backend {
         enter();
         int rows = table.shape().get(0);
         int wrong = Kernels.gather(
-                address(table),
+                half(table), address(table),
                 rows,
                 width(table),
                 address(index),
@@ -275,7 +294,7 @@ public final class CpuBackend implements Backend {
         enter();
         int rows = dtable.shape().get(0);
         int wrong = Kernels.scatterAdd(
-                address(index), index.shape().size(), address(dy), address(dtable), rows, width(dtable));
+                half(dtable), address(index), index.shape().size(), address(dy), address(dtable), rows, width(dtable));
         written(dtable);
         refuse("scatterAdd", wrong, index, rows);
     }
@@ -341,7 +360,7 @@ public final class CpuBackend implements Backend {
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
         Kernels.groupNorm(
-                n,
+                half(x), n,
                 x.shape().size() / n / c,
                 c,
                 p.groups(),
@@ -380,7 +399,7 @@ public final class CpuBackend implements Backend {
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
         Kernels.groupNormBackward(
-                n,
+                half(x), n,
                 x.shape().size() / n / c,
                 c,
                 p.groups(),
@@ -423,7 +442,7 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.attention(
-                s.get(0),
+                half(qkv), s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -440,7 +459,7 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.attentionBackward(
-                s.get(0),
+                half(qkv), s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -459,7 +478,7 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.linearAttention(
-                s.get(0),
+                half(qkv), s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -478,7 +497,7 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.linearAttentionBackward(
-                s.get(0),
+                half(qkv), s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),

@@ -1,6 +1,7 @@
 package tensor.backend.cpu;
 
 import nativelib.OneDnn;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
@@ -13,6 +14,11 @@ final class Layers {
         return t == null ? 0 : t.buffer().address();
     }
 
+    /** Whether the values are {@link DType#BF16}. */
+    static boolean half(Tensor t) {
+        return t.dtype() == DType.BF16;
+    }
+
     static void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
         Shape ys = y.shape();
         int m = ys.get(-2);
@@ -21,12 +27,12 @@ final class Layers {
         int batch = ys.size() / (m * n);
         boolean aShared = batch > 1 && a.shape().rank() == 2;
         boolean bShared = batch > 1 && b.shape().rank() == 2;
-        OneDnn.matmul(batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
+        OneDnn.matmul(half(a), batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
     }
 
     static void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
         OneDnn.convolution(
-                geometry(p, x, w, y),
+                half(x), geometry(p, x, w, y),
                 address(x),
                 address(w),
                 address(bias),
@@ -37,7 +43,7 @@ final class Layers {
 
     static void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
         OneDnn.convolutionBackwardData(
-                geometry(p, dx, w, dy),
+                half(w), geometry(p, dx, w, dy),
                 address(w),
                 address(dy),
                 address(dx),
@@ -46,7 +52,7 @@ final class Layers {
     }
 
     static void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
-        OneDnn.convolutionBackwardWeights(geometry(p, x, dw, dy), address(x), address(dy), address(dw), address(dbias));
+        OneDnn.convolutionBackwardWeights(half(x), geometry(p, x, dw, dy), address(x), address(dy), address(dw), address(dbias));
     }
 
     private static int[] geometry(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
@@ -74,12 +80,12 @@ final class Layers {
 
     static void softmax(int axis, Tensor x, Tensor y) {
         int[] s = stack(axis, x.shape());
-        OneDnn.softmax(s[0], s[1], s[2], address(x), address(y));
+        OneDnn.softmax(half(x), s[0], s[1], s[2], address(x), address(y));
     }
 
     static void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
         int[] s = stack(axis, y.shape());
-        OneDnn.softmaxBackward(s[0], s[1], s[2], address(y), address(dy), address(dx));
+        OneDnn.softmaxBackward(half(y), s[0], s[1], s[2], address(y), address(dy), address(dx));
     }
 
     /** The shape as {outer, length of the axis, inner}. */

@@ -47,8 +47,7 @@
  *
  * <h3>Not here</h3>
  *
- * Types other than F32: bfloat16 would be up to 1.8 times faster in convolutions, and F64 exists to check derivatives,
- * which the reference does. Blocked activations: channels last is level with them, and everything else can read it.
+ * F64: it exists to check derivatives, which the reference does. Blocked activations: channels last is level with them, and everything else can read it.
  *
  * <p>Next: chapter 3, {@code autograd}: reverse mode.
  */

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import nativelib.NativeLibrary;
+import nativelib.Cpu;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
@@ -148,9 +149,10 @@ class CpuBackendTest {
     }
 
     @Test
-    void onlyFloatsLiveHere() {
+    void floatsAndHalvesLiveHere() {
         try (Backend backend = CpuBackend.open(1)) {
             assertTrue(backend.supports(DType.F32));
+            assertEquals(Cpu.hasHalves(), backend.supports(DType.BF16));
             assertFalse(backend.supports(DType.F64));
             assertThrows(IllegalArgumentException.class, () -> backend.allocate(DType.F64, 1));
             assertTrue(backend.description().endsWith(", 1 thread"), backend.description());
