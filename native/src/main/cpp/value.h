@@ -10,12 +10,22 @@ struct Bf16 {
     uint16_t bits;
 
     Bf16() = default;
+    Bf16(const Bf16&) = default;
+    __attribute__((always_inline)) Bf16& operator=(const Bf16& other) {
+        bits = other.bits;
+        return *this;
+    }
 
-    __attribute__((always_inline)) Bf16(float value) {
+    __attribute__((always_inline)) Bf16(float value) { *this = value; }
+
+    // Written so that loops over it become vectors: no branch, and no temporary object that would be copied.
+    __attribute__((always_inline)) Bf16& operator=(float value) {
         uint32_t whole;
         __builtin_memcpy(&whole, &value, 4);
-        uint32_t rounded = (whole + 0x7fffu + (whole >> 16 & 1u)) >> 16;
-        bits = static_cast<uint16_t>(value != value ? whole >> 16 | 0x40u : rounded);
+        uint32_t rounded = (whole + 0x7fffu + (whole >> 16 & 1u)) >> 16, quiet = whole >> 16 | 0x40u;
+        uint32_t is_nan = 0u - ((whole & 0x7fffffffu) > 0x7f800000u);  // all ones
+        bits = static_cast<uint16_t>((quiet & is_nan) | (rounded & ~is_nan));
+        return *this;
     }
 
     __attribute__((always_inline)) operator float() const {

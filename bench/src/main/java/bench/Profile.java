@@ -113,12 +113,13 @@ public final class Profile implements Callable<Integer> {
         Meter.install();
         Meter.clock(time);
         Settings settings = Workload.settings(preset, batch);
+        // before the backend keeps this thread, and those it starts, off its workers' cores
+        Peaks peaks = Peaks.measure(threads > 0 ? threads : FreeCores.all());
         try (Backend on = Backends.open(backend, threads, precision).backend();
                 Scope root = Scope.open("profile");
                 Training training = Workload.training(settings, on)) {
             System.out.println("machine   " + Machine.describe());
             System.out.println("backend   " + on.name() + ", " + on.description());
-            Peaks peaks = Peaks.measure(threads > 0 ? threads : FreeCores.all());
             System.out.println("peaks     " + peaks + (on.name().equals("cuda") ? " (of the processor!)" : ""));
             LearningRate rate = settings.learningRate(Long.MAX_VALUE);
             for (int i = 0; i < WARM; i++) training.step(rate);
@@ -135,10 +136,11 @@ public final class Profile implements Callable<Integer> {
             double others = load.others();
             Meter.watch(null);
             System.out.printf(
-                    "step      %s, batch %d: %.1f ms (%.1f ms with the meter on) by the %s clock, mean of %d; other processes took %.0f %%"
+                    "step      %s, batch %d, %s: %.1f ms (%.1f ms with the meter on) by the %s clock, mean of %d; other processes took %.0f %%"
                             + " of the machine; tensors at most %d MiB%n%n",
                     preset,
                     settings.batchSize(),
+                    precision,
                     1e3 * unwatched,
                     1e3 * watched,
                     clock,
