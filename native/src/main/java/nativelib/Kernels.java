@@ -58,7 +58,8 @@ public final class Kernels {
      * y ← f(a, b), f by its place in {@code BinaryOp}; strides of a and b count elements and are 0 along axes that are
      * broadcast.
      */
-    public static native void binary(boolean half, int f, long a, long[] aStrides, long b, long[] bStrides, long y, int[] shape);
+    public static native void binary(
+            boolean half, int f, long a, long[] aStrides, long b, long[] bStrides, long y, int[] shape);
 
     /** y ← the sum (f = 0) or maximum (f = 1) of x over the axes where {@code yShape} is 1. */
     public static native void reduce(boolean half, int f, long x, int[] xShape, long y, int[] yShape);
@@ -76,7 +77,8 @@ public final class Kernels {
 
     /** Group norm of x [n, spatial, channels]; gamma, beta may be 0 together, scale, shift likewise. */
     public static native void groupNorm(
-            boolean half, int n,
+            boolean half,
+            int n,
             int spatial,
             int channels,
             int groups,
@@ -93,7 +95,8 @@ public final class Kernels {
 
     /** Its gradients; dgamma, dbeta are 0 exactly when gamma is, dscale, dshift exactly when scale is. */
     public static native void groupNormBackward(
-            boolean half, int n,
+            boolean half,
+            int n,
             int spatial,
             int channels,
             int groups,
@@ -118,15 +121,35 @@ public final class Kernels {
 
     /** Its gradient. */
     public static native void attentionBackward(
-            boolean half, int n, int length, int heads, int width, float scale, long qkv, long y, long logSum, long dy, long dqkv);
+            boolean half,
+            int n,
+            int length,
+            int heads,
+            int width,
+            float scale,
+            long qkv,
+            long y,
+            long logSum,
+            long dy,
+            long dqkv);
 
     /** Linear attention: qkv [n, length, 3·heads·width] → y, context, logSum. */
     public static native void linearAttention(
-            boolean half, int n, int length, int heads, int width, float scale, long qkv, long y, long context, long logSum);
+            boolean half,
+            int n,
+            int length,
+            int heads,
+            int width,
+            float scale,
+            long qkv,
+            long y,
+            long context,
+            long logSum);
 
     /** Its gradient. */
     public static native void linearAttentionBackward(
-            boolean half, int n,
+            boolean half,
+            int n,
             int length,
             int heads,
             int width,

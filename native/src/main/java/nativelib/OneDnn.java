@@ -24,21 +24,24 @@ public final class OneDnn {
      * @param packed the store of this filter
      * @param version changes whenever the contents of w do
      */
-    public static native void convolution(boolean half, int[] geometry, long x, long w, long bias, long y, long packed, long version);
+    public static native void convolution(
+            boolean half, int[] geometry, long x, long w, long bias, long y, long packed, long version);
 
     /** dx ← the gradient with respect to x; {@code packed} and {@code version} as in {@link #convolution}. */
     public static native void convolutionBackwardData(
             boolean half, int[] geometry, long w, long dy, long dx, long packed, long version);
 
     /** dw ← the gradient with respect to w, and dbias unless 0. */
-    public static native void convolutionBackwardWeights(boolean half, int[] geometry, long x, long dy, long dw, long dbias);
+    public static native void convolutionBackwardWeights(
+            boolean half, int[] geometry, long x, long dy, long dw, long dbias);
 
     /**
      * y [batch, m, n] ← op(a) · op(b) + bias, with op(a) [batch, m, inner] and op(b) [batch, inner, n]; op transposes the last
      * two axes or does nothing. A shared factor has no batch axis and serves every batch.
      */
     public static native void matmul(
-            boolean half, int batch,
+            boolean half,
+            int batch,
             int m,
             int n,
             int inner,

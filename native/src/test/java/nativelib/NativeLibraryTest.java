@@ -109,9 +109,13 @@ class NativeLibraryTest {
         int[] noOutput = {1, 4, 4, 8, 8, 3, 3, 99, 99, 1, 1, 1, 1, 1, 1};
         long filters = OneDnn.newPackedFilters();
         try {
-            assertThrows(IllegalStateException.class, () -> OneDnn.convolution(false, noOutput, 0, 0, 0, 0, filters, 0));
-            assertThrows(IllegalArgumentException.class, () -> OneDnn.convolution(false, new int[3], 0, 0, 0, 0, filters, 0));
-            assertThrows(IllegalStateException.class, () -> OneDnn.convolutionBackwardWeights(false, noOutput, 0, 0, 0, 0));
+            assertThrows(
+                    IllegalStateException.class, () -> OneDnn.convolution(false, noOutput, 0, 0, 0, 0, filters, 0));
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> OneDnn.convolution(false, new int[3], 0, 0, 0, 0, filters, 0));
+            assertThrows(
+                    IllegalStateException.class, () -> OneDnn.convolutionBackwardWeights(false, noOutput, 0, 0, 0, 0));
         } finally {
             OneDnn.freePackedFilters(filters);
         }

@@ -73,8 +73,8 @@ public final class CpuBackend implements Backend {
     public static CpuBackend open(int threads, Precision precision) {
         if (!NativeLibrary.isAvailable()) throw new IllegalStateException(NativeLibrary.whyNot());
         if (precision == Precision.BF16 && !Cpu.hasHalves())
-            throw new IllegalStateException("bf16 needs a processor with AVX-512, this one is used with " + Cpu.isa()
-                    + "; compute in fp32");
+            throw new IllegalStateException(
+                    "bf16 needs a processor with AVX-512, this one is used with " + Cpu.isa() + "; compute in fp32");
         return new CpuBackend(threads == 0 ? FreeCores.count() : threads, precision);
     }
 
@@ -189,7 +189,8 @@ public final class CpuBackend implements Backend {
     }
 
     private static long start(Region region) {
-        return address(region.tensor()) + region.offset() * region.tensor().dtype().bytes();
+        return address(region.tensor())
+                + region.offset() * region.tensor().dtype().bytes();
     }
 
     private static void fewAxes(String call, int axes) {
@@ -226,7 +227,8 @@ public final class CpuBackend implements Backend {
         enter();
         Shape shape = y.shape();
         Kernels.binary(
-                half(a), f.ordinal(),
+                half(a),
+                f.ordinal(),
                 address(a),
                 broadcast(a, shape),
                 address(b),
@@ -250,7 +252,8 @@ public final class CpuBackend implements Backend {
         fewAxes("reduce", x.shape().rank());
         enter();
         Kernels.reduce(
-                half(x), f.ordinal(),
+                half(x),
+                f.ordinal(),
                 address(x),
                 x.shape().toArray(),
                 address(y),
@@ -263,7 +266,8 @@ public final class CpuBackend implements Backend {
         Checks.random(this, offset, y);
         enter();
         Kernels.random(
-                half(y), distribution.kind().ordinal(),
+                half(y),
+                distribution.kind().ordinal(),
                 distribution.parameter(),
                 seed,
                 offset,
@@ -278,7 +282,8 @@ public final class CpuBackend implements Backend {
         enter();
         int rows = table.shape().get(0);
         int wrong = Kernels.gather(
-                half(table), address(table),
+                half(table),
+                address(table),
                 rows,
                 width(table),
                 address(index),
@@ -360,7 +365,8 @@ public final class CpuBackend implements Backend {
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
         Kernels.groupNorm(
-                half(x), n,
+                half(x),
+                n,
                 x.shape().size() / n / c,
                 c,
                 p.groups(),
@@ -399,7 +405,8 @@ public final class CpuBackend implements Backend {
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
         Kernels.groupNormBackward(
-                half(x), n,
+                half(x),
+                n,
                 x.shape().size() / n / c,
                 c,
                 p.groups(),
@@ -442,7 +449,8 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.attention(
-                half(qkv), s.get(0),
+                half(qkv),
+                s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -459,7 +467,8 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.attentionBackward(
-                half(qkv), s.get(0),
+                half(qkv),
+                s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -478,7 +487,8 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.linearAttention(
-                half(qkv), s.get(0),
+                half(qkv),
+                s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
@@ -497,7 +507,8 @@ public final class CpuBackend implements Backend {
         enter();
         Shape s = qkv.shape();
         Kernels.linearAttentionBackward(
-                half(qkv), s.get(0),
+                half(qkv),
+                s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),

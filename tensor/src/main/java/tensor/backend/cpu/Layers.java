@@ -27,12 +27,26 @@ final class Layers {
         int batch = ys.size() / (m * n);
         boolean aShared = batch > 1 && a.shape().rank() == 2;
         boolean bShared = batch > 1 && b.shape().rank() == 2;
-        OneDnn.matmul(half(a), batch, m, n, inner, ta, tb, aShared, bShared, address(a), address(b), address(bias), address(y));
+        OneDnn.matmul(
+                half(a),
+                batch,
+                m,
+                n,
+                inner,
+                ta,
+                tb,
+                aShared,
+                bShared,
+                address(a),
+                address(b),
+                address(bias),
+                address(y));
     }
 
     static void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
         OneDnn.convolution(
-                half(x), geometry(p, x, w, y),
+                half(x),
+                geometry(p, x, w, y),
                 address(x),
                 address(w),
                 address(bias),
@@ -43,7 +57,8 @@ final class Layers {
 
     static void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
         OneDnn.convolutionBackwardData(
-                half(w), geometry(p, dx, w, dy),
+                half(w),
+                geometry(p, dx, w, dy),
                 address(w),
                 address(dy),
                 address(dx),
@@ -52,7 +67,8 @@ final class Layers {
     }
 
     static void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
-        OneDnn.convolutionBackwardWeights(half(x), geometry(p, x, dw, dy), address(x), address(dy), address(dw), address(dbias));
+        OneDnn.convolutionBackwardWeights(
+                half(x), geometry(p, x, dw, dy), address(x), address(dy), address(dw), address(dbias));
     }
 
     private static int[] geometry(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
