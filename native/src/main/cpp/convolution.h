@@ -23,13 +23,17 @@ public:
     // w in the layout `packed`; the reorder is run when this version has not been seen.
     const void* get(const Desc& packed, Plan& reorder, const void* w, int64_t version);
 
+    // w transformed for winograd.h, turned or not.
+    const float* transformed(const Geometry& g, bool turned, const float* w, int64_t version);
+
 private:
     struct Copy {
         Desc layout;
-        int64_t version;
+        int64_t version = -1;
         Room room;
     };
     std::vector<Copy> copies_;
+    Copy transformed_[2];  // without a layout of oneDNN's
 };
 
 void convolution(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y,

@@ -7,10 +7,12 @@
 #include <cstring>
 
 #include "jni_exceptions.h"
+#include "jni_geometry.h"
 #include "nativelib_Kernels.h"
 #include "onednn_plan.h"
 #include "passes.h"
 #include "variants.h"
+#include "winograd.h"
 
 using namespace ddpm;
 
@@ -316,6 +318,28 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* en
         CALL_FOR(half, linear_attention_backward, s, values(qkv), values(context), floats(log_sum), values(dy),
                  values(dqkv), workspace(CALL_FOR(half, linear_attention_workspace, s)));
     });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winograd(JNIEnv* env, jclass, jintArray g, jlong x, jlong w, jlong bias,
+                                                       jlong y, jlong packed, jlong version) {
+    guarded(env, [&] {
+        winograd(geometry(env, g), floats(x), floats(w), floats(bias), floats(y),
+                 *reinterpret_cast<PackedFilters*>(packed), version);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardData(JNIEnv* env, jclass, jintArray g, jlong w, jlong dy,
+                                                                   jlong dx, jlong packed, jlong version) {
+    guarded(env, [&] {
+        winograd_backward_data(geometry(env, g), floats(w), floats(dy), floats(dx),
+                               *reinterpret_cast<PackedFilters*>(packed), version);
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardWeights(JNIEnv* env, jclass, jintArray g, jlong x,
+                                                                      jlong dy, jlong dw, jlong dbias) {
+    guarded(env,
+            [&] { winograd_backward_weights(geometry(env, g), floats(x), floats(dy), floats(dw), floats(dbias)); });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble rate, jdouble beta1, jdouble beta2,

@@ -1,6 +1,7 @@
 // JNI side of nativelib.OneDnn.
 #include "convolution.h"
 #include "jni_exceptions.h"
+#include "jni_geometry.h"
 #include "matmul.h"
 #include "nativelib_OneDnn.h"
 #include "softmax.h"
@@ -19,14 +20,6 @@ const void* in(jlong address) { return at<const void>(address); }
 void* out(jlong address) { return at<void>(address); }
 
 Type type(jboolean half) { return half ? Type::bf16 : Type::f32; }
-
-Geometry geometry(JNIEnv* env, jintArray array) {
-    Geometry g;
-    static_assert(sizeof g == 15 * sizeof(jint), "one jint for each field");
-    if (env->GetArrayLength(array) != 15) throw std::invalid_argument("convolution: the geometry has 15 numbers");
-    env->GetIntArrayRegion(array, 0, 15, reinterpret_cast<jint*>(&g));
-    return g;
-}
 
 // Runs body alone: plans and scratchpad have one user at a time.
 template <class Body>

@@ -14,8 +14,9 @@ const void* PackedFilters::get(const Desc& packed, Plan& reorder, const void* w,
     for (Copy& c : copies_)
         if (c.layout == packed) copy = &c;
     if (!copy) {
-        copies_.push_back({packed, -1, Room()});
+        copies_.emplace_back();
         copy = &copies_.back();
+        copy->layout = packed;
     }
     void* data = copy->room.at_least(packed.get_size());
     if (copy->version != version) {
