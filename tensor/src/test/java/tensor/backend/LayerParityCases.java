@@ -78,6 +78,9 @@ final class LayerParityCases {
         conv("3x3, 28 to 33", 1, 13, 7, 28, 33, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3, 33 to 28 on 8x8", 3, 8, 8, 33, 28, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3, 64 to 64", 2, 14, 14, 64, 64, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, many tiles, the last ones beyond the edge", 4, 13, 11, 20, 37, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, unequal padding, many tiles", 4, 12, 13, 33, 16, 3, 3, new Conv2dParams(1, 0, 2, 1, 0, 1));
+        conv("3x3, more tiles than at a time", 5, 30, 31, 64, 64, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3 to one channel", 2, 13, 7, 28, 1, 3, 3, Conv2dParams.of(1, 1));
         conv("1x1", 2, 13, 7, 28, 33, 1, 1, Conv2dParams.of(1, 0));
         conv("1x1, stride 2", 2, 13, 7, 28, 3, 1, 1, Conv2dParams.of(2, 0));
@@ -103,13 +106,18 @@ final class LayerParityCases {
             b.conv2dBackwardData(p, w, dy, dx);
             return outputs(dx);
         });
-        add("a filter changed between two calls", 27, (b, in) -> {
+        changedFilter(1, 3);
+        changedFilter(8, 20);
+    }
+
+    private void changedFilter(int n, int c) {
+        add("a filter of " + c + " channels changed between two calls", 9 * c, (b, in) -> {
             Conv2dParams p = Conv2dParams.of(1, 1);
-            Tensor x = in.normal(1, 13, 7, 3);
-            Tensor w = in.normal(28, 3, 3, 3);
-            Tensor first = in.room(1, 13, 7, 28);
-            Tensor second = in.room(1, 13, 7, 28);
-            Tensor dx = in.room(1, 13, 7, 3);
+            Tensor x = in.normal(n, 13, 7, c);
+            Tensor w = in.normal(28, 3, 3, c);
+            Tensor first = in.room(n, 13, 7, 28);
+            Tensor second = in.room(n, 13, 7, 28);
+            Tensor dx = in.room(n, 13, 7, c);
             b.conv2d(p, x, w, null, first);
             b.conv2dBackwardData(p, w, first, dx);
             b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, -0.5), w);
