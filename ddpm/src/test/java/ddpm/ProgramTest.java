@@ -129,7 +129,7 @@ class ProgramTest {
                 "Train | --backend gpu | 2 | known are auto",
                 "Train | --threads -1 | 2 | threads",
                 "Train | --precision fp8 | 2 | precision is fp32, tf32 or bf16, not fp8",
-                "Train | --backend cpu --precision bf16 | 7 | it does not compute in bf16, only in fp32",
+                "Train | --backend cpu --precision tf32 | 7 | it does not compute in tf32, only in fp32, bf16",
                 "Train | --image-size 99999 | 2 | image-size needs",
                 "Train | --name ../up --out $ | 2 | name needs letters",
                 "Train | --resume $/empty | 4 | it has no config.json",
