@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
  *
  * <p><b>Method.</b> Every row of {@code bench/gate.json} is a {@link Task}, a rival and a floor. Rival and we take turns
  * ({@link Rounds}) on one thread each, by the processor clock, so that a busy machine does not fail the gate. A row fails
- * when the median of rival's time over ours is below the floor twice, the second time over twice the rounds.
+ * when the median of rival's time over ours is below the floor twice, the second time over twice the rounds. How far ahead of
+ * libtorch we are depends on the width of the vectors, so those floors are for one instruction set each.
  *
  * <p><b>How to run.</b> {@code mvn verify -Pgate -pl bench -am}, or {@code bench/run.sh Gate --short} for the rows that need
  * no libtorch. {@code --slow conv2d:1.3} makes one of our calls 1.3 times slower on purpose: then the gate must fail.
@@ -34,15 +35,19 @@ public final class Gate implements Callable<Integer> {
      *
      * @param task what both do
      * @param rival the other one
+     * @param isa the instruction set whose machines the floor was measured on and is for, as {@link Machine#isa} names it;
+     *     {@code any} for all
      * @param floor smallest ratio of rival's time over ours that passes
      * @param reason where the floor comes from
      */
-    record Row(Task task, String rival, double floor, String reason) {
+    record Row(Task task, String rival, String isa, double floor, String reason) {
         Row {
             if (!(floor > 0) || reason.isBlank())
                 throw new IllegalArgumentException("a row of the gate needs a floor above 0 and a reason: " + task);
         }
     }
+
+    private static final String ANY = "any";
 
     @Option(names = "--file", defaultValue = "bench/gate.json", description = "the rows (default: ${DEFAULT-VALUE})")
     private Path file;
@@ -50,7 +55,7 @@ public final class Gate implements Callable<Integer> {
     @Option(names = "--short", description = "only rows that need no libtorch")
     private boolean small;
 
-    @Option(names = "--rounds", defaultValue = "5", description = "rounds of a first try (default: ${DEFAULT-VALUE})")
+    @Option(names = "--rounds", defaultValue = "7", description = "rounds of a first try (default: ${DEFAULT-VALUE})")
     private int rounds;
 
     @Option(names = "--slow", defaultValue = "", description = "CALL:FACTOR, makes one of our calls slower on purpose")
@@ -70,6 +75,7 @@ public final class Gate implements Callable<Integer> {
                     rows.add(new Row(
                             Task.of((String) row.get("task")),
                             (String) row.get("rival"),
+                            row.get("isa") instanceof String isa ? isa : ANY,
                             ((Number) row.get("floor")).doubleValue(),
                             (String) row.get("reason")));
         if (rows.isEmpty()) throw new IOException(file + " has no rows");
@@ -82,6 +88,7 @@ public final class Gate implements Callable<Integer> {
         List<String> names = new ArrayList<>(List.of("ours"));
         for (Row row : read(file)) {
             if (small && row.rival.startsWith("libtorch")) continue;
+            if (!row.isa.equals(ANY) && !row.isa.equals(Machine.isa())) continue;
             byTask.computeIfAbsent(row.task, k -> new ArrayList<>()).add(row);
             if (!names.contains(row.rival)) names.add(row.rival);
         }

@@ -1,10 +1,11 @@
 package bench;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import nativelib.FreeCores;
 
 /** What a figure was measured on. */
@@ -13,22 +14,33 @@ public final class Machine {
 
     private Machine() {}
 
+    /** The widest vectors that it has instructions for: {@code avx512} (with bfloat16), {@code avx2} or {@code none}. */
+    public static String isa() {
+        List<String> sets = sets();
+        return sets.contains("avx512_bf16") ? "avx512" : sets.contains("avx2") ? "avx2" : "none";
+    }
+
     /** Processor, cores, instruction sets, system, Java; one line. */
     public static String describe() {
-        String model = "unknown processor";
-        List<String> sets = new ArrayList<>();
-        try {
-            for (String text : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
-                String value = text.substring(text.indexOf(':') + 1).strip();
-                if (text.startsWith("model name")) model = value;
-                if (text.startsWith("flags") && sets.isEmpty())
-                    for (String set : SETS) if ((" " + value + " ").contains(" " + set + " ")) sets.add(set);
-            }
-        } catch (IOException e) {
-            model = "unknown processor (" + e.getMessage() + ")";
-        }
-        return FreeCores.all() + " x " + model + " (" + String.join(" ", sets) + "), "
+        return FreeCores.all() + " x " + field("model name") + " (" + String.join(" ", sets()) + "), "
                 + System.getProperty("os.name") + " " + System.getProperty("os.version") + ", Java "
                 + Runtime.version();
+    }
+
+    private static List<String> sets() {
+        String flags = " " + field("flags") + " ";
+        return SETS.stream().filter(set -> flags.contains(" " + set + " ")).toList();
+    }
+
+    /** What the system says of the first processor. */
+    private static String field(String name) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith(name))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse("unknown");
+        } catch (IOException e) {
+            throw new UncheckedIOException("benchmarks need Linux: /proc/cpuinfo cannot be read", e);
+        }
     }
 }

@@ -31,7 +31,7 @@ public final class Rounds implements AutoCloseable {
     public static final double POLLUTED = 0.04;
 
     /** A sample lasts at least this long, in ns; a fast task is repeated. */
-    private static final long SAMPLE = 50_000_000;
+    private static final long SAMPLE = 100_000_000;
 
     /** By the wall clock, at most this many rounds are tried for each that is wanted. */
     private static final int PATIENCE = 3;
@@ -217,14 +217,19 @@ public final class Rounds implements AutoCloseable {
             List<String> order = new ArrayList<>(present.keySet());
             Collections.rotate(order, tried++);
             Map<String, Double> times = new TreeMap<>();
-            double others = 0;
+            double elapsed = 0;
+            double taken = 0;
             for (String name : order) {
                 Seat seat = present.get(name);
                 double[] sample = seat.time(seat.repeats);
                 times.put(name, 1e-6 * sample[clock.ordinal()]);
-                others = Math.max(others, sample[2]);
-                sum += sample[2] / present.size();
+                double lasted = sample[Clock.WALL.ordinal()] * seat.repeats;
+                elapsed += lasted;
+                taken += lasted * sample[2];
             }
+            double others =
+                    taken / elapsed; // of the whole round: the kernel counts in ticks, of which a sample has few
+            sum += others;
             if (clock == Clock.WALL && others > POLLUTED) continue;
             times.forEach((name, ms) -> milliseconds.get(name).add(ms));
             counted++;

@@ -28,6 +28,7 @@ class GateTest {
         assertTrue(rows.size() >= 10, "rows: " + rows.size());
         for (Gate.Row row : rows) {
             assertTrue(Contestant.CLASSES.containsKey(row.rival()), row.rival());
+            assertTrue(List.of("any", "avx2", "avx512").contains(row.isa()), row.isa());
             if (row.task().kind() == Task.Kind.KERNEL)
                 assertTrue(
                         NetworkCases.all().stream()
