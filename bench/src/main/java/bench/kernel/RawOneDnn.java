@@ -16,10 +16,9 @@ import tensor.backend.Conv2dParams;
 public final class RawOneDnn implements AutoCloseable {
     private final List<Long> filters = new ArrayList<>();
 
-    /** The bare call, or nothing when oneDNN has no part in it. It takes 32-bit floats only. */
+    /** The bare call, or nothing when oneDNN has no part in it. */
     public Optional<Runnable> of(KernelCall call) {
         Object[] a = call.arguments();
-        for (Object argument : a) if (argument instanceof Tensor x && x.dtype() != DType.F32) return Optional.empty();
         return Optional.ofNullable(
                 switch (call.name()) {
                     case "conv2d" -> convolution(a);
