@@ -157,7 +157,7 @@ class ProgramTest {
                 "Train | --sampler euler | 2 | sampler needs one of ddpm, ddim, dpm++, heun, not euler",
                 "Train | --timesteps 10 --sampling-steps 11 | 2 | sampling-steps needs at most the 10 timesteps",
                 "Train | --eta 2 | 2 | eta needs a number in 0.0..1.0",
-                "Train | --zero-snr --steps 1 | 2 | set target to v or x0",
+                "Train | --zero-snr --target epsilon --steps 1 | 2 | set target to v or x0",
                 "Train | --variance learned | 2 | variance learned needs the objective hybrid or bound",
                 "Train | --objective hybrid | 2 | set variance to learned",
                 "Train | --labels --data $/unlabelled | 3 | has no label",

@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.diffusion.Target;
 import ddpm.io.Json;
 import ddpm.unet.UNetConfig;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -86,6 +88,16 @@ class SettingsTest {
             })
     void everyPresetHasItsNetwork(String preset, String network) {
         assertEquals(network, Settings.of(Map.of(), Map.of("preset", preset)).describeNetwork());
+    }
+
+    /** Where ᾱ has all but gone, x̂₀ from the noise is worse than the mean picture; v is bounded there. */
+    @Test
+    void quickAndFashionPredictV() {
+        for (String preset : List.of("quick", "fashion")) {
+            Settings settings = Settings.of(Map.of(), Map.of("preset", preset));
+            assertTrue(settings.schedule().alphaBar(settings.timesteps() - 1) < 1e-6, preset);
+            assertEquals(Target.V, settings.target(), preset);
+        }
     }
 
     @Test
