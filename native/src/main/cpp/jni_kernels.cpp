@@ -216,11 +216,7 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jboole
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_random(JNIEnv*, jclass, jboolean half, jint kind, jdouble parameter,
                                                      jlong seed, jlong offset, jlong y, jlong n) {
-    auto draw = [&](auto* to) {
-        ddpm::random(kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), to, n);
-    };
-    if (half) draw(halves(y));
-    else draw(floats(y));
+    CALL_FOR(half, random, kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), values(y), n);
 }
 
 JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jboolean half, jlong table, jint rows, jint width,

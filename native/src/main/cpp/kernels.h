@@ -44,6 +44,7 @@ DDPM_FOR_EACH_VARIANT(
     void unary(int f, const Value* x, Value* y, int64_t n);
     void binary(int f, const Value* a, const int64_t* a_strides, const Value* b, const int64_t* b_strides, Value* y,
                 const int32_t* shape, int axes);
+    void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n);
     void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
                 double* partial);
     int64_t norm_workspace(const NormShape& s);
@@ -76,9 +77,5 @@ void widen(const Bf16* x, float* y, int64_t n);
 // The number of partial sums that `reduce` and `sum_of_squares` may need.
 int64_t reduce_partials(int64_t size);
 int64_t square_partials(const int64_t* sizes, int count);
-
-// Philox 4x32-10; not a hot path, compiled once, in double. Value is float or Bf16.
-template <class Value>
-void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n);
 
 }  // namespace ddpm
