@@ -48,47 +48,21 @@ final class Layers {
     }
 
     static void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        if (winogradPays(p, x, w, y)) {
-            Kernels.winograd(
-                    geometry(p, x, w, y),
-                    address(x),
-                    address(w),
-                    address(bias),
-                    address(y),
-                    FilterCopies.of(w),
-                    w.buffer().version());
-            return;
-        }
-        OneDnn.convolution(
-                half(x),
-                geometry(p, x, w, y),
-                address(x),
-                address(w),
-                address(bias),
-                address(y),
-                FilterCopies.of(w),
-                w.buffer().version());
+        int[] geometry = geometry(p, x, w, y);
+        long copies = FilterCopies.of(w);
+        long version = w.buffer().version();
+        if (winogradPays(p, x, w, y))
+            Kernels.winograd(geometry, address(x), address(w), address(bias), address(y), copies, version);
+        else OneDnn.convolution(half(x), geometry, address(x), address(w), address(bias), address(y), copies, version);
     }
 
     static void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
-        if (winogradPays(p, dx, w, dy)) {
-            Kernels.winogradBackwardData(
-                    geometry(p, dx, w, dy),
-                    address(w),
-                    address(dy),
-                    address(dx),
-                    FilterCopies.of(w),
-                    w.buffer().version());
-            return;
-        }
-        OneDnn.convolutionBackwardData(
-                half(w),
-                geometry(p, dx, w, dy),
-                address(w),
-                address(dy),
-                address(dx),
-                FilterCopies.of(w),
-                w.buffer().version());
+        int[] geometry = geometry(p, dx, w, dy);
+        long copies = FilterCopies.of(w);
+        long version = w.buffer().version();
+        if (winogradPays(p, dx, w, dy))
+            Kernels.winogradBackwardData(geometry, address(w), address(dy), address(dx), copies, version);
+        else OneDnn.convolutionBackwardData(half(w), geometry, address(w), address(dy), address(dx), copies, version);
     }
 
     static void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {

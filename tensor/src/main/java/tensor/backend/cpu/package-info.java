@@ -12,15 +12,16 @@
  * a copy in that layout is kept beside the filter, valid for one {@linkplain tensor.memory.Buffer#version() version} of
  * its buffer.
  *
- * <p>A convolution of 1x1 pixels is a product of matrices and is computed as one: y [N·H·W, K] = x [N·H·W, C] · wᵀ. The
- * weight gradient of a depthwise convolution and the softmax gradient off the last axis are our own loops, because
- * oneDNN's are 6 and 100 times slower there; group norm and attention are our own because fusing them saves passes over
+ * <p>A convolution of 1x1 pixels is a product of matrices and is computed as one: y [N·H·W, K] = x [N·H·W, C] · wᵀ. One of
+ * 3x3 and stride 1 in floats is our own, with 16 products where the sum asks for 36 (Winograd's F(2x2, 3x3),
+ * {@code kernels_winograd.cpp}). The weight gradient of a depthwise convolution and the softmax gradient off the last axis
+ * are our own loops, because oneDNN's are 6 and 100 times slower there; group norm and attention are our own because fusing them saves passes over
  * memory, which is what they cost.
  *
  * <h3>Reading order</h3>
  *
- * {@link tensor.backend.cpu.CpuBackend}; {@code Layers}, the questions oneDNN is asked; {@code FilterCopies}; then the
- * module {@code native}: {@code nativelib.OneDnn}, {@code nativelib.Kernels} and their C++.
+ * {@link tensor.backend.cpu.CpuBackend}; {@code Layers}, the questions oneDNN is asked, and which convolutions it is
+ * not; {@code FilterCopies}; then the module {@code native}: {@code nativelib.OneDnn}, {@code nativelib.Kernels} and their C++.
  *
  * <h3>What always holds</h3>
  *
