@@ -48,15 +48,18 @@ for source in src/main/cpp/*.cpp; do
   [[ -e $source ]] || { echo "libddpm: src/main/cpp holds no sources"; exit 1; }
   name=$(basename "$source" .cpp)
   case $name in
-    kernels_update | kernels_winograd) variants="avx2 avx512" ;; # floats only
+    kernels_update) variants="avx2 avx512" ;; # floats only
     kernels_cast) variants="bf16" ;;
     kernels_*) variants="avx2 avx512 bf16" ;;
     *) variants="" && object "$name" "$source" ;;
   esac
+  halves=(-DVARIANT=bf16)
+  [[ $name != kernels_winograd ]] || halves+=(-mavx512bf16) # called only where the processor has it
   for variant in $variants; do
     case $variant in
       avx2) object "$name.$variant" "$source" "${avx2[@]}" ;;
-      *) object "$name.$variant" "$source" "${wide[@]}" "-DVARIANT=$variant" ;;
+      bf16) object "$name.$variant" "$source" "${wide[@]}" "${halves[@]}" ;;
+      *) object "$name.$variant" "$source" "${wide[@]}" -DVARIANT=avx512 ;;
     esac
   done
 done

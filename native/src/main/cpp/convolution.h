@@ -24,7 +24,7 @@ public:
     const void* get(const Desc& packed, Plan& reorder, const void* w, int64_t version);
 
     // w transformed for winograd.h, turned or not.
-    const float* transformed(const Geometry& g, bool turned, const float* w, int64_t version);
+    const float* transformed(Type type, const Geometry& g, bool turned, const void* w, int64_t version);
 
 private:
     struct Copy {

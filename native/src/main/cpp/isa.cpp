@@ -5,10 +5,11 @@
 
 namespace ddpm {
 
-// oneDNN's own variable, ONEDNN_MAX_CPU_ISA, holds our kernels back as well: AVX2 tries that half on a newer processor.
-static bool held_back() {
+// oneDNN's own variable, ONEDNN_MAX_CPU_ISA, holds our kernels back as well: AVX2 tries that half on a newer processor, and
+// AVX512_CORE what a processor without AVX512_BF16 does.
+static bool held_back_at(const char* prefix, const char* whole) {
     const char* most = std::getenv("ONEDNN_MAX_CPU_ISA");
-    return most && std::strncmp(most, "AVX2", 4) == 0;
+    return most && (std::strncmp(most, prefix, std::strlen(prefix)) == 0 || std::strcmp(most, whole) == 0);
 }
 
 static Isa detect() {
@@ -16,11 +17,17 @@ static Isa detect() {
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return avx2 && avx512 && !held_back() ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::none;
+    return avx2 && avx512 && !held_back_at("AVX2", "AVX") ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::none;
 }
 
 Isa isa() {
     static const Isa found = detect();
+    return found;
+}
+
+bool multiplies_halves() {
+    static const bool found = isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16") &&
+                              !held_back_at("AVX512_CORE_VNNI", "AVX512_CORE");
     return found;
 }
 

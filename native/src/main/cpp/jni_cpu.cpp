@@ -16,6 +16,10 @@ JNIEXPORT jstring JNICALL Java_nativelib_Cpu_isa(JNIEnv* env, jclass) {
     return env->NewStringUTF(names[static_cast<int>(isa())]);
 }
 
+JNIEXPORT jboolean JNICALL Java_nativelib_Cpu_multipliesHalves(JNIEnv*, jclass) {
+    return multiplies_halves();
+}
+
 JNIEXPORT void JNICALL Java_nativelib_Cpu_threads__I(JNIEnv* env, jclass, jint count) {
     guarded(env, [&] { start_workers(count); });
 }

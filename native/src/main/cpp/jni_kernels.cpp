@@ -316,26 +316,28 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* en
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_winograd(JNIEnv* env, jclass, jintArray g, jlong x, jlong w, jlong bias,
-                                                       jlong y, jlong packed, jlong version) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winograd(JNIEnv* env, jclass, jboolean half, jintArray g, jlong x, jlong w,
+                                                       jlong bias, jlong y, jlong packed, jlong version) {
     guarded(env, [&] {
-        winograd(geometry(env, g), floats(x), floats(w), floats(bias), floats(y),
+        winograd(type(half), geometry(env, g), values(x), values(w), values(bias), values(y),
                  *reinterpret_cast<PackedFilters*>(packed), version);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardData(JNIEnv* env, jclass, jintArray g, jlong w, jlong dy,
-                                                                   jlong dx, jlong packed, jlong version) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardData(JNIEnv* env, jclass, jboolean half, jintArray g,
+                                                                   jlong w, jlong dy, jlong dx, jlong packed,
+                                                                   jlong version) {
     guarded(env, [&] {
-        winograd_backward_data(geometry(env, g), floats(w), floats(dy), floats(dx),
+        winograd_backward_data(type(half), geometry(env, g), values(w), values(dy), values(dx),
                                *reinterpret_cast<PackedFilters*>(packed), version);
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardWeights(JNIEnv* env, jclass, jintArray g, jlong x,
-                                                                      jlong dy, jlong dw, jlong dbias) {
-    guarded(env,
-            [&] { winograd_backward_weights(geometry(env, g), floats(x), floats(dy), floats(dw), floats(dbias)); });
+JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardWeights(JNIEnv* env, jclass, jboolean half, jintArray g,
+                                                                      jlong x, jlong dy, jlong dw, jlong dbias) {
+    guarded(env, [&] {
+        winograd_backward_weights(type(half), geometry(env, g), values(x), values(dy), values(dw), values(dbias));
+    });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble rate, jdouble beta1, jdouble beta2,

@@ -1,9 +1,11 @@
-// What both kinds of attention are made of: small products, reductions of rows, copies between layouts. To be included in
-// kernels that are compiled once for each variant, hence the unnamed namespace.
+// What both kinds of attention and Winograd's convolution are made of: small products, reductions of rows, copies between
+// layouts. To be included in kernels that are compiled once for each variant, hence the unnamed namespace.
 //
 // The products run on one register-blocked kernel: rows of C by two vectors, A broadcast from wherever it lies, B by rows.
 // Widths are rounded up to 16 by copies where they are not multiples.
 #pragma once
+#include <immintrin.h>
+
 #include "kernels.h"
 #include "kernels_math.h"
 
@@ -40,21 +42,60 @@ inline void store(float* p, Vector v) {
     *reinterpret_cast<Vector*>(p) = v;
 }
 
-// C [rows, V vectors] (+)= alpha · A B over k terms; A(i, t) = a[i·ai + t·at], B by rows of stride ldb.
-template <int ROWS, int V>
-void tile(int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb, float* c, int64_t ldc,
+#ifdef __AVX512BF16__
+// Two terms of a sum, which the processor multiplies and adds at once.
+typedef uint32_t Pair;
+typedef uint32_t Pairs __attribute__((vector_size(sizeof(Vector)), aligned(4)));
+
+inline Pairs load(const Pair* p) {
+    return *reinterpret_cast<const Pairs*>(p);
+}
+
+inline Vector add_product(Vector sum, Pair a, Pairs b) {
+    return reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum),
+                                                     reinterpret_cast<__m512bh>(_mm512_set1_epi32(a)),
+                                                     reinterpret_cast<__m512bh>(b)));
+}
+
+inline void store(Bf16* p, Vector v) {
+    __m256bh rounded = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(v));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(rounded));
+}
+
+// Lane by lane the pair of terms[0] and terms[1].
+inline void store_terms(Pair* p, const Vector terms[2]) {
+    typedef int16_t Places __attribute__((vector_size(sizeof(Vector))));
+    const Places places = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                           8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    __m512bh rounded = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(terms[1]), reinterpret_cast<__m512>(terms[0]));
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(places),
+                                                    reinterpret_cast<__m512i>(rounded)));
+}
+#endif
+
+inline Vector add_product(Vector sum, float a, Vector b) {
+    return sum + a * b;
+}
+
+inline void store_terms(float* p, const Vector terms[1]) {
+    store(p, terms[0]);
+}
+
+// C [rows, V vectors] (+)= alpha · A B over k terms, or pairs of terms; A(i, t) = a[i·ai + t·at], B by rows of stride ldb.
+template <int ROWS, int V, class Term>
+void tile(int64_t k, const Term* a, int64_t ai, int64_t at, const Term* b, int64_t ldb, float* c, int64_t ldc,
           float alpha, bool add) {
     // Unrolled whole, or the sums would live in memory instead of registers.
     Vector sum[ROWS][V] = {};
     for (int64_t t = 0; t < k; t++) {
-        Vector row[V];
+        decltype(load(b)) row[V];
 #pragma GCC unroll 8
         for (int v = 0; v < V; v++) row[v] = load(b + t * ldb + v * kVector);
 #pragma GCC unroll 8
         for (int i = 0; i < ROWS; i++) {
-            float factor = a[i * ai + t * at];
+            Term factor = a[i * ai + t * at];
 #pragma GCC unroll 8
-            for (int v = 0; v < V; v++) sum[i][v] += factor * row[v];
+            for (int v = 0; v < V; v++) sum[i][v] = add_product(sum[i][v], factor, row[v]);
         }
     }
 #pragma GCC unroll 8
@@ -68,12 +109,13 @@ void tile(int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int
 
 // As many rows as fit the registers at a time; the last ones in two equal parts, for a few rows alone would wait for
 // their own sums.
-template <int V>
-void strip(int64_t m, int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb, float* c,
+template <int V, class Term>
+void strip(int64_t m, int64_t k, const Term* a, int64_t ai, int64_t at, const Term* b, int64_t ldb, float* c,
            int64_t ldc, float alpha, bool add) {
-    using Tile = void (*)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*, int64_t, float, bool);
-    static const Tile tiles[] = {nullptr,    tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>,
-                                 tile<5, V>, tile<6, V>, tile<7, V>, tile<8, V>};
+    using Tile = void (*)(int64_t, const Term*, int64_t, int64_t, const Term*, int64_t, float*, int64_t, float, bool);
+    static const Tile tiles[] = {nullptr,          tile<1, V, Term>, tile<2, V, Term>,
+                                 tile<3, V, Term>, tile<4, V, Term>, tile<5, V, Term>,
+                                 tile<6, V, Term>, tile<7, V, Term>, tile<8, V, Term>};
     for (int64_t i = 0; i < m;) {
         int64_t left = m - i, rows = left >= 2 * kTall ? kTall : left > kTall ? (left + 1) / 2 : left;
         tiles[rows](k, a + i * ai, ai, at, b, ldb, c + i * ldc, ldc, alpha, add);
@@ -82,7 +124,8 @@ void strip(int64_t m, int64_t k, const float* a, int64_t ai, int64_t at, const f
 }
 
 // C [m, n] (+)= alpha · A B; n a multiple of 16.
-inline void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t ai, int64_t at, const float* b, int64_t ldb,
+template <class Term>
+void product(int64_t m, int64_t n, int64_t k, const Term* a, int64_t ai, int64_t at, const Term* b, int64_t ldb,
              float* c, int64_t ldc, float alpha, bool add) {
     int64_t j = 0;
     for (; j + 2 * kVector <= n; j += 2 * kVector) strip<2>(m, k, a, ai, at, b + j, ldb, c + j, ldc, alpha, add);

@@ -1,17 +1,15 @@
-// The kernels behind winograd.h, for floats.
+// The kernels behind winograd.h. Those for halves ask for AVX512_BF16.
 #pragma once
 #include "convolution.h"
 #include "value.h"
 
 namespace ddpm {
 
-constexpr int64_t kWinogradCached = int64_t(1) << 21;  // floats of V and M at a time: 8 MiB
-
-DDPM_FOR_EACH_FLOAT_VARIANT(
-    int64_t winograd_workspace(const Geometry& g);
-    int64_t winograd_filter_size(const Geometry& g);
-    void winograd_filters(const Geometry& g, bool turned, const float* w, float* u);
-    void winograd(const Geometry& g, const float* x, const float* u, const float* bias, float* y, float* workspace);
-    void winograd_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw, float* workspace);)
+DDPM_FOR_EACH_VARIANT(
+    int64_t winograd_workspace(const Geometry& g);    // in floats, for the passes below
+    int64_t winograd_filter_size(const Geometry& g);  // in floats
+    void winograd_filters(const Geometry& g, bool turned, const Value* w, float* u);
+    void winograd(const Geometry& g, const Value* x, const float* u, const Value* bias, Value* y, float* workspace);
+    void winograd_backward_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, float* workspace);)
 
 }  // namespace ddpm

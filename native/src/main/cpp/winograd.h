@@ -1,5 +1,5 @@
-// 3x3 convolutions of stride 1, in floats, by Winograd's F(2x2, 3x3): 16 products for every 2x2 results of a channel
-// instead of 36. The formulas stand in kernels_winograd.cpp.
+// 3x3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 products for every 2x2 results of a channel instead of 36. The
+// formulas stand in kernels_winograd.cpp. Halves ask for a processor that multiplies them (isa.h).
 #pragma once
 #include <cstdint>
 
@@ -7,10 +7,10 @@
 
 namespace ddpm {
 
-void winograd(const Geometry& g, const float* x, const float* w, const float* bias, float* y, PackedFilters& packed,
-              int64_t version);
-void winograd_backward_data(const Geometry& g, const float* w, const float* dy, float* dx, PackedFilters& packed,
-                            int64_t version);
-void winograd_backward_weights(const Geometry& g, const float* x, const float* dy, float* dw, float* dbias);
+void winograd(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y,
+              PackedFilters& packed, int64_t version);
+void winograd_backward_data(Type type, const Geometry& g, const void* w, const void* dy, void* dx,
+                            PackedFilters& packed, int64_t version);
+void winograd_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias);
 
 }  // namespace ddpm

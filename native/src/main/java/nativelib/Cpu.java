@@ -7,10 +7,13 @@ public final class Cpu {
     /** The instruction set the kernels were chosen for: {@code avx512} or {@code avx2}; {@code none} when the processor has neither. */
     public static native String isa();
 
-    /** Whether there are kernels for bfloat16 here: they ask for AVX-512. oneDNN is fast with it where the processor has AVX512_BF16. */
+    /** Whether there are kernels for bfloat16 here: they ask for AVX-512. They are fast where {@link #multipliesHalves()}. */
     public static boolean hasHalves() {
         return isa().equals("avx512");
     }
+
+    /** Whether the processor multiplies bfloat16 by itself (AVX512_BF16), twice as fast as floats. */
+    public static native boolean multipliesHalves();
 
     /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one keeps off these. */
     static native void threads(int count);

@@ -160,16 +160,19 @@ public final class Kernels {
             long dy,
             long dqkv);
 
-    // ---- 3x3 convolutions of stride 1 in floats: geometry, packed and version as in OneDnn ---------------------
+    // ---- 3x3 convolutions of stride 1: geometry, packed and version as in OneDnn; halves if Cpu.multipliesHalves ---
 
     /** y ← x ∗ w + bias by Winograd's F(2x2, 3x3). */
-    public static native void winograd(int[] geometry, long x, long w, long bias, long y, long packed, long version);
+    public static native void winograd(
+            boolean half, int[] geometry, long x, long w, long bias, long y, long packed, long version);
 
     /** dx ← the gradient with respect to x, likewise. */
-    public static native void winogradBackwardData(int[] geometry, long w, long dy, long dx, long packed, long version);
+    public static native void winogradBackwardData(
+            boolean half, int[] geometry, long w, long dy, long dx, long packed, long version);
 
     /** dw ← the gradient with respect to w, likewise, and dbias unless 0. */
-    public static native void winogradBackwardWeights(int[] geometry, long x, long dy, long dw, long dbias);
+    public static native void winogradBackwardWeights(
+            boolean half, int[] geometry, long x, long dy, long dw, long dbias);
 
     // ---- updates: addresses and sizes of all tensors ---------------------------------------------------------
 

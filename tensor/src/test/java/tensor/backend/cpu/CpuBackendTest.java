@@ -29,7 +29,11 @@ class CpuBackendTest {
     }
 
     private static Tensor normal(Backend backend, long seed, int... extents) {
-        Tensor x = Tensor.empty(backend, DType.F32, Shape.of(extents));
+        return normal(backend, DType.F32, seed, extents);
+    }
+
+    private static Tensor normal(Backend backend, DType type, long seed, int... extents) {
+        Tensor x = Tensor.empty(backend, type, Shape.of(extents));
         backend.random(Distribution.NORMAL, seed, 0, x);
         return x;
     }
@@ -111,6 +115,40 @@ class CpuBackendTest {
             }
         assertArrayEquals(dw[0], dw[1]);
         assertArrayEquals(dw[0], dw[2]);
+    }
+
+    @Test
+    void ourConvolutionsDoNotDependOnTheNumberOfThreads() {
+        sameForAnyNumberOfThreads(DType.F32);
+    }
+
+    @Test
+    void ourConvolutionsOfHalvesDoNotDependOnTheNumberOfThreads() {
+        assumeTrue(Cpu.multipliesHalves(), "convolutions of halves are oneDNN's on this processor");
+        sameForAnyNumberOfThreads(DType.BF16);
+    }
+
+    /** Enough tiles for several parts of the sum over them, the last ones beyond the edge. */
+    private static void sameForAnyNumberOfThreads(DType type) {
+        float[][][] results = new float[3][][];
+        for (int threads = 1; threads <= 3; threads++)
+            try (Backend backend = CpuBackend.open(threads);
+                    Scope scope = Scope.open("threads")) {
+                Conv2dParams p = Conv2dParams.of(1, 1);
+                Tensor x = normal(backend, type, 8, 9, 27, 30, 20);
+                Tensor w = normal(backend, type, 9, 36, 3, 3, 20);
+                Tensor y = x.empty(Shape.of(9, 27, 30, 36));
+                Tensor dx = x.emptyLike();
+                Tensor dw = w.emptyLike();
+                backend.conv2d(p, x, w, null, y);
+                backend.conv2dBackwardData(p, w, y, dx);
+                backend.conv2dBackwardWeights(p, x, y, dw, null);
+                results[threads - 1] = new float[][] {y.toFloats(), dx.toFloats(), dw.toFloats()};
+            }
+        for (int i = 0; i < 3; i++) {
+            assertArrayEquals(results[0][i], results[1][i]);
+            assertArrayEquals(results[0][i], results[2][i]);
+        }
     }
 
     @Test
