@@ -1,5 +1,6 @@
-// One strided copy for slices, concatenation, permutation, repetition: the axis on which both sides are contiguous, or
-// else one of them, is the inner loop; axes that lie alike on both sides are merged. And sums or maxima over any axes.
+// One strided copy for slices, concatenation, permutation, repetition: axes that lie alike on both sides are merged, and the
+// axis on which both sides are contiguous is the inner loop. Where that is short or none, results are gathered in runs that are
+// contiguous on their side only. And sums or maxima over any axes.
 #include "kernels.h"
 #include "kernels_math.h"
 
@@ -30,6 +31,71 @@ int64_t worth(const Axis& a) {
     return kind * (a.size > 64 ? 64 : a.size);
 }
 
+constexpr int64_t kGathered = 1024;  // elements of a run at most
+constexpr int64_t kShort = 16;       // an inner loop of fewer is slower than to gather
+
+// A stretch of results that lie together, from as many axes as make one up; where its elements are read; the other axes.
+struct Run {
+    int64_t size = 1;
+    int32_t from[kGathered] = {0};
+    int rank = 0;
+    Axis rest[kMaxAxes + 1];
+
+    Run(const Axis* axes, int count) {
+        for (; rank < count; rank++) rest[rank] = axes[rank];
+        for (int k = 0; k < rank;) {
+            Axis next = rest[k];
+            if (next.to != size || size * next.size > kGathered || (next.size - 1) * next.from > kFar) {
+                k++;
+                continue;
+            }
+            for (int64_t i = 1; i < next.size; i++)
+                for (int64_t j = 0; j < size; j++) from[i * size + j] = from[j] + static_cast<int32_t>(i * next.from);
+            size *= next.size;
+            for (rank--, count = k; count < rank; count++) rest[count] = rest[count + 1];
+            k = 0;
+        }
+    }
+
+    void copy(const Value* x, Value* y) const {
+#pragma omp simd
+        for (int64_t i = 0; i < size; i++) y[i] = x[from[i]];
+    }
+
+    static constexpr int64_t kFar = int64_t(1) << 27;  // so that the sum of all axes' offsets is an int
+};
+
+// Walks over all rows, which the axes count, in blocks for the threads; line(f, t) moves the row at these offsets.
+template <class Line>
+void over_rows(const Axis* axis, int rank, int64_t length, Line line) {
+    int64_t rows = 1;
+    for (int k = 0; k < rank; k++) rows *= axis[k].size;
+    int64_t block = length > 1024 ? 1 : 1024 / length;
+    int64_t blocks = (rows + block - 1) / block;
+#pragma omp parallel for schedule(static) if (rows * length > kSerial)
+    for (int64_t part = 0; part < blocks; part++) {
+        int64_t row = part * block, end = at_most(rows, row + block);
+        int64_t at[kMaxAxes], f = 0, t = 0, rest = row;
+        for (int k = rank - 1; k >= 0; k--) {
+            at[k] = rest % axis[k].size;
+            rest /= axis[k].size;
+            f += at[k] * axis[k].from;
+            t += at[k] * axis[k].to;
+        }
+        for (; row < end; row++) {
+            line(f, t);
+            for (int k = rank - 1; k >= 0; k--) {
+                f += axis[k].from;
+                t += axis[k].to;
+                if (++at[k] < axis[k].size) break;
+                f -= at[k] * axis[k].from;
+                t -= at[k] * axis[k].to;
+                at[k] = 0;
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void copy(const Value* from, const int64_t* from_strides, Value* to, const int64_t* to_strides, const int32_t* sizes,
@@ -51,6 +117,13 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
     for (int k = 0; k < rank; k++)
         if (worth(axis[k]) > worth(axis[best])) best = k;
     Axis inner = axis[best];
+    if (inner.to != 1 || inner.from > 1 || inner.size < kShort) {
+        Run run(axis, rank);
+        if (run.size >= kShort) {
+            over_rows(run.rest, run.rank, run.size, [&](int64_t f, int64_t t) { run.copy(from + f, to + t); });
+            return;
+        }
+    }
     for (int k = best; k < rank - 1; k++) axis[k] = axis[k + 1];
     rank--;
     if (rank == 0) {  // one run: cut it, so that all threads have some
@@ -62,32 +135,8 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
                  at_most(kChunk, inner.size - c * kChunk));
         return;
     }
-    int64_t rows = 1;
-    for (int k = 0; k < rank; k++) rows *= axis[k].size;
-    int64_t block = inner.size > 1024 ? 1 : 1024 / inner.size;
-    int64_t blocks = (rows + block - 1) / block;
-#pragma omp parallel for schedule(static) if (rows * inner.size > kSerial)
-    for (int64_t part = 0; part < blocks; part++) {
-        int64_t row = part * block, end = at_most(rows, row + block);
-        int64_t at[kMaxAxes], f = 0, t = 0, rest = row;
-        for (int k = rank - 1; k >= 0; k--) {
-            at[k] = rest % axis[k].size;
-            rest /= axis[k].size;
-            f += at[k] * axis[k].from;
-            t += at[k] * axis[k].to;
-        }
-        for (; row < end; row++) {
-            line(from + f, inner.from, to + t, inner.to, inner.size);
-            for (int k = rank - 1; k >= 0; k--) {
-                f += axis[k].from;
-                t += axis[k].to;
-                if (++at[k] < axis[k].size) break;
-                f -= at[k] * axis[k].from;
-                t -= at[k] * axis[k].to;
-                at[k] = 0;
-            }
-        }
-    }
+    over_rows(axis, rank, inner.size,
+              [&](int64_t f, int64_t t) { line(from + f, inner.from, to + t, inner.to, inner.size); });
 }
 
 namespace {

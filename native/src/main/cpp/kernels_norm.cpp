@@ -93,12 +93,24 @@ struct Coefficients {
 
 }  // namespace
 
+namespace {
+
+// A norm over whole images without an affine map does not tell channels apart: a few are as good, and fill vectors whatever the length.
+NormShape in_vectors(const NormShape& s, const NormArrays& a) {
+    int64_t n = s.spatial * s.channels;
+    bool alike = s.groups == 1 && !a.gamma && !a.beta && !a.scale && !a.shift;
+    return alike && n % 4 == 0 ? NormShape{s.n, n / 4, 4, 1, s.eps, s.silu} : s;
+}
+
+}  // namespace
+
 // Eight vectors of one width for each thread, two of one channel each for each image, and an image for each thread.
 int64_t norm_workspace(const NormShape& s) {
     return omp_get_max_threads() * (8 * width_of(s.channels) + s.spatial * s.channels) + s.n * 2 * s.channels;
 }
 
-void group_norm(const NormShape& s, const NormArrays& a, const Value* xs, Value* y, float* workspace) {
+void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Value* y, float* workspace) {
+    NormShape s = in_vectors(given, a);
     int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     double m = static_cast<double>(s.spatial * in_group);
 #pragma omp parallel for schedule(static) if (s.n * n > kSerial)
@@ -131,8 +143,9 @@ void group_norm(const NormShape& s, const NormArrays& a, const Value* xs, Value*
     }
 }
 
-void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
+void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
                          float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace) {
+    NormShape s = dgamma || dbeta ? given : in_vectors(given, a);
     int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     float m = static_cast<float>(s.spatial * in_group);
     float* partial = workspace + omp_get_max_threads() * 8 * width;  // [n, 2, channels]: of dgamma, of dbeta
