@@ -23,8 +23,14 @@ public:
     // w in the layout `packed`; the reorder is run when this version has not been seen.
     const void* get(const Desc& packed, Plan& reorder, const void* w, int64_t version);
 
-    // w transformed for winograd.h, turned or not.
-    const float* transformed(Type type, const Geometry& g, bool turned, const void* w, int64_t version);
+    // What winograd.cpp keeps, for filters as they are and for those turned round.
+    struct Transformed {
+        int64_t version = -1;
+        int tile = 0;
+        bool kept = false;
+        Room room;
+    };
+    Transformed& transformed(bool turned) { return transformed_[turned]; }
 
 private:
     struct Copy {
@@ -33,7 +39,7 @@ private:
         Room room;
     };
     std::vector<Copy> copies_;
-    Copy transformed_[2];  // without a layout of oneDNN's
+    Transformed transformed_[2];
 };
 
 void convolution(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y,

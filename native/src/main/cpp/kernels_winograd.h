@@ -6,10 +6,13 @@
 namespace ddpm {
 
 DDPM_FOR_EACH_VARIANT(
-    int64_t winograd_workspace(const Geometry& g);    // in floats, for the passes below
-    int64_t winograd_filter_size(const Geometry& g);  // in floats
-    void winograd_filters(const Geometry& g, bool turned, const Value* w, float* u);
-    void winograd(const Geometry& g, const Value* x, const float* u, const Value* bias, Value* y, float* workspace);
-    void winograd_backward_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, float* workspace);)
+    int winograd_tile(const Geometry& g);                       // results of a line that are made together: 2 or 4
+    int64_t winograd_workspace(const Geometry& g, int tile);    // in floats, for the passes below
+    int64_t winograd_filter_size(const Geometry& g, int tile);  // in floats
+    void winograd_filters(const Geometry& g, int tile, bool turned, const Value* w, float* u);
+    void winograd(const Geometry& g, int tile, const Value* x, const float* u, const Value* bias, Value* y,
+                  float* workspace);
+    void winograd_backward_weights(const Geometry& g, int tile, const Value* x, const Value* dy, Value* dw,
+                                   float* workspace);)
 
 }  // namespace ddpm

@@ -27,10 +27,15 @@ int compute_threads() { return omp_get_max_threads(); }
 
 Room::~Room() { std::free(data_); }
 
+void Room::release() {
+    std::free(data_);
+    data_ = nullptr;
+    bytes_ = 0;
+}
+
 void* Room::at_least(size_t bytes) {
     if (bytes > bytes_) {
-        std::free(data_);
-        bytes_ = 0;
+        release();
         size_t rounded = (bytes + 63) / 64 * 64;
         data_ = std::aligned_alloc(64, rounded);
         if (!data_) throw std::bad_alloc();

@@ -39,7 +39,7 @@ inline dnnl::primitive_attr shared_scratchpad() {
     return attributes;
 }
 
-// 64-byte aligned memory that grows and is never shrunk.
+// 64-byte aligned memory that grows and does not shrink by itself.
 class Room {
 public:
     Room() = default;
@@ -48,6 +48,7 @@ public:
     Room& operator=(const Room&) = delete;
     ~Room();
     void* at_least(size_t bytes);
+    void release();
 
 private:
     void* data_ = nullptr;

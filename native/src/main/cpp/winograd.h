@@ -1,5 +1,5 @@
-// 3x3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 products for every 2x2 results of a channel instead of 36. The
-// formulas stand in kernels_winograd.cpp. Halves ask for a processor that multiplies them (isa.h).
+// 3x3 convolutions of stride 1 by Winograd's F(m x m, 3x3): 36 products for 4x4 results of a channel instead of 144, or 16 for
+// 2x2 instead of 36. The formulas stand in kernels_winograd.cpp. Halves ask for a processor that multiplies them (isa.h).
 #pragma once
 #include <cstdint>
 

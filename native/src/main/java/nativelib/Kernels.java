@@ -162,7 +162,7 @@ public final class Kernels {
 
     // ---- 3x3 convolutions of stride 1: geometry, packed and version as in OneDnn; halves if Cpu.multipliesHalves ---
 
-    /** y ← x ∗ w + bias by Winograd's F(2x2, 3x3). */
+    /** y ← x ∗ w + bias by Winograd's F(4x4, 3x3) or F(2x2, 3x3). */
     public static native void winograd(
             boolean half, int[] geometry, long x, long w, long bias, long y, long packed, long version);
 

@@ -74,9 +74,9 @@ final class Layers {
     }
 
     /**
-     * Whether a convolution is computed by Winograd's F(2x2, 3x3) instead of by oneDNN: 3x3, stride 1, enough channels for
+     * Whether a convolution is computed by Winograd's F(4x4, 3x3) or F(2x2, 3x3) instead of by oneDNN: 3x3, stride 1, enough channels for
      * the products to outweigh the transforms of values, and enough tiles for those of filters; in halves only where the
-     * processor multiplies them. Measured on two Zen 4 cores it is 1.2 to 2.2 times as fast within these bounds.
+     * processor multiplies them. Measured on two Zen 4 cores it is 1.2 to 3 times as fast within these bounds.
      */
     private static boolean winogradPays(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
         Shape ws = w.shape();

@@ -68,6 +68,22 @@ class CpuBackendTest {
     }
 
     @Test
+    void aFilterKeptFromTheSecondCallOnGivesTheSameBits() {
+        try (Backend backend = CpuBackend.open(2);
+                Scope scope = Scope.open("kept")) {
+            Tensor x = normal(backend, 1, 4, 16, 16, 20);
+            Tensor w = normal(backend, 2, 24, 3, 3, 20);
+            float[][] y = new float[4][];
+            for (int i = 0; i < 4; i++) {
+                Tensor result = x.empty(Shape.of(4, 16, 16, 24));
+                backend.conv2d(Conv2dParams.of(1, 1), x, w, null, result);
+                y[i] = result.toFloats();
+                if (i > 0) assertArrayEquals(y[0], y[i]);
+            }
+        }
+    }
+
+    @Test
     void theCopiesOfAFilterLiveAsLongAsItsMemory() {
         try (Backend backend = CpuBackend.open(1);
                 Scope outer = Scope.open("outer")) {
