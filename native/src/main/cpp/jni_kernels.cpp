@@ -296,23 +296,24 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_attentionBackward(JNIEnv* env, jcl
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttention(JNIEnv* env, jclass, jboolean half, jint n, jint length,
-                                                              jint heads, jint width, jfloat scale, jlong qkv, jlong y,
-                                                              jlong context, jlong log_sum) {
+                                                              jint heads, jint width, jfloat scale, jint channels,
+                                                              jlong x, jlong w, jlong y, jlong context, jlong log_sum) {
     guarded(env, [&] {
-        AttentionShape s{n, length, heads, width, scale};
-        CALL_FOR(half, linear_attention, s, values(qkv), values(y), values(context), floats(log_sum),
+        AttentionShape s{n, length, heads, width, scale, channels};
+        CALL_FOR(half, linear_attention, s, values(x), values(w), values(y), values(context), floats(log_sum),
                  workspace(CALL_FOR(half, linear_attention_workspace, s)));
     });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_linearAttentionBackward(JNIEnv* env, jclass, jboolean half, jint n,
                                                                       jint length, jint heads, jint width,
-                                                                      jfloat scale, jlong qkv, jlong context,
-                                                                      jlong log_sum, jlong dy, jlong dqkv) {
+                                                                      jfloat scale, jint channels, jlong x, jlong w,
+                                                                      jlong context, jlong log_sum, jlong dy, jlong dx,
+                                                                      jlong dw) {
     guarded(env, [&] {
-        AttentionShape s{n, length, heads, width, scale};
-        CALL_FOR(half, linear_attention_backward, s, values(qkv), values(context), floats(log_sum), values(dy),
-                 values(dqkv), workspace(CALL_FOR(half, linear_attention_workspace, s)));
+        AttentionShape s{n, length, heads, width, scale, channels};
+        CALL_FOR(half, linear_attention_backward, s, values(x), values(w), values(context), floats(log_sum), values(dy),
+                 values(dx), values(dw), workspace(CALL_FOR(half, linear_attention_workspace, s)));
     });
 }
 

@@ -31,6 +31,7 @@ struct NormArrays {
 struct AttentionShape {
     int64_t n, length, heads, width;
     float scale;
+    int64_t channels = 0;  // of what queries, keys and values are a projection; 0: they are given
 };
 
 struct AdamStep {
@@ -56,10 +57,10 @@ DDPM_FOR_EACH_VARIANT(
     void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,
                             const Value* dy, Value* dqkv, float* workspace);
     int64_t linear_attention_workspace(const AttentionShape& s);
-    void linear_attention(const AttentionShape& s, const Value* qkv, Value* y, Value* context, float* log_sum,
-                          float* workspace);
-    void linear_attention_backward(const AttentionShape& s, const Value* qkv, const Value* context,
-                                   const float* log_sum, const Value* dy, Value* dqkv, float* workspace);)
+    void linear_attention(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context,
+                          float* log_sum, float* workspace);
+    void linear_attention_backward(const AttentionShape& s, const Value* x, const Value* w, const Value* context,
+                                   const float* log_sum, const Value* dy, Value* dx, Value* dw, float* workspace);)
 
 // Updates: parameters are floats.
 DDPM_FOR_EACH_FLOAT_VARIANT(

@@ -132,6 +132,45 @@ void product(int64_t m, int64_t n, int64_t k, const Term* a, int64_t ai, int64_t
     if (j < n) strip<1>(m, k, a, ai, at, b + j, ldb, c + j, ldc, alpha, add);
 }
 
+// Calls body(j) for the vectors of a row; with N of them, where that is known, the compiler keeps a row in registers.
+template <int N, class Body>
+inline void by_vectors(int64_t width, Body body) {
+    if constexpr (N > 0) {
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) body(v * kVector);
+    } else {
+        for (int64_t j = 0; j < width; j += kVector) body(j);
+    }
+}
+
+// exp of every lane, as in kernels_math.h; compilers make twice the instructions of that.
+inline Vector exp(Vector x) {
+#ifdef __AVX512F__
+    constexpr __mmask16 kAll = 0xffff;  // the forms without a mask make g++ 12 warn of something uninitialised
+    Vector low = Vector{} - 104.0f, high = Vector{} + 89.0f;
+    Vector bounded = x < low ? low : x;
+    bounded = bounded > high ? high : bounded;
+    Vector n = reinterpret_cast<Vector>(_mm512_maskz_roundscale_ps(
+        kAll, reinterpret_cast<__m512>(bounded * 1.44269504088896341f), _MM_FROUND_TO_NEAREST_INT));
+    Vector r = bounded - n * 0.693145751953125f;
+    r -= n * 1.42860682030941723e-6f;
+    Vector p = r * (1.0f / 5040) + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    return reinterpret_cast<Vector>(
+        _mm512_maskz_scalef_ps(kAll, reinterpret_cast<__m512>(p), reinterpret_cast<__m512>(n)));
+#else
+    Vector y;
+#pragma omp simd
+    for (int i = 0; i < kVector; i++) y[i] = exp(float(x[i]));
+    return y;
+#endif
+}
+
 // to [rows, padded(columns)] ← from, zeros beyond.
 template <class From>
 void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
@@ -228,6 +267,8 @@ struct Part {
         v = k + all;
         y = image * s.length * out + head * s.width;
     }
+
+    int64_t of(int64_t which) const { return q + which * (k - q); }  // 0 is q, 1 is k, 2 is v
 };
 
 }  // namespace

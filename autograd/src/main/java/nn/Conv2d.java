@@ -42,6 +42,12 @@ public class Conv2d extends UnaryLayer {
         return weight.like(x);
     }
 
+    /** The filters of a 1x1 convolution without a bias as the rows of a matrix [K, C], in the type of x. */
+    public final Variable matrix(Variable x) {
+        Shape shape = weight.value().shape();
+        return reshape(filter(x), shape.get(0), shape.get(1) * shape.get(2) * shape.get(3));
+    }
+
     /**
      * With something more for all pixels of an image, added with the bias in one pass:
      * {@code y[n,p,q,k] = (x ∗ w)[n,p,q,k] + (b[k] + more[n,k])}; more [N,K].

@@ -5,6 +5,7 @@ import java.util.List;
 import tensor.Tensor;
 import tensor.backend.AttentionParams;
 import tensor.backend.Precision;
+import tensor.backend.Projection;
 import tensor.backend.Region;
 
 /**
@@ -45,10 +46,10 @@ public record Work(double flop, double bytes) {
             case "conv2dBackwardWeights" -> convolution(t.get(2), t.get(1));
             case "matmul" ->
                 2.0 * t.get(t.size() - 1).shape().size() * t.get(0).shape().get((Boolean) arguments[0] ? -2 : -1);
-            case "attention" -> 4 * attention(arguments, t.get(0), false);
-            case "attentionBackward" -> 8 * attention(arguments, t.get(0), false);
-            case "linearAttention" -> 4 * attention(arguments, t.get(0), true);
-            case "linearAttentionBackward" -> 8 * attention(arguments, t.get(0), true);
+            case "attention" -> 4 * attention(arguments, t.get(0));
+            case "attentionBackward" -> 8 * attention(arguments, t.get(0));
+            case "linearAttention" -> linear(arguments, 1);
+            case "linearAttentionBackward" -> linear(arguments, 2);
             default -> 0;
         };
         bytes += switch (call) {
@@ -69,12 +70,25 @@ public record Work(double flop, double bytes) {
                 * w.shape().get(3);
     }
 
-    /** Multiply-adds of one product: N·heads·L·L·d, or N·heads·L·d·d in the linear form. */
-    private static double attention(Object[] arguments, Tensor qkv, boolean linear) {
+    /** Multiply-adds of one product: N·heads·L·L·d. */
+    private static double attention(Object[] arguments, Tensor qkv) {
         AttentionParams p = (AttentionParams) arguments[0];
         double length = qkv.shape().get(1);
-        double width = p.headWidth(qkv.shape());
-        return qkv.shape().get(0) * p.heads() * length * width * (linear ? width : length);
+        return qkv.shape().get(0) * p.heads() * length * p.headWidth(qkv.shape()) * length;
+    }
+
+    /**
+     * Two products of N·heads·L·d·d multiply-adds and the projection, each pass of a gradient as much again. What the
+     * backward pass computes a second time does not count.
+     */
+    private static double linear(Object[] arguments, int passes) {
+        AttentionParams p = (AttentionParams) arguments[0];
+        Tensor x = (Tensor) arguments[1];
+        Tensor w = (Tensor) arguments[2];
+        double hidden = Projection.shape(x, w).get(2) / 3.0;
+        double rows = (double) x.shape().get(0) * x.shape().get(1);
+        double projection = w == null ? 0 : 3 * w.shape().get(1);
+        return 2 * passes * rows * hidden * (2 * hidden / p.heads() + projection);
     }
 
     private static double bytes(Tensor x) {

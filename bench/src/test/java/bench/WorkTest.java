@@ -68,7 +68,11 @@ class WorkTest {
                 2 * 2.0 * 3 * 2 * 10 * 10 * 4, Work.of("attention", arguments).flop());
         assertEquals(
                 2 * 2.0 * 3 * 2 * 10 * 4 * 4,
-                Work.of("linearAttention", arguments).flop());
+                Work.of("linearAttention", new Object[] {p, arguments[1], null}).flop());
+        assertEquals(
+                2 * 2.0 * 3 * 2 * 10 * 4 * 4 + 2.0 * 3 * 10 * 24 * 7,
+                Work.of("linearAttention", new Object[] {p, of(3, 10, 7), of(24, 7)})
+                        .flop());
         assertEquals(
                 4 * 2.0 * 3 * 2 * 10 * 10 * 4,
                 Work.of("attentionBackward", arguments).flop());

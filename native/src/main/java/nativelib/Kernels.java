@@ -133,7 +133,7 @@ public final class Kernels {
             long dy,
             long dqkv);
 
-    /** Linear attention: qkv [n, length, 3·heads·width] → y, context, logSum. */
+    /** Linear attention: x [n, length, channels] and its projection w, or with 0 channels qkv and nothing → y, context, logSum. */
     public static native void linearAttention(
             boolean half,
             int n,
@@ -141,7 +141,9 @@ public final class Kernels {
             int heads,
             int width,
             float scale,
-            long qkv,
+            int channels,
+            long x,
+            long w,
             long y,
             long context,
             long logSum);
@@ -154,11 +156,14 @@ public final class Kernels {
             int heads,
             int width,
             float scale,
-            long qkv,
+            int channels,
+            long x,
+            long w,
             long context,
             long logSum,
             long dy,
-            long dqkv);
+            long dx,
+            long dw);
 
     // ---- 3x3 convolutions of stride 1: geometry, packed and version as in OneDnn; halves if Cpu.multipliesHalves ---
 

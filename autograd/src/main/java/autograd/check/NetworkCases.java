@@ -80,8 +80,6 @@ public final class NetworkCases {
             {28, QKV, 28},
             {128, 28, 28},
             {56, 28, 28},
-            {28, QKV, 14},
-            {56, QKV, 14},
             {128, 56, 14},
             {112, QKV, 7},
             {128, 112, 7}
@@ -90,9 +88,9 @@ public final class NetworkCases {
             norm(4, true, true, c[0], c[1]);
             norm(4, true, false, c[0], c[1]);
             norm(1, false, false, c[0], c[1]);
-            attention(true, c[1]);
+            linearAttention(c[0], c[1]);
         }
-        attention(false, 7);
+        attention(7);
         add("Standardize", "3x3, 112 to 112", 0, x -> Standardize.standardize(x[0], 1e-5), of(112, 3, 3, 112));
         movement(28, 28);
         add("SpaceToDepth", "28 @ 28", 0, x -> SpaceToDepth.spaceToDepth(x[0], 2), of(batch, 28, 28, 28));
@@ -116,7 +114,7 @@ public final class NetworkCases {
         norm(1, false, false, 112, 14);
         Function gelu = x -> Pointwise.of(UnaryOp.GELU, x[0]);
         add("Pointwise", "GELU 56 @ 28", 0, gelu, of(batch, 28, 28, 56));
-        attention(true, 14);
+        linearAttention(56, 14);
     }
 
     private void cifar() {
@@ -198,17 +196,26 @@ public final class NetworkCases {
         }
     }
 
-    private void attention(boolean linear, int side) {
+    private void attention(int side) {
         long length = (long) side * side;
-        double scale = 1 / Math.sqrt(HEAD_WIDTH);
         add(
-                linear ? "LinearAttention" : "Attention",
+                "Attention",
                 length + " positions, " + HEADS + " heads of " + HEAD_WIDTH,
-                4L * batch * length * HEADS * HEAD_WIDTH * (linear ? HEAD_WIDTH : length),
-                linear
-                        ? x -> LinearAttention.linearAttention(x[0], HEADS, scale)
-                        : x -> Attention.attention(x[0], HEADS, scale),
+                4L * batch * length * HEADS * HEAD_WIDTH * length,
+                x -> Attention.attention(x[0], HEADS, 1 / Math.sqrt(HEAD_WIDTH)),
                 of(batch, (int) length, QKV));
+    }
+
+    /** With the projection of an image of so many channels. */
+    private void linearAttention(int channels, int side) {
+        long length = (long) side * side;
+        add(
+                "LinearAttention",
+                length + " positions, " + HEADS + " heads of " + HEAD_WIDTH + " from " + channels + " channels",
+                2L * batch * length * (2L * HEADS * HEAD_WIDTH * HEAD_WIDTH + (long) QKV * channels),
+                x -> LinearAttention.linearAttention(x[0], x[1], HEADS, 1 / Math.sqrt(HEAD_WIDTH)),
+                of(batch, (int) length, channels),
+                of(QKV, channels));
     }
 
     /** What moves an activation about. */

@@ -250,6 +250,14 @@ public final class OpCatalogue {
                     4L * s[0] * s[1] * s[2] * s[3] * s[3],
                     x -> LinearAttention.linearAttention(x[0], s[2], scale),
                     qkv);
+            int channels = 3 + 2 * s[2];
+            add(
+                    "LinearAttention",
+                    "of a projection of " + channels + " channels, " + name,
+                    2L * s[0] * s[1] * s[2] * s[3] * (2 * s[3] + 3 * channels),
+                    x -> LinearAttention.linearAttention(x[0], x[1], s[2], scale),
+                    of(s[0], s[1], channels),
+                    of(3 * s[2] * s[3], channels));
         }
     }
 

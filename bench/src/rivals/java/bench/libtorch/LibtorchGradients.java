@@ -42,11 +42,13 @@ final class LibtorchGradients {
         return sweep(List.of(qkv), () -> LibtorchKernels.attention(p, qkv), dyOfHeads);
     }
 
-    /** p, qkv, context, logSum, dy, dqkv. */
+    /** p, x, w, context, logSum, dy, dx, dw. */
     Runnable linearAttention(Object[] a) {
         AttentionParams p = (AttentionParams) a[0];
-        Tensor qkv = kernels.channelsFirst(LibtorchKernels.plain(a[1]));
-        Tensor dy = kernels.channelsFirst(LibtorchKernels.plain(a[4]));
-        return sweep(List.of(qkv), () -> LibtorchKernels.linearAttention(p, qkv), dy);
+        Tensor x = kernels.channelsFirst(LibtorchKernels.plain(a[1]));
+        Tensor dy = kernels.channelsFirst(LibtorchKernels.plain(a[5]));
+        if (a[2] == null) return sweep(List.of(x), () -> LibtorchKernels.linearAttention(p, x), dy);
+        Tensor w = LibtorchKernels.plain(a[2]);
+        return sweep(List.of(x, w), () -> LibtorchKernels.linearAttention(p, LibtorchKernels.projection(x, w)), dy);
     }
 }

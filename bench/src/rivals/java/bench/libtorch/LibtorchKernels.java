@@ -232,9 +232,16 @@ final class LibtorchKernels {
     }
 
     private Runnable linearAttention(Object[] a) {
-        Tensor qkv = channelsFirst(plain(a[1]));
+        Tensor x = channelsFirst(plain(a[1]));
         AttentionParams p = (AttentionParams) a[0];
-        return () -> linearAttention(p, qkv);
+        if (a[2] == null) return () -> linearAttention(p, x);
+        Tensor w = plain(a[2]);
+        return () -> linearAttention(p, projection(x, w));
+    }
+
+    /** x [N, C, L] by w [K, C]: the published code has a 1x1 convolution for it. */
+    static Tensor projection(Tensor x, Tensor w) {
+        return torch.conv2d(x.unsqueeze(-1), w.unsqueeze(-1).unsqueeze(-1)).squeeze(-1);
     }
 
     /** [N, L, C] as N, C, L: what a 1x1 convolution in this layout leaves. */

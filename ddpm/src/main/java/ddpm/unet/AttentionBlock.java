@@ -18,8 +18,8 @@ import tensor.backend.Conv2dParams;
  * image or each pixel's own; qkv and
  * out are 1x1 convolutions; 4 heads of 32. Channels last makes an image a sequence [N, H·W, C] without moving anything.
  *
- * <p>Linear attention costs H·W·d² instead of (H·W)²·d, so it can stand at full resolution; its output is normalised
- * once more.
+ * <p>Linear attention costs H·W·d² instead of (H·W)²·d, so it can stand at full resolution, where qkv would be the largest
+ * activation of the network: the projection is therefore made within. Its output is normalised once more.
  *
  * <p>Names: {@code fn.fn.to_qkv, fn.fn.to_out[.0, .1], fn.norm}.
  */
@@ -49,8 +49,14 @@ final class AttentionBlock extends Layer {
             int n = s.get(0);
             int h = s.get(1);
             int w = s.get(2);
-            Variable tokens = reshape(qkv.forward(norm.forward(x)), n, h * w, 3 * HEADS * HEAD_WIDTH);
-            Variable mixed = linear ? linearAttention(tokens, HEADS, SCALE) : attention(tokens, HEADS, SCALE);
+            Variable normal = norm.forward(x);
+            Variable mixed;
+            if (linear) {
+                Variable tokens = reshape(normal, n, h * w, s.get(3));
+                mixed = linearAttention(tokens, qkv.matrix(tokens), HEADS, SCALE);
+            } else {
+                mixed = attention(reshape(qkv.forward(normal), n, h * w, 3 * HEADS * HEAD_WIDTH), HEADS, SCALE);
+            }
             Variable y = out.forward(reshape(mixed, n, h, w, HEADS * HEAD_WIDTH));
             return add(linear ? outNorm.forward(y) : y, x);
         });

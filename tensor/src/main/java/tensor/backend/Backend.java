@@ -173,16 +173,18 @@ public interface Backend extends AutoCloseable {
     void attentionBackward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv);
 
     /**
-     * Linear attention (Shen et al. 2021), each head by itself; layout as in {@link #attention}:
+     * Linear attention (Shen et al. 2021), each head by itself; qkv [N, L, 3·heads·d] laid out as in {@link #attention}. It is
+     * x itself where w is {@code null}, else a projection that is never kept: qkv = x wᵀ, x [N, L, C], w [3·heads·d, C].
      * <pre>q̂ = scale · softmax over the d features of q      k̂ = softmax over the L positions of k
      * context = k̂ᵀ v  [d, d]                            y = q̂ · context</pre>
      * context [N, heads, d, d] and logSum [N, heads·d] (log Σ over positions of exp k) are written for the backward
      * pass.
      */
-    void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum);
+    void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum);
 
-    /** dqkv ← the gradient of {@link #linearAttention}, from its input, context and logSum. */
-    void linearAttentionBackward(AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv);
+    /** Gradients of {@link #linearAttention}, from its inputs, context and logSum; dw is {@code null} exactly where w is. */
+    void linearAttentionBackward(
+            AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw);
 
     // ---- 5 updates: one call for all parameters ---------------------------------------------------------------
 

@@ -311,27 +311,39 @@ public final class Checks {
 
     /** Checks {@link Backend#linearAttention}. */
     public static void linearAttention(
-            Backend on, AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
-        linearHeads(Call.of("linearAttention", on, qkv), p, qkv, "y", y, context, logSum)
-                .apart("y", y, qkv)
-                .apart("context", context, qkv, y)
-                .apart("logSum", logSum, qkv, y, context);
+            Backend on, AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
+        linearHeads(Call.of("linearAttention", on, x), p, x, w, "y", y, context, logSum)
+                .apart("y", y, x, w)
+                .apart("context", context, x, w, y)
+                .apart("logSum", logSum, x, w, y, context);
     }
 
     /** Checks {@link Backend#linearAttentionBackward}. */
     public static void linearAttentionBackward(
-            Backend on, AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
-        linearHeads(Call.of("linearAttentionBackward", on, qkv), p, qkv, "dy", dy, context, logSum)
-                .operand("dqkv", dqkv, "the shape of qkv", qkv.shape())
-                .apart("dqkv", dqkv, qkv, context, logSum, dy);
+            Backend on,
+            AttentionParams p,
+            Tensor x,
+            Tensor w,
+            Tensor context,
+            Tensor logSum,
+            Tensor dy,
+            Tensor dx,
+            Tensor dw) {
+        Call call = linearHeads(Call.of("linearAttentionBackward", on, x), p, x, w, "dy", dy, context, logSum)
+                .operand("dx", dx, "the shape of x", x.shape())
+                .apart("dx", dx, x, w, context, logSum, dy);
+        if ((w == null) != (dw == null)) throw call.wrong("dw must be given exactly where w is");
+        if (w != null)
+            call.operand("dw", dw, "the shape of w", w.shape()).apart("dw", dw, x, w, context, logSum, dy, dx);
     }
 
     private static Call linearHeads(
-            Call call, AttentionParams p, Tensor qkv, String role, Tensor y, Tensor context, Tensor logSum) {
-        call.operand("qkv", qkv);
-        int n = qkv.shape().expect(-1, -1, -1).get(0);
-        int width = p.headWidth(qkv.shape());
-        call.operand(role, y, "[N, L, heads·d]", n, qkv.shape().get(1), p.heads() * width);
+            Call call, AttentionParams p, Tensor x, Tensor w, String role, Tensor y, Tensor context, Tensor logSum) {
+        call.operand("x", x);
+        int n = x.shape().expect(-1, -1, -1).get(0);
+        if (w != null) call.operand("w", w, "[3·heads·d, C]", -1, x.shape().get(2));
+        int width = p.headWidth(Projection.shape(x, w));
+        call.operand(role, y, "[N, L, heads·d]", n, x.shape().get(1), p.heads() * width);
         call.operand("context", context, "[N, heads, d, d]", n, p.heads(), width, width);
         return call.exact("logSum", logSum, "[N, heads·d]", n, p.heads() * width);
     }

@@ -183,7 +183,11 @@ class ChecksTest {
         refused(
                 "linearAttention: context has shape [1, 2, 1, 2], needs [N, heads, d, d] = [1, 2, 1, 1]",
                 () -> backend.linearAttention(
-                        new AttentionParams(2, 1), t(1, 2, 6), t(1, 2, 2), t(1, 2, 1, 2), t(1, 2)));
+                        new AttentionParams(2, 1), t(1, 2, 6), null, t(1, 2, 2), t(1, 2, 1, 2), t(1, 2)));
+        refused(
+                "linearAttention: w has shape [6, 4], needs [3·heads·d, C]",
+                () -> backend.linearAttention(
+                        new AttentionParams(2, 1), t(1, 2, 5), t(6, 4), t(1, 2, 2), t(1, 2, 1, 1), t(1, 2)));
         refused("softmax: axis 2 of x [2, 3], needs 0..1", () -> backend.softmax(2, t(2, 3), t(2, 3)));
     }
 

@@ -237,9 +237,23 @@ final class LayerParityCases {
                 Tensor context = in.room(n, heads, d, d);
                 Tensor logSum = in.exact().room(n, heads * d);
                 Tensor dqkv = in.room(qkv.shape());
-                b.linearAttention(p, qkv, y, context, logSum);
-                b.linearAttentionBackward(p, qkv, context, logSum, in.normal(n, length, heads * d), dqkv);
+                b.linearAttention(p, qkv, null, y, context, logSum);
+                b.linearAttentionBackward(p, qkv, null, context, logSum, in.normal(n, length, heads * d), dqkv, null);
                 return outputs(y, context, logSum, dqkv);
+            });
+            int channels = 5 + 12 * heads;
+            add("linearAttention of a projection " + Arrays.toString(size), n * length * d, (b, in) -> {
+                Tensor x = in.normal(n, length, channels);
+                Tensor w = in.normal(3 * heads * d, channels);
+                b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, 0.25), w);
+                Tensor y = in.room(n, length, heads * d);
+                Tensor context = in.room(n, heads, d, d);
+                Tensor logSum = in.exact().room(n, heads * d);
+                Tensor dx = in.room(x.shape());
+                Tensor dw = in.room(w.shape());
+                b.linearAttention(p, x, w, y, context, logSum);
+                b.linearAttentionBackward(p, x, w, context, logSum, in.normal(n, length, heads * d), dx, dw);
+                return outputs(y, context, logSum, dx, dw);
             });
         }
     }

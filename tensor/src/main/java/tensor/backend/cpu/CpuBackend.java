@@ -20,6 +20,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
+import tensor.backend.Projection;
 import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
@@ -482,18 +483,20 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
-        Checks.linearAttention(this, p, qkv, y, context, logSum);
+    public void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
+        Checks.linearAttention(this, p, x, w, y, context, logSum);
         enter();
-        Shape s = qkv.shape();
+        Shape s = Projection.shape(x, w);
         Kernels.linearAttention(
-                half(qkv),
+                half(x),
                 s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
                 (float) p.scale(),
-                address(qkv),
+                w == null ? 0 : w.shape().get(1),
+                address(x),
+                address(w),
                 address(y),
                 address(context),
                 address(logSum));
@@ -502,23 +505,26 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void linearAttentionBackward(
-            AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
-        Checks.linearAttentionBackward(this, p, qkv, context, logSum, dy, dqkv);
+            AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw) {
+        Checks.linearAttentionBackward(this, p, x, w, context, logSum, dy, dx, dw);
         enter();
-        Shape s = qkv.shape();
+        Shape s = Projection.shape(x, w);
         Kernels.linearAttentionBackward(
-                half(qkv),
+                half(x),
                 s.get(0),
                 s.get(1),
                 p.heads(),
                 p.headWidth(s),
                 (float) p.scale(),
-                address(qkv),
+                w == null ? 0 : w.shape().get(1),
+                address(x),
+                address(w),
                 address(context),
                 address(logSum),
                 address(dy),
-                address(dqkv));
-        written(dqkv);
+                address(dx),
+                address(dw));
+        written(dx, dw);
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------

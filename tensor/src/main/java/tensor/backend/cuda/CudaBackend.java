@@ -12,12 +12,14 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
+import tensor.backend.Projection;
 import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
 import tensor.memory.Buffer;
 import tensor.memory.MemoryUse;
+import tensor.memory.Scope;
 
 /**
  * Computes on an NVIDIA GPU: cuDNN for convolutions and softmax, cuBLAS for products, our own kernels for everything
@@ -349,20 +351,27 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
-        Checks.linearAttention(this, p, qkv, y, context, logSum);
+    public void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
+        Checks.linearAttention(this, p, x, w, y, context, logSum);
         engine.context().enter();
-        linearAttentions.forward(p, qkv, y, context, logSum);
+        try (Scope scope = Scope.open("projection")) {
+            linearAttentions.forward(p, w == null ? x : Projection.forward(this, x, w), y, context, logSum);
+        }
         written(y, context, logSum);
     }
 
     @Override
     public void linearAttentionBackward(
-            AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
-        Checks.linearAttentionBackward(this, p, qkv, context, logSum, dy, dqkv);
+            AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw) {
+        Checks.linearAttentionBackward(this, p, x, w, context, logSum, dy, dx, dw);
         engine.context().enter();
-        linearAttentions.backward(p, qkv, context, logSum, dy, dqkv);
-        written(dqkv);
+        try (Scope scope = Scope.open("projection")) {
+            Tensor qkv = w == null ? x : Projection.forward(this, x, w);
+            Tensor dqkv = w == null ? dx : qkv.emptyLike();
+            linearAttentions.backward(p, qkv, context, logSum, dy, dqkv);
+            if (w != null) Projection.backward(this, x, w, dqkv, dx, dw);
+        }
+        written(dx, dw);
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------

@@ -15,12 +15,14 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
+import tensor.backend.Projection;
 import tensor.backend.Recording;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
 import tensor.memory.Buffer;
 import tensor.memory.MemoryUse;
+import tensor.memory.Scope;
 
 /**
  * The definition of every {@link Backend} call, in plain Java loops over arrays. One arithmetic: elements are read as
@@ -350,12 +352,15 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public void linearAttention(AttentionParams p, Tensor qkv, Tensor y, Tensor context, Tensor logSum) {
-        Checks.linearAttention(this, p, qkv, y, context, logSum);
+    public void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
+        Checks.linearAttention(this, p, x, w, y, context, logSum);
         double[] values = room(y);
         double[] contexts = room(context);
         double[] sums = room(logSum);
-        LinearAttention.forward(p, qkv.shape(), read(qkv), values, contexts, sums);
+        try (Scope scope = Scope.open("projection")) {
+            Tensor qkv = w == null ? x : Projection.forward(this, x, w);
+            LinearAttention.forward(p, qkv.shape(), read(qkv), values, contexts, sums);
+        }
         store(y, values);
         store(context, contexts);
         store(logSum, sums);
@@ -363,11 +368,16 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public void linearAttentionBackward(
-            AttentionParams p, Tensor qkv, Tensor context, Tensor logSum, Tensor dy, Tensor dqkv) {
-        Checks.linearAttentionBackward(this, p, qkv, context, logSum, dy, dqkv);
-        double[] values = room(dqkv);
-        LinearAttention.backward(p, qkv.shape(), read(qkv), read(context), read(logSum), read(dy), values);
-        store(dqkv, values);
+            AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw) {
+        Checks.linearAttentionBackward(this, p, x, w, context, logSum, dy, dx, dw);
+        try (Scope scope = Scope.open("projection")) {
+            Tensor qkv = w == null ? x : Projection.forward(this, x, w);
+            Tensor dqkv = w == null ? dx : qkv.emptyLike();
+            double[] values = room(dqkv);
+            LinearAttention.backward(p, qkv.shape(), read(qkv), read(context), read(logSum), read(dy), values);
+            store(dqkv, values);
+            if (w != null) Projection.backward(this, x, w, dqkv, dx, dw);
+        }
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------

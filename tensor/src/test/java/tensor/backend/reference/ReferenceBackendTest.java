@@ -296,7 +296,7 @@ class ReferenceBackendTest {
         Tensor y = room(1, 2, 2);
         Tensor context = room(1, 1, 2, 2);
         Tensor logSum = room(1, 2);
-        backend.linearAttention(p, qkv, y, context, logSum);
+        backend.linearAttention(p, qkv, null, y, context, logSum);
         assertValues(context, 2, 3, 2.5, 3.5);
         assertValues(logSum, LN2, Math.log(4));
         assertValues(y, 4.5, 6.5, 4.25, 6.25);
@@ -308,7 +308,7 @@ class ReferenceBackendTest {
         Tensor y = room(1, 1, 2);
         backend.attention(new AttentionParams(2, 1), qkv, y, room(1, 2, 1));
         assertValues(y, 5, 6);
-        backend.linearAttention(new AttentionParams(2, 1), qkv, y, room(1, 2, 1, 1), room(1, 2));
+        backend.linearAttention(new AttentionParams(2, 1), qkv, null, y, room(1, 2, 1, 1), room(1, 2));
         assertValues(y, 5, 6);
     }
 

@@ -191,15 +191,41 @@ class ReferenceGradientsTest {
         Tensor dy = normal(2, 5, 6);
         Tensor context = normal(2, 2, 3, 3);
         Tensor logSum = normal(2, 6);
-        backend.linearAttention(p, qkv, dy.emptyLike(), context, logSum);
+        backend.linearAttention(p, qkv, null, dy.emptyLike(), context, logSum);
         Tensor dqkv = qkv.emptyLike();
-        backend.linearAttentionBackward(p, qkv, context, logSum, dy, dqkv);
+        backend.linearAttentionBackward(p, qkv, null, context, logSum, dy, dqkv, null);
         Forward forward = t -> {
             Tensor value = dy.emptyLike();
-            backend.linearAttention(p, t, value, context.emptyLike(), logSum.emptyLike());
+            backend.linearAttention(p, t, null, value, context.emptyLike(), logSum.emptyLike());
             return value;
         };
         assertPullback("qkv", forward, qkv, dy, dqkv);
+    }
+
+    @Test
+    void linearAttentionOfAProjection() {
+        AttentionParams p = new AttentionParams(2, 0.7);
+        Tensor x = normal(2, 5, 4);
+        Tensor w = normal(18, 4);
+        Tensor dy = normal(2, 5, 6);
+        Tensor context = normal(2, 2, 3, 3);
+        Tensor logSum = normal(2, 6);
+        backend.linearAttention(p, x, w, dy.emptyLike(), context, logSum);
+        Tensor dx = x.emptyLike();
+        Tensor dw = w.emptyLike();
+        backend.linearAttentionBackward(p, x, w, context, logSum, dy, dx, dw);
+        Forward ofX = t -> {
+            Tensor value = dy.emptyLike();
+            backend.linearAttention(p, t, w, value, context.emptyLike(), logSum.emptyLike());
+            return value;
+        };
+        assertPullback("x", ofX, x, dy, dx);
+        Forward ofW = t -> {
+            Tensor value = dy.emptyLike();
+            backend.linearAttention(p, x, t, value, context.emptyLike(), logSum.emptyLike());
+            return value;
+        };
+        assertPullback("w", ofW, w, dy, dw);
     }
 
     @Test
