@@ -10,6 +10,9 @@
 // that the shape decides, and these in order.
 #include <omp.h>
 
+#include <type_traits>
+
+#include "isa.h"
 #include "kernels_products.h"
 
 namespace ddpm {
@@ -22,36 +25,66 @@ enum Which { kQuery, kKey, kValue };
 
 // Where everything of a call lies in the workspace, in floats. Widths of heads and channels are rounded up to whole vectors.
 struct Room {
-    int64_t d, channels, parts, turned, weights, image, head, total;
+    int64_t d, channels, parts, turned, weights, image, block, head, thread, total;
 
     Room(const AttentionShape& s, bool backward) : d(padded(s.width)), channels(padded(s.channels)) {
         bool projected = s.channels > 0;
         parts = backward && projected ? at_most(s.n, kParts) : 0;
-        turned = 3 * s.heads * s.channels * d;               // w, for each part and head [channels, d]
-        weights = 3 * s.heads * s.width * channels;          // [3·heads·width, channels]
-        image = projected ? s.length * channels : 0;         // of x and, backward, of dx
-        head = 4 * kRows * d + 3 * d * d + 3 * d;            // blocks of rows, matrices, rows
-        total = turned + (1 + parts) * weights + omp_get_max_threads() * (2 * image + head);
+        turned = 3 * s.heads * (s.channels + 1) * d;              // w, for each part and head [channels, d]
+        weights = 3 * s.heads * (s.width + 1) * channels;         // [3·heads·width, channels]
+        image = projected ? (s.length + 1) * channels : 0;        // of x, its two copies and dx
+        block = kRows * d;
+        head = 7 * block + 5 * d * d + 3 * d;                     // blocks of rows, matrices, rows
+        thread = 4 * image + head;
+        total = 2 * turned + (2 + parts) * weights + omp_get_max_threads() * thread;
+    }
+};
+
+// w as the products want it: for each part and head [channels, d] with terms over rows, and [width, channels] likewise.
+template <class Word>
+struct Weights {
+    const Word *turned, *plain;
+
+    Weights(const AttentionShape& s, const Room& room, const Value* w, float* at) : turned(nullptr), plain(nullptr) {
+        if (!w) return;
+        float *turns = at, *turn_words = turns + room.turned, *plains = turn_words + room.turned;
+        float* plain_words = plains + room.weights;
+        for (int64_t block = 3 * s.heads - 1; block >= 0; block--) {  // the first one's addresses are those of all
+            const Value* from = w + block * s.width * s.channels;
+            float *t = turns + block * s.channels * room.d, *p = plains + block * s.width * room.channels;
+            turn(from, s.channels, s.width, s.channels, t);
+            widen(from, s.channels, s.width, s.channels, p);
+            turned = Terms<Word>::over_rows(t, s.channels, room.d, turn_words + block * turned_size(s, room));
+            plain = Terms<Word>::over_rows(p, s.width, room.channels, plain_words + block * plain_size(s, room));
+        }
+    }
+    static int64_t turned_size(const AttentionShape& s, const Room& room) {
+        return Terms<Word>::words(s.channels) * room.d;
+    }
+    static int64_t plain_size(const AttentionShape& s, const Room& room) {
+        return Terms<Word>::words(s.width) * room.channels;
     }
 };
 
 // The rows of Q, K and V of one head of an image, and where their gradients go.
+template <class Word>
 struct Head {
     const AttentionShape& s;
     const Room& room;
     Part part;
     int64_t head;
-    const Value* qkv;          // without a projection
+    const Value* qkv;  // without a projection
     Value* dqkv;
-    const float *turned, *w;   // with one
-    const float* x;
+    Weights<Word> w;  // with one
+    const Word *x_in_rows, *x_over_rows;
     float *dx, *dw;
 
     // Rows [count, d].
     const float* rows(Which which, int64_t first, int64_t count, float* to) const {
         if (s.channels) {
-            product(count, room.d, s.channels, x + first * room.channels, room.channels, 1,
-                    turned + (which * s.heads + head) * s.channels * room.d, room.d, to, room.d, 1.0f, false);
+            int64_t words = Terms<Word>::words(room.channels);
+            product(count, room.d, Terms<Word>::words(s.channels), x_in_rows + first * words, words, 1,
+                    w.turned + (which * s.heads + head) * w.turned_size(s, room), room.d, to, room.d, 1.0f, false);
         } else {
             const Value* from = qkv + part.of(which) + first * part.stride;
             for (int64_t i = 0; i < count; i++)  // rows to come: they lie far apart, and the processor does not guess them
@@ -62,11 +95,14 @@ struct Head {
         return to;
     }
 
-    void gradient(Which which, int64_t first, int64_t count, const float* from) const {
+    void gradient(Which which, int64_t first, int64_t count, const float* from, float* copies) const {
         if (s.channels) {
-            int64_t c = room.channels, row = (which * s.heads + head) * s.width * c;
-            product(count, c, s.width, from, room.d, 1, w + row, c, dx + first * c, c, 1.0f, true);
-            product(s.width, c, count, from, 1, room.d, x + first * c, c, dw + row, c, 1.0f, true);
+            int64_t c = room.channels, block = which * s.heads + head, d = room.d;
+            product(count, c, Terms<Word>::words(s.width), Terms<Word>::in_rows(from, count, d, copies),
+                    Terms<Word>::words(d), 1, w.plain + block * w.plain_size(s, room), c, dx + first * c, c, 1.0f, true);
+            product(s.width, c, Terms<Word>::words(count),
+                    Terms<Word>::over_rows(from, count, d, copies + room.block), 1, d,
+                    x_over_rows + first / Terms<Word>::kEach * c, c, dw + block * s.width * c, c, 1.0f, true);
         } else {
             narrow(from, count, s.width, dqkv + part.of(which) + first * part.stride, part.stride);
         }
@@ -154,28 +190,24 @@ void fill_beyond(int64_t rows, int64_t width, float* x, float value) {
         for (int64_t j = width; j < d; j++) x[i * d + j] = value;
 }
 
-// w in the two forms that the products want.
-void arrange(const AttentionShape& s, const Room& room, const Value* w, float* turned, float* weights) {
-    for (int64_t block = 0; block < 3 * s.heads; block++)
-        turn(w + block * s.width * s.channels, s.channels, s.width, s.channels, turned + block * s.channels * room.d);
-    widen(w, s.channels, 3 * s.heads * s.width, s.channels, weights);
-}
-
-template <int N>
+template <int N, class Word>
 void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context, float* log_sum,
              float* workspace) {
+    using T = Terms<Word>;
     Room room(s, false);
     int64_t d = room.d;
-    float *turned = workspace, *weights = turned + room.turned, *rooms = weights + room.weights;
-    if (w) arrange(s, room, w, turned, weights);
+    Weights<Word> weights(s, room, w, workspace);
+    float* rooms = workspace + 2 * (room.turned + room.weights);
 #pragma omp parallel for schedule(dynamic) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         int64_t image = task / s.heads;
-        float* own = rooms + omp_get_thread_num() * (room.image + room.head);
-        Head head{s, room, Part(s, task), task % s.heads, x, nullptr, turned, weights, own, nullptr, nullptr};
-        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, own);
-        float *k = own + room.image, *v = k + kRows * d, *ctx = v + kRows * d;
-        float *offset = ctx + d * d, *sums = offset + d, *top = sums + d;
+        float *xs = rooms + omp_get_thread_num() * room.thread, *copy = xs + room.image;
+        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, xs);
+        const Word* rows = T::in_rows(xs, w ? s.length : 0, room.channels, copy);
+        Head<Word> head{s, room, Part(s, task), task % s.heads, x, nullptr, weights, rows, nullptr, nullptr, nullptr};
+        float *k = copy + room.image, *v = k + room.block, *copies = v + room.block;
+        float *ctx = copies + 2 * room.block, *ctx_copy = ctx + d * d;
+        float *offset = ctx_copy + d * d, *sums = offset + d, *top = sums + d;
         for (int64_t j = 0; j < d; j++) {
             offset[j] = j < s.width ? -__builtin_inff() : __builtin_inff();
             sums[j] = 0;
@@ -187,7 +219,9 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
             raise<N>(count, d, k, offset, sums, ctx, top);
             normalise_keys<N>(count, d, offset, k);
             add_rows<N>(count, d, k, sums);
-            product(s.width, d, count, k, 1, d, head.rows(kValue, first, count, v), d, ctx, d, 1.0f, true);
+            head.rows(kValue, first, count, v);
+            product(s.width, d, T::words(count), T::over_rows(k, count, d, copies), 1, d,
+                    T::over_rows(v, count, d, copies + room.block), d, ctx, d, 1.0f, true);
         }
         for (int64_t i = 0; i < s.width; i++) {
             float inverse = 1.0f / sums[i];
@@ -195,39 +229,47 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
             log_sum[task * s.width + i] = offset[i] + log(sums[i]);
         }
         narrow(ctx, s.width, s.width, context + task * s.width * s.width, s.width);
+        const Word* factor = T::over_rows(ctx, s.width, d, ctx_copy);
         float *q = k, *to = v;
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
             head.rows(kQuery, first, count, q);
             fill_beyond(count, s.width, q, -__builtin_inff());
             normalise_queries<N>(count, d, s.scale, q);
-            product(count, d, s.width, q, d, 1, ctx, d, to, d, 1.0f, false);
+            product(count, d, T::words(s.width), T::in_rows(q, count, d, copies), T::words(d), 1, factor, d, to, d,
+                    1.0f, false);
             narrow(to, count, s.width, y + head.part.y + first * head.part.out, head.part.out);
         }
     }
 }
 
-template <int N>
-void backward(const Head& head, const Value* context, const float* log_sum, const Value* dy, float* own) {
+template <int N, class Word>
+void backward(const Head<Word>& head, const Value* context, const float* log_sum, const Value* dy, float* own) {
+    using T = Terms<Word>;
     const AttentionShape& s = head.s;
-    int64_t d = head.room.d;
-    float *a = own, *da = a + kRows * d, *b = da + kRows * d, *db = b + kRows * d;  // blocks of rows
-    float *dctx = db + kRows * d, *turned = dctx + d * d, *dturned = turned + d * d;
-    float *mean = dturned + d * d, *offset = mean + d;
+    int64_t d = head.room.d, block = head.room.block;
+    float *a = own, *da = a + block, *b = da + block, *db = b + block, *copies = db + block;  // blocks of rows
+    float *dctx = copies + 3 * block, *turned = dctx + d * d, *copy = turned + d * d, *second = copy + d * d;
+    float *mean = second + 2 * d * d, *offset = mean + d;
     turn(context, s.width, s.width, s.width, turned);
     for (int64_t i = 0; i < d * d; i++) dctx[i] = 0;
+    const Word* factor = T::over_rows(turned, s.width, d, copy);
     for (int64_t first = 0; first < s.length; first += kRows) {
         int64_t count = at_most(kRows, s.length - first);
         head.rows(kQuery, first, count, a);
         fill_beyond(count, s.width, a, -__builtin_inff());
         normalise_queries<N>(count, d, s.scale, a);
         widen(dy + head.part.y + first * head.part.out, head.part.out, count, s.width, b);
-        product(s.width, d, count, a, 1, d, b, d, dctx, d, 1.0f, true);      // q̂ᵀ dY
-        product(count, d, s.width, b, d, 1, turned, d, da, d, 1.0f, false);  // dY contextᵀ
+        product(s.width, d, T::words(count), T::over_rows(a, count, d, copies), 1, d,  // q̂ᵀ dY
+                T::over_rows(b, count, d, copies + block), d, dctx, d, 1.0f, true);
+        product(count, d, T::words(s.width), T::in_rows(b, count, d, copies), T::words(d), 1, factor, d,  // dY contextᵀ
+                da, d, 1.0f, false);
         query_gradients<N>(count, d, s.scale, a, da);
-        head.gradient(kQuery, first, count, da);
+        head.gradient(kQuery, first, count, da, copies);
     }
-    turn(dctx, d, s.width, s.width, dturned);
+    turn(dctx, d, s.width, s.width, turned);
+    factor = T::over_rows(turned, s.width, d, copy);
+    const Word* plain = T::over_rows(dctx, s.width, d, second);
     for (int64_t j = 0; j < d; j++) {
         mean[j] = j < s.width ? dot(context + j * s.width, dctx + j * d, s.width) : 0;
         offset[j] = j < s.width ? log_sum[j] : __builtin_inff();
@@ -236,49 +278,38 @@ void backward(const Head& head, const Value* context, const float* log_sum, cons
         int64_t count = at_most(kRows, s.length - first);
         head.rows(kKey, first, count, a);
         normalise_keys<N>(count, d, offset, a);
-        product(count, d, s.width, a, d, 1, dctx, d, db, d, 1.0f, false);     // k̂ dcontext
-        head.gradient(kValue, first, count, db);
+        product(count, d, T::words(s.width), T::in_rows(a, count, d, copies), T::words(d), 1, plain, d,  // k̂ dcontext
+                db, d, 1.0f, false);
+        head.gradient(kValue, first, count, db, copies);
         head.rows(kValue, first, count, b);
-        product(count, d, s.width, b, d, 1, dturned, d, da, d, 1.0f, false);  // V dcontextᵀ
+        product(count, d, T::words(s.width), T::in_rows(b, count, d, copies), T::words(d), 1, factor, d,  // V dcontextᵀ
+                da, d, 1.0f, false);
         key_gradients<N>(count, d, mean, a, da);
-        head.gradient(kKey, first, count, da);
+        head.gradient(kKey, first, count, da, copies);
     }
 }
 
-}  // namespace
-
-int64_t linear_attention_workspace(const AttentionShape& s) {
-    return Room(s, true).total;
-}
-
-void linear_attention(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context, float* log_sum,
-                      float* workspace) {
-    padded(s.width) == kUsual * kVector ? forward<kUsual>(s, x, w, y, context, log_sum, workspace)
-                                        : forward<0>(s, x, w, y, context, log_sum, workspace);
-}
-
-void linear_attention_backward(const AttentionShape& s, const Value* x, const Value* w, const Value* context,
-                               const float* log_sum, const Value* dy, Value* dx, Value* dw, float* workspace) {
+template <int N, class Word>
+void backward_all(const AttentionShape& s, const Value* x, const Value* w, const Value* context, const float* log_sum,
+                  const Value* dy, Value* dx, Value* dw, float* workspace) {
     Room room(s, true);
-    float *turned = workspace, *weights = turned + room.turned, *sums = weights + room.weights;
-    float* rooms = sums + room.parts * room.weights;
+    Weights<Word> weights(s, room, w, workspace);
+    float *sums = workspace + 2 * (room.turned + room.weights), *rooms = sums + room.parts * room.weights;
     int64_t parts = w ? room.parts : s.n, size = s.length * s.channels;
-    bool usual = room.d == kUsual * kVector;
-    if (w) arrange(s, room, w, turned, weights);
 #pragma omp parallel for schedule(dynamic) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t part = 0; part < parts; part++) {
-        float* xs = rooms + omp_get_thread_num() * (2 * room.image + room.head);
-        float *dxs = xs + room.image, *own = dxs + room.image, *dws = sums + part * room.weights;
+        float *xs = rooms + omp_get_thread_num() * room.thread, *copy = xs + room.image, *second = copy + room.image;
+        float *dxs = second + room.image, *own = dxs + room.image, *dws = sums + part * room.weights;
         for (int64_t i = 0; w && i < room.weights; i++) dws[i] = 0;
         for (int64_t image = part * s.n / parts; image < (part + 1) * s.n / parts; image++) {
             if (w) widen(x + image * size, s.channels, s.length, s.channels, xs);
+            const Word* in_rows = Terms<Word>::in_rows(xs, w ? s.length : 0, room.channels, copy);
+            const Word* over_rows = Terms<Word>::over_rows(xs, w ? s.length : 0, room.channels, second);
             for (int64_t i = 0; i < room.image; i++) dxs[i] = 0;
             for (int64_t head = 0; head < s.heads; head++) {
                 int64_t task = image * s.heads + head;
-                Head one{s, room, Part(s, task), head, x, dx, turned, weights, xs, dxs, dws};
-                const Value* ctx = context + task * s.width * s.width;
-                usual ? backward<kUsual>(one, ctx, log_sum + task * s.width, dy, own)
-                      : backward<0>(one, ctx, log_sum + task * s.width, dy, own);
+                backward<N, Word>({s, room, Part(s, task), head, x, dx, weights, in_rows, over_rows, dxs, dws},
+                                  context + task * s.width * s.width, log_sum + task * s.width, dy, own);
             }
             if (w) narrow(dxs, s.length, s.channels, dx + image * size, s.channels);
         }
@@ -292,6 +323,38 @@ void linear_attention_backward(const AttentionShape& s, const Value* x, const Va
             for (int64_t part = 0; part < parts; part++) sum += sums[part * room.weights + i * room.channels + c];
             dw[i * s.channels + c] = sum;
         }
+}
+
+// Calls body<N, Word>() with the vectors of a head, where they are as usual, and with pairs, where the processor has them.
+template <class Body>
+void as_this(const AttentionShape& s, Body body) {
+    bool usual = padded(s.width) == kUsual * kVector;
+    std::integral_constant<int, kUsual> known;
+    std::integral_constant<int, 0> any;
+#ifdef __AVX512BF16__
+    if (multiplies_halves()) return usual ? body(known, Pair()) : body(any, Pair());
+#endif
+    usual ? body(known, float()) : body(any, float());
+}
+
+}  // namespace
+
+int64_t linear_attention_workspace(const AttentionShape& s) {
+    return Room(s, true).total;
+}
+
+void linear_attention(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context, float* log_sum,
+                      float* workspace) {
+    as_this(s, [&](auto n, auto word) {
+        forward<n, decltype(word)>(s, x, w, y, context, log_sum, workspace);
+    });
+}
+
+void linear_attention_backward(const AttentionShape& s, const Value* x, const Value* w, const Value* context,
+                               const float* log_sum, const Value* dy, Value* dx, Value* dw, float* workspace) {
+    as_this(s, [&](auto n, auto word) {
+        backward_all<n, decltype(word)>(s, x, w, context, log_sum, dy, dx, dw, workspace);
+    });
 }
 
 }  // namespace VARIANT

@@ -81,6 +81,43 @@ inline void store_terms(float* p, const Vector terms[1]) {
     store(p, terms[0]);
 }
 
+// How products over `terms` take factors that lie in rows of floats: floats as they are, pairs from copies. A row of width n
+// holds n terms, and one that sums over rows has them one below the other; either may be an A or a B.
+template <class Word>
+struct Terms {
+    static constexpr int64_t kEach = 1;
+    static int64_t words(int64_t terms) { return terms; }
+    static const Word* in_rows(const float* x, int64_t, int64_t, float*) { return x; }
+    static const Word* over_rows(const float* x, int64_t, int64_t, float*) { return x; }
+};
+
+#ifdef __AVX512BF16__
+template <>
+struct Terms<Pair> {
+    static constexpr int64_t kEach = 2;
+    static int64_t words(int64_t terms) { return (terms + 1) / 2; }
+
+    // [rows, width / 2]; the width is a multiple of 16.
+    static const Pair* in_rows(const float* x, int64_t rows, int64_t width, float* copy) {
+        Bf16* to = reinterpret_cast<Bf16*>(copy);
+        for (int64_t i = 0; i < rows * width; i += kVector) store(to + i, load(x + i));
+        return reinterpret_cast<const Pair*>(copy);
+    }
+
+    // [rows / 2, width], zeros below the last row.
+    static const Pair* over_rows(const float* x, int64_t rows, int64_t width, float* copy) {
+        Pair* to = reinterpret_cast<Pair*>(copy);
+        for (int64_t i = 0; i < rows; i += 2)
+            for (int64_t j = 0; j < width; j += kVector) {
+                const float* upper = x + i * width + j;
+                Vector terms[2] = {load(upper), i + 1 < rows ? load(upper + width) : Vector{}};
+                store_terms(to + i / 2 * width + j, terms);
+            }
+        return to;
+    }
+};
+#endif
+
 // C [rows, V vectors] (+)= alpha · A B over k terms, or pairs of terms; A(i, t) = a[i·ai + t·at], B by rows of stride ldb.
 template <int ROWS, int V, class Term>
 void tile(int64_t k, const Term* a, int64_t ai, int64_t at, const Term* b, int64_t ldb, float* c, int64_t ldc,
