@@ -24,6 +24,10 @@ JNIEXPORT void JNICALL Java_nativelib_Cpu_threads__I(JNIEnv* env, jclass, jint c
     guarded(env, [&] { start_workers(count); });
 }
 
+JNIEXPORT void JNICALL Java_nativelib_Cpu_leave(JNIEnv*, jclass) {
+    leave_workers();
+}
+
 JNIEXPORT jint JNICALL Java_nativelib_Cpu_threads__(JNIEnv*, jclass) {
     return omp_get_max_threads();
 }

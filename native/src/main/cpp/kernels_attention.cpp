@@ -5,30 +5,56 @@
 //   dV = Pᵀ dY    dS = P ∘ (dY Vᵀ − (dY · y))    dQ = scale dS K    dK = scale dSᵀ Q
 #include <omp.h>
 
+#include "isa.h"
 #include "kernels_products.h"
 
 namespace ddpm {
 namespace VARIANT {
+namespace {
 
-int64_t attention_workspace(const AttentionShape& s) {
-    int64_t d = padded(s.width), l = padded(s.length);
-    return omp_get_max_threads() * (2 * s.width * l + 3 * s.length * d + 2 * kRows * l + 3 * kRows * d);
-}
+// Workspace of a thread, in floats: what belongs to a whole head, blocks of rows, and copies of both for the products.
+struct Room {
+    int64_t d, l, all, block, scores, thread;
 
-void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
-    int64_t d = padded(s.width), l = padded(s.length);
-    int64_t each = attention_workspace(s) / omp_get_max_threads();
+    explicit Room(const AttentionShape& s)
+        : d(padded(s.width)), l(padded(s.length)), all((s.length + 1) * d), block(kRows * d), scores(kRows * l) {
+        int64_t turned = (s.width + 1) * l;
+        thread = 4 * turned + 4 * all + 5 * block + 5 * scores;
+    }
+};
+
+// Takes pieces of the workspace one after the other.
+struct Pieces {
+    float* next;
+
+    float* operator()(int64_t floats) {
+        float* piece = next;
+        next += floats;
+        return piece;
+    }
+};
+
+template <class Word>
+void forward(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
+    using T = Terms<Word>;
+    Room room(s);
+    int64_t d = room.d, l = room.l;
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
-        float* own = workspace + omp_get_thread_num() * each;
-        float *keys = own, *values = keys + s.width * l, *scores = values + s.length * d, *rows = scores + kRows * l;
-        turn(qkv + part.k, part.stride, s.length, s.width, keys);
-        widen(qkv + part.v, part.stride, s.length, s.width, values);
+        Pieces pieces{workspace + omp_get_thread_num() * room.thread};
+        float *turned = pieces((s.width + 1) * l), *plain = pieces(room.all);
+        turn(qkv + part.k, part.stride, s.length, s.width, turned);
+        widen(qkv + part.v, part.stride, s.length, s.width, plain);
+        const Word* keys = T::over_rows(turned, s.width, l, pieces((s.width + 1) * l));
+        const Word* values = T::over_rows(plain, s.length, d, pieces(room.all));
+        float *scores = pieces(room.scores), *rows = pieces(room.block);
+        float *copy = pieces(room.block), *scores_copy = pieces(room.scores);
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
             widen(qkv + part.q + first * part.stride, part.stride, count, s.width, rows);
-            product(count, l, s.width, rows, d, 1, keys, l, scores, l, s.scale, false);
+            product(count, l, T::words(s.width), T::in_rows(rows, count, d, copy), T::words(d), 1, keys, l, scores, l,
+                    s.scale, false);
             for (int64_t i = 0; i < count; i++) {
                 float* row = scores + i * l;
                 float top = largest(row, s.length);
@@ -37,38 +63,47 @@ void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_s
                 float sum = total(row, s.length), inverse = 1.0f / sum;
 #pragma omp simd
                 for (int64_t j = 0; j < s.length; j++) row[j] *= inverse;
+                for (int64_t j = s.length; j < l; j++) row[j] = 0;
                 log_sum[task * s.length + first + i] = top + log(sum);
             }
-            product(count, d, s.length, scores, l, 1, values, d, rows, d, 1.0f, false);
+            product(count, d, T::words(s.length), T::in_rows(scores, count, l, scores_copy), T::words(l), 1, values, d,
+                    rows, d, 1.0f, false);
             narrow(rows, count, s.width, y + part.y + first * part.out, part.out);
         }
     }
 }
 
-void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,
-                        const Value* dy, Value* dqkv, float* workspace) {
-    int64_t d = padded(s.width), l = padded(s.length);
-    int64_t each = attention_workspace(s) / omp_get_max_threads();
+template <class Word>
+void backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum, const Value* dy,
+              Value* dqkv, float* workspace) {
+    using T = Terms<Word>;
+    Room room(s);
+    int64_t d = room.d, l = room.l, across = (s.width + 1) * l;
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
-        float* own = workspace + omp_get_thread_num() * each;
-        float *keys = own, *values = keys + s.width * l;                      // turned: [width, l]
-        float *plain = values + s.width * l, *dk = plain + s.length * d;      // K [length, d], its gradient
-        float* dv = dk + s.length * d;
-        float *p = dv + s.length * d, *ds = p + kRows * l;                    // a block of rows, as all that follow
-        float *q = ds + kRows * l, *dyw = q + kRows * d, *dq = dyw + kRows * d;
-        turn(qkv + part.k, part.stride, s.length, s.width, keys);
-        turn(qkv + part.v, part.stride, s.length, s.width, values);
-        widen(qkv + part.k, part.stride, s.length, s.width, plain);
+        Pieces pieces{workspace + omp_get_thread_num() * room.thread};
+        float *keys_turned = pieces(across), *values_turned = pieces(across), *keys = pieces(room.all);
+        turn(qkv + part.k, part.stride, s.length, s.width, keys_turned);
+        turn(qkv + part.v, part.stride, s.length, s.width, values_turned);
+        widen(qkv + part.k, part.stride, s.length, s.width, keys);
+        const Word* kt = T::over_rows(keys_turned, s.width, l, pieces(across));
+        const Word* vt = T::over_rows(values_turned, s.width, l, pieces(across));
+        const Word* k = T::over_rows(keys, s.length, d, pieces(room.all));
+        float *dk = pieces(room.all), *dv = pieces(room.all);
+        float *p = pieces(room.scores), *ds = pieces(room.scores), *q = pieces(room.block), *dyw = pieces(room.block);
+        float *dq = pieces(room.block), *copy = pieces(room.block), *second = pieces(room.block);
+        float *p_copy = pieces(room.scores), *ds_copy = pieces(room.scores), *ds_second = pieces(room.scores);
         for (int64_t i = 0; i < s.length * d; i++) dk[i] = dv[i] = 0;
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
             const Value* yi = y + part.y + first * part.out;
             widen(qkv + part.q + first * part.stride, part.stride, count, s.width, q);
             widen(dy + part.y + first * part.out, part.out, count, s.width, dyw);
-            product(count, l, s.width, q, d, 1, keys, l, p, l, s.scale, false);
-            product(count, l, s.width, dyw, d, 1, values, l, ds, l, 1.0f, false);
+            product(count, l, T::words(s.width), T::in_rows(q, count, d, copy), T::words(d), 1, kt, l, p, l, s.scale,
+                    false);
+            product(count, l, T::words(s.width), T::in_rows(dyw, count, d, copy), T::words(d), 1, vt, l, ds, l, 1.0f,
+                    false);
             for (int64_t i = 0; i < count; i++) {
                 float *pi = p + i * l, *dsi = ds + i * l;
                 float kept = log_sum[task * s.length + first + i];
@@ -78,15 +113,40 @@ void attention_backward(const AttentionShape& s, const Value* qkv, const Value* 
                     pi[j] = exp(pi[j] - kept);
                     dsi[j] = pi[j] * (dsi[j] - delta);
                 }
+                for (int64_t j = s.length; j < l; j++) pi[j] = dsi[j] = 0;
             }
-            product(s.length, d, count, p, 1, l, dyw, d, dv, d, 1.0f, true);
-            product(count, d, s.length, ds, l, 1, plain, d, dq, d, s.scale, false);
+            product(s.length, d, T::words(count), T::over_rows(p, count, l, p_copy), 1, l,
+                    T::over_rows(dyw, count, d, copy), d, dv, d, 1.0f, true);
+            product(count, d, T::words(s.length), T::in_rows(ds, count, l, ds_copy), T::words(l), 1, k, d, dq, d,
+                    s.scale, false);
             narrow(dq, count, s.width, dqkv + part.q + first * part.stride, part.stride);
-            product(s.length, d, count, ds, 1, l, q, d, dk, d, s.scale, true);
+            product(s.length, d, T::words(count), T::over_rows(ds, count, l, ds_second), 1, l,
+                    T::over_rows(q, count, d, second), d, dk, d, s.scale, true);
         }
         narrow(dk, s.length, s.width, dqkv + part.k, part.stride);
         narrow(dv, s.length, s.width, dqkv + part.v, part.stride);
     }
+}
+
+}  // namespace
+
+int64_t attention_workspace(const AttentionShape& s) {
+    return omp_get_max_threads() * Room(s).thread;
+}
+
+void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
+#ifdef __AVX512BF16__
+    if (multiplies_halves()) return forward<Pair>(s, qkv, y, log_sum, workspace);
+#endif
+    forward<float>(s, qkv, y, log_sum, workspace);
+}
+
+void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,
+                        const Value* dy, Value* dqkv, float* workspace) {
+#ifdef __AVX512BF16__
+    if (multiplies_halves()) return backward<Pair>(s, qkv, y, log_sum, dy, dqkv, workspace);
+#endif
+    backward<float>(s, qkv, y, log_sum, dy, dqkv, workspace);
 }
 
 }  // namespace VARIANT

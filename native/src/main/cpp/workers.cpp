@@ -42,4 +42,9 @@ void start_workers(int count) {
     }
 }
 
+void leave_workers() {
+    std::vector<int> cpus = allowed_cpus();
+    place(cpus.data(), cpus.data() + cpus.size());
+}
+
 }  // namespace ddpm

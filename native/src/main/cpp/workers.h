@@ -7,4 +7,7 @@ namespace ddpm {
 // and the calling thread keeps off these.
 void start_workers(int count);
 
+// The calling thread may run everywhere again, and with it the threads and processes that it starts, which inherit its place.
+void leave_workers();
+
 }  // namespace ddpm

@@ -18,6 +18,9 @@ public final class Cpu {
     /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one keeps off these. */
     static native void threads(int count);
 
+    /** Lets the calling thread run on every core again; processes that it starts inherit where it may run. */
+    public static native void leave();
+
     /** How many threads compute. */
     public static native int threads();
 

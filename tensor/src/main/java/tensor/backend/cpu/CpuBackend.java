@@ -581,5 +581,6 @@ public final class CpuBackend implements Backend {
     @Override
     public void close() {
         allocator.close();
+        Cpu.leave();
     }
 }

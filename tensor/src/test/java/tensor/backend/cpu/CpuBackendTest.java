@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import nativelib.Cpu;
 import nativelib.NativeLibrary;
 import org.junit.jupiter.api.BeforeAll;
@@ -185,6 +187,24 @@ class CpuBackendTest {
             other.join();
             assertArrayEquals(sums[0], sums[1]);
         }
+    }
+
+    /** A process inherits the cores of the thread that starts it: once it had one of two, and everything in it took twice as long. */
+    @Test
+    void aProcessStartedAfterwardsMayRunOnAllCores() throws IOException, InterruptedException {
+        String before = coresOfANewProcess();
+        try (Backend backend = CpuBackend.open(2);
+                Scope scope = Scope.open("cores")) {
+            normal(backend, 1, 8, 8);
+        }
+        assertEquals(before, coresOfANewProcess());
+    }
+
+    private static String coresOfANewProcess() throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("grep", "Cpus_allowed_list", "/proc/self/status").start();
+        String line = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor());
+        return line;
     }
 
     @Test
