@@ -27,8 +27,10 @@ public final class Trainer {
         void checkpoint(long step);
     }
 
-    /** First steps that do not count: caches fill, code is compiled. */
+    /** First steps that do not count: caches fill. */
     private static final int WARM = 4;
+    /** Part of the time that does not count either: code is compiled, and steps become up to half again as fast meanwhile. */
+    private static final double WARM_PART = 0.04;
     /** Steps that are measured to plan the run. */
     private static final int MEASURED = 12;
     /** Seconds between checkpoints when the settings leave it open. */
@@ -62,16 +64,17 @@ public final class Trainer {
         boolean open = planned == 0 && settings.maxMinutes() > 0;
         if (!open) output.planned(steps, Double.NaN);
         double[] times = new double[MEASURED];
+        int measured = 0;
         long begin = training.step();
         double start = seconds();
         while (training.step() < steps && !interrupts.requested()) {
             LearningRate rate = settings.learningRate(steps);
             double before = seconds();
             StepReport report = training.step(rate);
-            int measured = (int) (training.step() - begin) - 1 - WARM;
-            if (open && measured >= 0) times[measured] = seconds() - before;
-            if (open && (measured == MEASURED - 1 || training.step() == steps)) {
-                double perStep = median(Arrays.copyOf(times, Math.max(1, measured + 1)));
+            boolean warm = training.step() - begin > WARM && before - start > WARM_PART * settings.maxMinutes() * 60;
+            if (open && warm) times[measured++] = seconds() - before;
+            if (open && (measured == MEASURED || training.step() == steps)) {
+                double perStep = median(Arrays.copyOf(times, Math.max(1, measured)));
                 double left = settings.maxMinutes() * 60 - (seconds() - start) - samplingSeconds * grids();
                 steps = Math.min(steps, training.step() + Math.max(0, (long) (left / perStep)));
                 open = false;
