@@ -37,8 +37,7 @@ inline float sqrt(float x) {
 // eˣ = 2ⁿ eʳ with n = round(x / ln 2), |r| <= ln 2 / 2, and eʳ by Taylor to r⁷. 2ⁿ is applied in two halves, so that results
 // in the denormal range and at the overflow come out right.
 inline float exp(float x) {
-    float bounded = x < -104.0f ? -104.0f : x;
-    bounded = bounded > 89.0f ? 89.0f : bounded;
+    float bounded = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
     float n = (bounded * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
     float r = __builtin_fmaf(n, -0.693145751953125f, bounded);
     r = __builtin_fmaf(n, -1.42860682030941723e-6f, r);

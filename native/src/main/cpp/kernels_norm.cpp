@@ -91,15 +91,13 @@ struct Coefficients {
     }
 };
 
-}  // namespace
-
-namespace {
-
-// A norm over whole images without an affine map does not tell channels apart: a few are as good, and fill vectors whatever the length.
+// A norm over whole images without an affine map does not tell channels apart: a few are as good, and fill vectors whatever
+// the length. Never more than there were, for which the workspace was made.
 NormShape in_vectors(const NormShape& s, const NormArrays& a) {
+    constexpr int64_t few = 4;
     int64_t n = s.spatial * s.channels;
     bool alike = s.groups == 1 && !a.gamma && !a.beta && !a.scale && !a.shift;
-    return alike && n % 4 == 0 ? NormShape{s.n, n / 4, 4, 1, s.eps, s.silu} : s;
+    return alike && s.channels >= few && n % few == 0 ? NormShape{s.n, n / few, few, 1, s.eps, s.silu} : s;
 }
 
 }  // namespace
@@ -145,7 +143,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
 
 void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
                          float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace) {
-    NormShape s = dgamma || dbeta ? given : in_vectors(given, a);
+    NormShape s = in_vectors(given, a);
     int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     float m = static_cast<float>(s.spatial * in_group);
     float* partial = workspace + omp_get_max_threads() * 8 * width;  // [n, 2, channels]: of dgamma, of dbeta
