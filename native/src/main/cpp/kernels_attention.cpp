@@ -19,7 +19,7 @@ struct Room {
     explicit Room(const AttentionShape& s)
         : d(padded(s.width)), l(padded(s.length)), all((s.length + 1) * d), block(kRows * d), scores(kRows * l) {
         int64_t turned = (s.width + 1) * l;
-        thread = 4 * turned + 4 * all + 5 * block + 5 * scores;
+        thread = 4 * turned + 4 * all + 4 * block + 3 * scores;
     }
 };
 
@@ -92,8 +92,7 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
         const Word* k = T::over_rows(keys, s.length, d, pieces(room.all));
         float *dk = pieces(room.all), *dv = pieces(room.all);
         float *p = pieces(room.scores), *ds = pieces(room.scores), *q = pieces(room.block), *dyw = pieces(room.block);
-        float *dq = pieces(room.block), *copy = pieces(room.block), *second = pieces(room.block);
-        float *p_copy = pieces(room.scores), *ds_copy = pieces(room.scores), *ds_second = pieces(room.scores);
+        float *dq = pieces(room.block), *copy = pieces(room.block), *scores_copy = pieces(room.scores);
         for (int64_t i = 0; i < s.length * d; i++) dk[i] = dv[i] = 0;
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
@@ -115,13 +114,13 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
                 }
                 for (int64_t j = s.length; j < l; j++) pi[j] = dsi[j] = 0;
             }
-            product(s.length, d, T::words(count), T::over_rows(p, count, l, p_copy), 1, l,
+            product(s.length, d, T::words(count), T::over_rows(p, count, l, scores_copy), 1, l,
                     T::over_rows(dyw, count, d, copy), d, dv, d, 1.0f, true);
-            product(count, d, T::words(s.length), T::in_rows(ds, count, l, ds_copy), T::words(l), 1, k, d, dq, d,
+            product(count, d, T::words(s.length), T::in_rows(ds, count, l, scores_copy), T::words(l), 1, k, d, dq, d,
                     s.scale, false);
             narrow(dq, count, s.width, dqkv + part.q + first * part.stride, part.stride);
-            product(s.length, d, T::words(count), T::over_rows(ds, count, l, ds_second), 1, l,
-                    T::over_rows(q, count, d, second), d, dk, d, s.scale, true);
+            product(s.length, d, T::words(count), T::over_rows(ds, count, l, scores_copy), 1, l,
+                    T::over_rows(q, count, d, copy), d, dk, d, s.scale, true);
         }
         narrow(dk, s.length, s.width, dqkv + part.k, part.stride);
         narrow(dv, s.length, s.width, dqkv + part.v, part.stride);

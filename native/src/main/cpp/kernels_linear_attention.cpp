@@ -34,7 +34,7 @@ struct Room {
         weights = 3 * s.heads * (s.width + 1) * channels;         // [3·heads·width, channels]
         image = projected ? (s.length + 1) * channels : 0;        // of x, its two copies and dx
         block = kRows * d;
-        head = 7 * block + 5 * d * d + 3 * d;                     // blocks of rows, matrices, rows
+        head = 6 * block + 4 * d * d + 3 * d;                     // blocks of rows, matrices, rows
         thread = 4 * image + head;
         total = 2 * turned + (2 + parts) * weights + omp_get_max_threads() * thread;
     }
@@ -249,8 +249,8 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
     const AttentionShape& s = head.s;
     int64_t d = head.room.d, block = head.room.block;
     float *a = own, *da = a + block, *b = da + block, *db = b + block, *copies = db + block;  // blocks of rows
-    float *dctx = copies + 3 * block, *turned = dctx + d * d, *copy = turned + d * d, *second = copy + d * d;
-    float *mean = second + 2 * d * d, *offset = mean + d;
+    float *dctx = copies + 2 * block, *turned = dctx + d * d, *copy = turned + d * d, *second = copy + d * d;
+    float *mean = second + d * d, *offset = mean + d;
     turn(context, s.width, s.width, s.width, turned);
     for (int64_t i = 0; i < d * d; i++) dctx[i] = 0;
     const Word* factor = T::over_rows(turned, s.width, d, copy);

@@ -24,6 +24,7 @@
 
 #include "kernels_products.h"
 #include "kernels_winograd.h"
+#include "kernels_winograd_maps.h"
 
 namespace ddpm {
 namespace VARIANT {
@@ -44,89 +45,6 @@ constexpr int64_t kLeastTiles = 2 * kTall;   // at a time
 constexpr int64_t kPartTiles = 64;           // least tiles of a part of the sum over them
 constexpr int64_t kPartFloats = 1 << 21;     // about so many for the sums of all parts
 constexpr int64_t kParts = 16;               // at most
-
-// The maps for one line, m = 2.
-struct Two {
-    static constexpr int kResults = 2, kSide = 4;
-
-    static void input(const Vector* d, Vector* v) {  // Bᵀ
-        v[0] = d[0] - d[2];
-        v[1] = d[1] + d[2];
-        v[2] = d[2] - d[1];
-        v[3] = d[1] - d[3];
-    }
-    static void output(const Vector* m, Vector* y) {  // Aᵀ
-        y[0] = m[0] + m[1] + m[2];
-        y[1] = m[1] - m[2] - m[3];
-    }
-    static void gradient(const Vector* y, Vector* m) {  // A
-        m[0] = y[0];
-        m[1] = y[0] + y[1];
-        m[2] = y[0] - y[1];
-        m[3] = -y[1];
-    }
-    static void filter(const Vector* g, Vector* u) {  // G
-        u[0] = g[0];
-        u[1] = 0.5f * (g[0] + g[1] + g[2]);
-        u[2] = 0.5f * (g[0] - g[1] + g[2]);
-        u[3] = g[2];
-    }
-    static void filter_gradient(const Vector* u, Vector* g) {  // Gᵀ
-        g[0] = u[0] + 0.5f * (u[1] + u[2]);
-        g[1] = 0.5f * (u[1] - u[2]);
-        g[2] = 0.5f * (u[1] + u[2]) + u[3];
-    }
-};
-
-// The same, m = 4.
-struct Four {
-    static constexpr int kResults = 4, kSide = 6;
-    static constexpr float a = 0.75f, b = 1.5f, aa = a * a, bb = b * b;
-    static constexpr float at0 = 1 / (aa * bb), atA = 1 / (2 * aa * (aa - bb)), atB = 1 / (2 * bb * (bb - aa));
-
-    static void input(const Vector* d, Vector* v) {
-        Vector even_a = d[4] - bb * d[2], odd_a = d[3] - bb * d[1], even_b = d[4] - aa * d[2], odd_b = d[3] - aa * d[1];
-        v[0] = aa * bb * d[0] - (aa + bb) * d[2] + d[4];
-        v[1] = even_a + a * odd_a;
-        v[2] = even_a - a * odd_a;
-        v[3] = even_b + b * odd_b;
-        v[4] = even_b - b * odd_b;
-        v[5] = aa * bb * d[1] - (aa + bb) * d[3] + d[5];
-    }
-    static void output(const Vector* m, Vector* y) {
-        Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
-        y[0] = m[0] + sum_a + sum_b;
-        y[1] = a * difference_a + b * difference_b;
-        y[2] = aa * sum_a + bb * sum_b;
-        y[3] = a * aa * difference_a + b * bb * difference_b + m[5];
-    }
-    static void gradient(const Vector* y, Vector* m) {
-        Vector even_a = y[0] + aa * y[2], odd_a = a * y[1] + a * aa * y[3];
-        Vector even_b = y[0] + bb * y[2], odd_b = b * y[1] + b * bb * y[3];
-        m[0] = y[0];
-        m[1] = even_a + odd_a;
-        m[2] = even_a - odd_a;
-        m[3] = even_b + odd_b;
-        m[4] = even_b - odd_b;
-        m[5] = y[3];
-    }
-    static void filter(const Vector* g, Vector* u) {
-        Vector even_a = g[0] + aa * g[2], odd_a = a * g[1], even_b = g[0] + bb * g[2], odd_b = b * g[1];
-        u[0] = at0 * g[0];
-        u[1] = atA * (even_a + odd_a);
-        u[2] = atA * (even_a - odd_a);
-        u[3] = atB * (even_b + odd_b);
-        u[4] = atB * (even_b - odd_b);
-        u[5] = g[2];
-    }
-    static void filter_gradient(const Vector* u, Vector* g) {
-        Vector sum_a = atA * (u[1] + u[2]), difference_a = atA * (u[1] - u[2]);
-        Vector sum_b = atB * (u[3] + u[4]), difference_b = atB * (u[3] - u[4]);
-        g[0] = at0 * u[0] + sum_a + sum_b;
-        g[1] = a * difference_a + b * difference_b;
-        g[2] = aa * sum_a + bb * sum_b + u[5];
-    }
-};
 
 // For each point a row of channels for each tile. Planes of points are a cache line apart beyond their size, and rows whose
 // lengths are powers of two are longer, or too many would fall into one set of the cache.
@@ -221,7 +139,7 @@ struct Results : Square<T, F::kResults> {
 
 // Calls body(c) for vectors of channels; the last one overlaps where it would reach beyond.
 template <class Body>
-inline void by_vectors(int64_t channels, Body body) {
+inline void over_channels(int64_t channels, Body body) {
     for (int64_t c = 0; c < channels; c += kVector) body(c + kVector <= channels ? c : channels - kVector);
 }
 
@@ -260,7 +178,7 @@ void input_tiles(const Geometry& g, const Tiles& tiles, const Value* x, int64_t 
     Place at(tiles, first);
     for (int64_t i = 0; i < count; i++, at.advance(tiles)) {
         const Input<F> d(g, at, x, zeros);
-        by_vectors(g.c, [&](int64_t c) {
+        over_channels(g.c, [&](int64_t c) {
             by_lines<F>([&](auto line) {
                 Vector points[F::kSide];
                 line_of_points<F, line>(d, c, points);
@@ -283,7 +201,7 @@ void lines_of_points(const Geometry& g, const Tiles& tiles, int64_t first, int64
         Pixels of[kTerms];
         for (int64_t e = 0; e < kTerms; e++, at.advance(tiles))
             of[e] = i + e < count ? Pixels(g, at, image, zeros) : Pixels(zeros);
-        by_vectors(channels, [&](int64_t c) {
+        over_channels(channels, [&](int64_t c) {
             Vector points[kTerms][F::kSide], terms[kTerms];
 #pragma GCC unroll 2
             for (int64_t e = 0; e < kTerms; e++) line_of_points<F, R>(of[e], c, points[e]);
@@ -302,7 +220,7 @@ void lines_of_points(const Geometry& g, const Tiles& tiles, int64_t first, int64
 template <class F>
 void points_to_output(const Planes<float>& m, int64_t i, int64_t channels, const float* bias,
                       const Results<F, Value>& y) {
-    by_vectors(channels, [&](int64_t c) {
+    over_channels(channels, [&](int64_t c) {
         const float* from = m.row(0, i) + c;
         Vector lines[F::kResults][F::kSide], shift = load(bias + c);
 #pragma GCC unroll 6
@@ -491,7 +409,7 @@ void backward_weights(const Geometry& g, const Value* x, const Value* dy, Value*
         }
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < g.k; k++)
-            by_vectors(g.c, [&](int64_t c) {
+            over_channels(g.c, [&](int64_t c) {
                 Vector lines[F::kSide][3];
 #pragma GCC unroll 6
                 for (int r = 0; r < F::kSide; r++) {

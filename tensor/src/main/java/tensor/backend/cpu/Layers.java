@@ -12,6 +12,7 @@ import tensor.backend.Conv2dParams;
 final class Layers {
     private static final int LEAST_CHANNELS = 16;
     private static final int LEAST_TILES = 128;
+    private static final boolean MULTIPLIES_HALVES = Cpu.multipliesHalves();
 
     private Layers() {}
 
@@ -74,14 +75,14 @@ final class Layers {
     }
 
     /**
-     * Whether a convolution is computed by Winograd's F(4x4, 3x3) or F(2x2, 3x3) instead of by oneDNN: 3x3, stride 1, enough channels for
-     * the products to outweigh the transforms of values, and enough tiles for those of filters; in halves only where the
-     * processor multiplies them. Measured on two Zen 4 cores it is 1.2 to 3 times as fast within these bounds.
+     * Whether a convolution is computed by Winograd's F(4x4, 3x3) or F(2x2, 3x3) instead of by oneDNN: 3x3, stride 1, enough
+     * channels for the products to outweigh the transforms of values, and enough tiles for those of filters; in halves only
+     * where the processor multiplies them. Measured on two Zen 4 cores it is 1.2 to 3 times as fast within these bounds.
      */
     private static boolean winogradPays(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
         Shape ws = w.shape();
         Shape ys = y.shape();
-        boolean typed = !half(x) || Cpu.multipliesHalves();
+        boolean typed = !half(x) || MULTIPLIES_HALVES;
         boolean possible = typed && ws.get(1) == 3 && ws.get(2) == 3 && p.stride() == 1 && p.groups() == 1;
         boolean padded = Math.max(Math.max(p.top(), p.bottom()), Math.max(p.left(), p.right())) <= 2;
         int tiles = ys.get(0) * ((ys.get(1) + 1) / 2) * ((ys.get(2) + 1) / 2);
