@@ -1,16 +1,11 @@
 // One strided copy for slices, concatenation, permutation, repetition: axes that lie alike on both sides are merged, and the
 // axis on which both sides are contiguous is the inner loop. Where that is short or none, results are gathered in runs that are
 // contiguous on their side only. And sums or maxima over any axes.
-#include "kernels.h"
-#include "kernels_math.h"
+#include "kernels_axes.h"
 
 namespace ddpm {
 namespace VARIANT {
 namespace {
-
-struct Axis {
-    int64_t size, from, to;
-};
 
 void line(const Value* from, int64_t fs, Value* to, int64_t ts, int64_t n) {
     if (fs == 1 && ts == 1) {
@@ -27,7 +22,7 @@ void line(const Value* from, int64_t fs, Value* to, int64_t ts, int64_t n) {
 
 // How good an axis is as the inner loop: contiguous on both sides, then on the written side, then on the read side.
 int64_t worth(const Axis& a) {
-    int64_t kind = a.to == 1 && a.from <= 1 ? 4 : a.to == 1 ? 2 : a.from == 1 ? 2 : 1;
+    int64_t kind = a.b == 1 && a.a <= 1 ? 4 : a.b == 1 ? 2 : a.a == 1 ? 2 : 1;
     return kind * (a.size > 64 ? 64 : a.size);
 }
 
@@ -45,12 +40,12 @@ struct Run {
         for (; rank < count; rank++) rest[rank] = axes[rank];
         for (int k = 0; k < rank;) {
             Axis next = rest[k];
-            if (next.to != size || size * next.size > kGathered || (next.size - 1) * next.from > kFar) {
+            if (next.b != size || size * next.size > kGathered || (next.size - 1) * next.a > kFar) {
                 k++;
                 continue;
             }
             for (int64_t i = 1; i < next.size; i++)
-                for (int64_t j = 0; j < size; j++) from[i * size + j] = from[j] + static_cast<int32_t>(i * next.from);
+                for (int64_t j = 0; j < size; j++) from[i * size + j] = from[j] + static_cast<int32_t>(i * next.a);
             size *= next.size;
             for (rank--, count = k; count < rank; count++) rest[count] = rest[count + 1];
             k = 0;
@@ -65,62 +60,20 @@ struct Run {
     static constexpr int64_t kFar = int64_t(1) << 27;  // so that the sum of all axes' offsets is an int
 };
 
-// Walks over all rows, which the axes count, in blocks for the threads; line(f, t) moves the row at these offsets.
-template <class Line>
-void over_rows(const Axis* axis, int rank, int64_t length, Line line) {
-    int64_t rows = 1;
-    for (int k = 0; k < rank; k++) rows *= axis[k].size;
-    int64_t block = length > 1024 ? 1 : 1024 / length;
-    int64_t blocks = (rows + block - 1) / block;
-#pragma omp parallel for schedule(static) if (rows * length > kSerial)
-    for (int64_t part = 0; part < blocks; part++) {
-        int64_t row = part * block, end = at_most(rows, row + block);
-        int64_t at[kMaxAxes], f = 0, t = 0, rest = row;
-        for (int k = rank - 1; k >= 0; k--) {
-            at[k] = rest % axis[k].size;
-            rest /= axis[k].size;
-            f += at[k] * axis[k].from;
-            t += at[k] * axis[k].to;
-        }
-        for (; row < end; row++) {
-            line(f, t);
-            for (int k = rank - 1; k >= 0; k--) {
-                f += axis[k].from;
-                t += axis[k].to;
-                if (++at[k] < axis[k].size) break;
-                f -= at[k] * axis[k].from;
-                t -= at[k] * axis[k].to;
-                at[k] = 0;
-            }
-        }
-    }
-}
-
 }  // namespace
 
 void copy(const Value* from, const int64_t* from_strides, Value* to, const int64_t* to_strides, const int32_t* sizes,
           int axes) {
     Axis axis[kMaxAxes + 1];
-    int rank = 0;
-    for (int k = 0; k < axes; k++) {
-        if (sizes[k] == 1) continue;
-        Axis next{sizes[k], from_strides[k], to_strides[k]};
-        Axis* last = rank > 0 ? &axis[rank - 1] : nullptr;
-        if (last && last->from == next.from * next.size && last->to == next.to * next.size) {
-            *last = {last->size * next.size, next.from, next.to};
-        } else {
-            axis[rank++] = next;
-        }
-    }
-    if (rank == 0) axis[rank++] = {1, 1, 1};
+    int rank = merged(sizes, from_strides, to_strides, axes, axis);
     int best = rank - 1;
     for (int k = 0; k < rank; k++)
         if (worth(axis[k]) > worth(axis[best])) best = k;
     Axis inner = axis[best];
-    if (inner.to != 1 || inner.from > 1 || inner.size < kShort) {
+    if (inner.b != 1 || inner.a > 1 || inner.size < kShort) {
         Run run(axis, rank);
         if (run.size >= kShort) {
-            over_rows(run.rest, run.rank, run.size, [&](int64_t f, int64_t t) { run.copy(from + f, to + t); });
+            over_rows(run.rest, run.rank, run.size, [&](int64_t, int64_t f, int64_t t) { run.copy(from + f, to + t); });
             return;
         }
     }
@@ -131,12 +84,12 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
         int64_t chunks = (inner.size + kChunk - 1) / kChunk;
 #pragma omp parallel for schedule(static) if (inner.size > kSerial)
         for (int64_t c = 0; c < chunks; c++)
-            line(from + c * kChunk * inner.from, inner.from, to + c * kChunk * inner.to, inner.to,
+            line(from + c * kChunk * inner.a, inner.a, to + c * kChunk * inner.b, inner.b,
                  at_most(kChunk, inner.size - c * kChunk));
         return;
     }
     over_rows(axis, rank, inner.size,
-              [&](int64_t f, int64_t t) { line(from + f, inner.from, to + t, inner.to, inner.size); });
+              [&](int64_t, int64_t f, int64_t t) { line(from + f, inner.a, to + t, inner.b, inner.size); });
 }
 
 namespace {
