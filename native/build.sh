@@ -54,7 +54,7 @@ for source in src/main/cpp/*.cpp; do
     *) variants="" && object "$name" "$source" ;;
   esac
   halves=(-DVARIANT=bf16)
-  case $name in kernels_winograd | kernels_attention | kernels_linear_attention) halves+=(-mavx512bf16) ;; esac # only where the processor has it
+  case $name in kernels_winograd | kernels_pixels | kernels_attention | kernels_linear_attention) halves+=(-mavx512bf16) ;; esac # only where the processor has it
   for variant in $variants; do
     case $variant in
       avx2) object "$name.$variant" "$source" "${avx2[@]}" ;;

@@ -1,23 +1,27 @@
-#include "kernels_layers.h"
+#include <omp.h>
+
+#include "kernels_rows.h"
 
 namespace ddpm {
 namespace VARIANT {
 
-void column_sums(const Value* x, int64_t rows, int64_t columns, float* partial, double* total, Value* y) {
-    int64_t chunks = (rows + kRowChunk - 1) / kRowChunk;
+int64_t column_sums_workspace(int64_t rows, int64_t columns) {
+    return (rows + kRowChunk - 1) / kRowChunk * columns + omp_get_max_threads() * rows_width(columns);
+}
+
+void column_sums(const Value* x, int64_t rows, int64_t columns, Value* y, float* workspace) {
+    int64_t chunks = (rows + kRowChunk - 1) / kRowChunk, width = rows_width(columns);
+    float *parts = workspace, *sums = parts + chunks * columns;
 #pragma omp parallel for schedule(static)
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
-        float* sum = partial + chunk * columns;
-        int64_t end = (chunk + 1) * kRowChunk < rows ? (chunk + 1) * kRowChunk : rows;
-        for (int64_t j = 0; j < columns; j++) sum[j] = 0;
-        for (int64_t i = chunk * kRowChunk; i < end; i++)
-#pragma omp simd
-            for (int64_t j = 0; j < columns; j++) sum[j] += x[i * columns + j];
+        float* sum = sums + omp_get_thread_num() * width;
+        int64_t first = chunk * kRowChunk, count = at_most(kRowChunk, rows - first);
+        clear(sum, width);
+        add_rows(x + first * columns, count * columns, width, sum);
+        for (int64_t j = 0; j < columns; j++)
+            parts[chunk * columns + j] = static_cast<float>(fold(sum, width, columns, j, 1));
     }
-    for (int64_t j = 0; j < columns; j++) total[j] = 0;
-    for (int64_t chunk = 0; chunk < chunks; chunk++)
-        for (int64_t j = 0; j < columns; j++) total[j] += partial[chunk * columns + j];
-    for (int64_t j = 0; j < columns; j++) y[j] = static_cast<float>(total[j]);
+    for (int64_t j = 0; j < columns; j++) y[j] = static_cast<float>(fold(parts, chunks * columns, columns, j, 1));
 }
 
 // dx = y · (dy − Σ y·dy), the sum along the middle axis; neighbours along the inner axis side by side.

@@ -16,7 +16,10 @@ constexpr int kMostLanes = 16;       // floats in a vector
 
 // How the sums are cut depends on the shape alone, so results do not depend on the number of threads.
 DDPM_FOR_EACH_VARIANT(
-    void column_sums(const Value* x, int64_t rows, int64_t columns, float* partial, double* total, Value* y);
+    int64_t column_sums_workspace(int64_t rows, int64_t columns);
+    void column_sums(const Value* x, int64_t rows, int64_t columns, Value* y, float* workspace);
+    int64_t pixel_weights_workspace(const Geometry& g);
+    void pixel_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, Value* dbias, float* workspace);
     void depthwise_backward_weights(const Geometry& g, const Value* x, const Value* dy, float* workspace,
                                     int64_t workspace_per_thread, float* partial, Value* dw);
     void softmax_backward_strided(const Stack& s, const Value* y, const Value* dy, Value* dx);)

@@ -9,59 +9,15 @@
 //   dgamma += (1 + scale) S2      dbeta += (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
 //
 // One image fits the second-level cache, so memory is read once although the image is gone over three times (mean,
-// variance about the mean, result). Channel counts like 28 do not fill vectors: rows are therefore taken several at a
-// time, so many that they do, with the coefficients repeated. One thread does one image; the sums over images are put
-// together in order.
+// variance about the mean, result). Rows are taken several at a time, with the coefficients repeated. One thread does one
+// image; the sums over images are put together in order.
 #include <omp.h>
 
-#include "kernels.h"
-#include "kernels_math.h"
+#include "kernels_rows.h"
 
 namespace ddpm {
 namespace VARIANT {
 namespace {
-
-constexpr int64_t kLanes = 16;
-
-// Rows that together fill whole vectors.
-int64_t rows_together(int64_t channels) {
-    int64_t rows = kLanes;
-    while (rows > 1 && channels * (rows / 2) % kLanes == 0) rows /= 2;
-    return rows;
-}
-
-int64_t width_of(int64_t channels) {
-    return rows_together(channels) * channels;
-}
-
-// sum[j] += f over rows of `width`, then folded to one sum a channel. The last rows may be fewer.
-#define OVER_ROWS(n, width, ...)                                       \
-    for (int64_t first = 0; first < (n); first += (width)) {           \
-        int64_t count = at_most((width), (n) - first);                 \
-        if (count == (width)) {                                        \
-            _Pragma("omp simd") for (int64_t j = 0; j < (width); j++) { \
-                int64_t i = first + j;                                 \
-                __VA_ARGS__                                            \
-            }                                                          \
-        } else {                                                       \
-            for (int64_t j = 0; j < count; j++) {                      \
-                int64_t i = first + j;                                 \
-                __VA_ARGS__                                            \
-            }                                                          \
-        }                                                              \
-    }
-
-void clear(float* x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) x[i] = 0;
-}
-
-// Σ over the repeated rows and the channels of a group, in double.
-double fold(const float* sum, int64_t width, int64_t channels, int64_t first, int64_t count) {
-    double total = 0;
-    for (int64_t row = 0; row < width; row += channels)
-        for (int64_t c = first; c < first + count; c++) total += static_cast<double>(sum[row + c]);
-    return total;
-}
 
 void repeat(float* x, int64_t width, int64_t channels) {
     for (int64_t j = channels; j < width; j++) x[j] = x[j - channels];
@@ -104,12 +60,12 @@ NormShape in_vectors(const NormShape& s, const NormArrays& a) {
 
 // Eight vectors of one width for each thread, two of one channel each for each image, and an image for each thread.
 int64_t norm_workspace(const NormShape& s) {
-    return omp_get_max_threads() * (8 * width_of(s.channels) + s.spatial * s.channels) + s.n * 2 * s.channels;
+    return omp_get_max_threads() * (8 * rows_width(s.channels) + s.spatial * s.channels) + s.n * 2 * s.channels;
 }
 
 void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Value* y, float* workspace) {
     NormShape s = in_vectors(given, a);
-    int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
+    int64_t width = rows_width(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     double m = static_cast<double>(s.spatial * in_group);
 #pragma omp parallel for schedule(static) if (s.n * n > kSerial)
     for (int64_t image = 0; image < s.n; image++) {
@@ -117,7 +73,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         float *sum = own, *A = own + width, *B = own + 2 * width;
         const Value* x = xs + image * n;
         clear(sum, width);
-        OVER_ROWS(n, width, sum[j] += x[i];)
+        add_rows(x, n, width, sum);
         for (int64_t g = 0; g < s.groups; g++) {
             float mean = static_cast<float>(fold(sum, width, s.channels, g * in_group, in_group) / m);
             a.mean[image * s.groups + g] = mean;
@@ -125,7 +81,11 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         }
         repeat(A, width, s.channels);
         clear(sum, width);
-        OVER_ROWS(n, width, float d = x[i] - A[j]; sum[j] += d * d;)
+        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+            using T = decltype(zero);
+            T d = get<T>(x + i) - get<T>(A + j);
+            add(sum + j, d * d);
+        });
         for (int64_t g = 0; g < s.groups; g++) {
             double variance = fold(sum, width, s.channels, g * in_group, in_group) / m;
             a.rstd[image * s.groups + g] =
@@ -133,18 +93,18 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         }
         Coefficients{s, a, image}.affine(A, B, width);
         Value* to = y + image * n;
-        if (s.silu) {
-            OVER_ROWS(n, width, float z = x[i] * A[j] + B[j]; to[i] = z / (1.0f + exp(-z));)
-        } else {
-            OVER_ROWS(n, width, to[i] = x[i] * A[j] + B[j];)
-        }
+        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+            using T = decltype(zero);
+            T z = get<T>(x + i) * get<T>(A + j) + get<T>(B + j);
+            put(to + i, s.silu ? z / (1.0f + exp(-z)) : z);
+        });
     }
 }
 
 void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
                          float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace) {
     NormShape s = in_vectors(given, a);
-    int64_t width = width_of(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
+    int64_t width = rows_width(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     float m = static_cast<float>(s.spatial * in_group);
     float* partial = workspace + omp_get_max_threads() * 8 * width;  // [n, 2, channels]: of dgamma, of dbeta
     float* gradients = partial + s.n * 2 * s.channels;
@@ -166,13 +126,17 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
         repeat(rstd, width, s.channels);
         clear(S1, width);
         clear(S2, width);
-        if (s.silu) {
-            OVER_ROWS(n, width, float z = x[i] * A[j] + B[j]; float sigmoid = 1.0f / (1.0f + exp(-z));
-                      float d = dyi[i] * sigmoid * (1.0f + z * (1.0f - sigmoid)); dz[i] = d; S1[j] += d;
-                      S2[j] += d * ((x[i] - mean[j]) * rstd[j]);)
-        } else {
-            OVER_ROWS(n, width, float d = dyi[i]; S1[j] += d; S2[j] += d * ((x[i] - mean[j]) * rstd[j]);)
-        }
+        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+            using T = decltype(zero);
+            T value = get<T>(x + i), d = get<T>(dyi + i);
+            if (s.silu) {
+                T z = value * get<T>(A + j) + get<T>(B + j), sigmoid = 1.0f / (1.0f + exp(-z));
+                d *= sigmoid * (1.0f + z * (1.0f - sigmoid));
+                put(dz + i, d);
+            }
+            add(S1 + j, d);
+            add(S2 + j, d * ((value - get<T>(mean + j)) * get<T>(rstd + j)));
+        });
         for (int64_t c = 0; c < s.channels; c++) {
             part1[c] = static_cast<float>(fold(S1, width, s.channels, c, 1));
             part2[c] = static_cast<float>(fold(S2, width, s.channels, c, 1));
@@ -206,11 +170,11 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
         repeat(P, width, s.channels);
         repeat(Q, width, s.channels);
         repeat(R, width, s.channels);
-        if (s.silu) {
-            OVER_ROWS(n, width, to[i] = dz[i] * P[j] + x[i] * Q[j] + R[j];)
-        } else {
-            OVER_ROWS(n, width, to[i] = dyi[i] * P[j] + x[i] * Q[j] + R[j];)
-        }
+        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+            using T = decltype(zero);
+            T d = s.silu ? get<T>(dz + i) : get<T>(dyi + i);
+            put(to + i, d * get<T>(P + j) + get<T>(x + i) * get<T>(Q + j) + get<T>(R + j));
+        });
     }
     if (!dgamma) return;
     for (int64_t c = 0; c < s.channels; c++) {

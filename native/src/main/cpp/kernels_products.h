@@ -4,43 +4,18 @@
 // The products run on one register-blocked kernel: rows of C by two vectors, A broadcast from wherever it lies, B by rows.
 // Widths are rounded up to 16 by copies where they are not multiples.
 #pragma once
-#include <immintrin.h>
-
-#include "kernels.h"
-#include "kernels_math.h"
+#include "kernels_vectors.h"
 
 namespace ddpm {
 namespace VARIANT {
 namespace {
 
 #ifdef __AVX512F__
-typedef float Vector __attribute__((vector_size(64), aligned(4)));
 constexpr int kTall = 8;  // rows of C in registers: 8 × 2 vectors of the 32
 #else
-typedef float Vector __attribute__((vector_size(32), aligned(4)));
 constexpr int kTall = 6;  // 6 × 2 vectors of the 16
 #endif
-constexpr int64_t kVector = sizeof(Vector) / sizeof(float);
-constexpr int64_t kLanes = 16;  // widths are rounded up to this
 constexpr int64_t kRows = 64;   // rows that are worked on at a time; four such blocks of 32 columns fill the first cache
-
-inline int64_t padded(int64_t n) {
-    return (n + kLanes - 1) / kLanes * kLanes;
-}
-
-inline Vector load(const float* p) {
-    return *reinterpret_cast<const Vector*>(p);
-}
-
-inline Vector load(const Bf16* p) {
-    typedef uint16_t Halves __attribute__((vector_size(sizeof(Vector) / 2), aligned(2)));
-    typedef uint32_t Words __attribute__((vector_size(sizeof(Vector))));
-    return reinterpret_cast<Vector>(__builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words) << 16);
-}
-
-inline void store(float* p, Vector v) {
-    *reinterpret_cast<Vector*>(p) = v;
-}
 
 #ifdef __AVX512BF16__
 // Two terms of a sum, which the processor multiplies and adds at once.
@@ -55,11 +30,6 @@ inline Vector add_product(Vector sum, Pair a, Pairs b) {
     return reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum),
                                                      reinterpret_cast<__m512bh>(_mm512_set1_epi32(a)),
                                                      reinterpret_cast<__m512bh>(b)));
-}
-
-inline void store(Bf16* p, Vector v) {
-    __m256bh rounded = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(v));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(rounded));
 }
 
 // Lane by lane the pair of terms[0] and terms[1].
@@ -79,6 +49,20 @@ inline Vector add_product(Vector sum, float a, Vector b) {
 
 inline void store_terms(float* p, const Vector terms[1]) {
     store(p, terms[0]);
+}
+
+// What the processor multiplies and adds at once: in halves two terms of a sum.
+#ifdef __AVX512BF16__
+using Word = Pair;
+#else
+using Word = float;
+#endif
+constexpr int64_t kTerms = sizeof(Word) / sizeof(Value);
+
+// Calls body(c) for vectors of channels; the last one overlaps where it would reach beyond.
+template <class Body>
+inline void over_channels(int64_t channels, Body body) {
+    for (int64_t c = 0; c < channels; c += kVector) body(c + kVector <= channels ? c : channels - kVector);
 }
 
 // How products over `terms` take factors that lie in rows of floats: floats as they are, pairs from copies. A row of width n
@@ -180,34 +164,6 @@ inline void by_vectors(int64_t width, Body body) {
     }
 }
 
-// exp of every lane, as in kernels_math.h; compilers make twice the instructions of that.
-inline Vector exp(Vector x) {
-#ifdef __AVX512F__
-    constexpr __mmask16 kAll = 0xffff;  // the forms without a mask make g++ 12 warn of something uninitialised
-    Vector low = Vector{} - 104.0f, high = Vector{} + 89.0f;
-    Vector bounded = x < low ? low : x;
-    bounded = bounded > high ? high : bounded;
-    Vector n = reinterpret_cast<Vector>(_mm512_maskz_roundscale_ps(
-        kAll, reinterpret_cast<__m512>(bounded * 1.44269504088896341f), _MM_FROUND_TO_NEAREST_INT));
-    Vector r = bounded - n * 0.693145751953125f;
-    r -= n * 1.42860682030941723e-6f;
-    Vector p = r * (1.0f / 5040) + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    return reinterpret_cast<Vector>(
-        _mm512_maskz_scalef_ps(kAll, reinterpret_cast<__m512>(p), reinterpret_cast<__m512>(n)));
-#else
-    Vector y;
-#pragma omp simd
-    for (int i = 0; i < kVector; i++) y[i] = exp(float(x[i]));
-    return y;
-#endif
-}
-
 // to [rows, padded(columns)] ← from, zeros beyond.
 template <class From>
 void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
@@ -235,27 +191,6 @@ inline void narrow(const float* from, int64_t rows, int64_t columns, Value* to, 
     for (int64_t i = 0; i < rows; i++)
 #pragma omp simd
         for (int64_t j = 0; j < columns; j++) to[i * stride + j] = from[i * wide + j];
-}
-
-inline Vector larger(Vector a, Vector b) {
-    return a > b ? a : b;
-}
-
-inline Vector sum(Vector a, Vector b) {
-    return a + b;
-}
-
-// All lanes of v combined, by halves: a chain of lanes would cost more than the rest of a short row.
-template <Vector (*combine)(Vector, Vector)>
-float across(Vector v) {
-    constexpr int kCount = static_cast<int>(kVector);
-    typedef int32_t Lanes __attribute__((vector_size(sizeof(Vector))));
-    Lanes lane = {};
-    for (int i = 0; i < kCount; i++) lane[i] = i;
-#pragma GCC unroll 4
-    for (int half = kCount / 2; half > 0; half /= 2)
-        v = combine(v, __builtin_shuffle(v, (lane + half) & (kCount - 1)));
-    return v[0];
 }
 
 template <class From>

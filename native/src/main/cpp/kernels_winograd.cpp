@@ -30,14 +30,6 @@ namespace ddpm {
 namespace VARIANT {
 namespace {
 
-// What the processor multiplies and adds at once: in halves two terms of a sum.
-#ifdef __AVX512BF16__
-using Word = Pair;
-#else
-using Word = float;
-#endif
-constexpr int64_t kTerms = sizeof(Word) / sizeof(Value);
-
 constexpr int64_t kStrip = 2 * kVector;      // filters of U that lie together
 constexpr int64_t kForwardCached = 1 << 19;  // bytes of V and M that a thread works on at a time
 constexpr int64_t kWeightsCached = 1 << 20;  // bytes of a line of points of V and dM
@@ -116,6 +108,16 @@ struct Square {
     }
 };
 
+// Asks for the pixels of the tile below this one in an image [h, w, channels], in time for the next row of tiles: a tile is short
+// of the processor's own foresight. The last ones ask beyond the image, for the next image or for nothing.
+template <class F, class T>
+__attribute__((always_inline)) inline void fetch_below(const T* image, int64_t w, int64_t channels, const Place& at) {
+    const T* first = image + ((at.p + F::kSide) * w + at.q) * channels;
+    for (int64_t r = 0; r < F::kResults; r++)
+        for (int64_t i = 0; i < F::kResults * channels; i += 64 / int64_t(sizeof(T)))
+            __builtin_prefetch(first + r * w * channels + i);
+}
+
 // The pixels that a tile depends on.
 template <class F>
 struct Input : Square<const Value, F::kSide> {
@@ -123,6 +125,9 @@ struct Input : Square<const Value, F::kSide> {
     Input(const Geometry& g, const Place& at, const Value* x, const Value* zeros)
         : Square<const Value, F::kSide>(x + at.image * g.h * g.w * g.c, g.h, g.w, g.c, at.p - g.top, at.q - g.left,
                                         zeros) {}
+    __attribute__((always_inline)) static void fetch(const Geometry& g, const Place& at, const Value* x) {
+        fetch_below<F>(x + at.image * g.h * g.w * g.c, g.w, g.c, at);
+    }
     static constexpr int kPixels = F::kSide;
     static void map(const Vector* d, Vector* v) { F::input(d, v); }
 };
@@ -133,15 +138,12 @@ struct Results : Square<T, F::kResults> {
     using Square<T, F::kResults>::Square;
     Results(const Geometry& g, const Place& at, T* y, T* beyond)
         : Square<T, F::kResults>(y + at.image * g.p * g.q * g.k, g.p, g.q, g.k, at.p, at.q, beyond) {}
+    __attribute__((always_inline)) static void fetch(const Geometry& g, const Place& at, T* y) {
+        fetch_below<F>(y + at.image * g.p * g.q * g.k, g.q, g.k, at);
+    }
     static constexpr int kPixels = F::kResults;
     static void map(const Vector* y, Vector* m) { F::gradient(y, m); }
 };
-
-// Calls body(c) for vectors of channels; the last one overlaps where it would reach beyond.
-template <class Body>
-inline void over_channels(int64_t channels, Body body) {
-    for (int64_t c = 0; c < channels; c += kVector) body(c + kVector <= channels ? c : channels - kVector);
-}
 
 // Line R of V = Bᵀ d B, or of dM = A dy Aᵀ, for the channels from c on.
 template <class F, int R, class Pixels>
@@ -178,6 +180,7 @@ void input_tiles(const Geometry& g, const Tiles& tiles, const Value* x, int64_t 
     Place at(tiles, first);
     for (int64_t i = 0; i < count; i++, at.advance(tiles)) {
         const Input<F> d(g, at, x, zeros);
+        Input<F>::fetch(g, at, x);
         over_channels(g.c, [&](int64_t c) {
             by_lines<F>([&](auto line) {
                 Vector points[F::kSide];
@@ -199,8 +202,10 @@ void lines_of_points(const Geometry& g, const Tiles& tiles, int64_t first, int64
     Place at(tiles, first);
     for (int64_t i = 0; i < count; i += kTerms) {
         Pixels of[kTerms];
-        for (int64_t e = 0; e < kTerms; e++, at.advance(tiles))
+        for (int64_t e = 0; e < kTerms; e++, at.advance(tiles)) {
             of[e] = i + e < count ? Pixels(g, at, image, zeros) : Pixels(zeros);
+            if (R == 0) Pixels::fetch(g, at, image);  // the other lines find them in the second cache
+        }
         over_channels(channels, [&](int64_t c) {
             Vector points[kTerms][F::kSide], terms[kTerms];
 #pragma GCC unroll 2

@@ -128,6 +128,7 @@ void convolution_backward_data(Type type, const Geometry& g, const void* w, cons
 }
 
 void convolution_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
+    if (g.pointwise() && pixel_weights(type, g, x, dy, dw, dbias)) return;
     if (g.pointwise()) {  // dw = dyᵀ · x
         matmul(type, {1, g.k, g.c, g.n * g.p * g.q, true, false, false, false}, dy, x, nullptr, dw);
         if (dbias) column_sums(type, dy, int64_t(g.n) * g.p * g.q, g.k, dbias);

@@ -20,11 +20,17 @@ static void workspace(std::initializer_list<int64_t> sizes, float** parts) {
 }
 
 void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* y) {
-    int64_t chunks = (rows + kRowChunk - 1) / kRowChunk;
-    float* parts[2];
-    workspace({2 * columns, chunks * columns}, parts);
-    double* total = reinterpret_cast<double*>(parts[0]);
-    CALL_FOR(type == Type::bf16, column_sums, Address{x}, rows, columns, parts[1], total, Address{y});
+    bool half = type == Type::bf16;
+    void* workspace = scratch().at_least(CALL_FOR(half, column_sums_workspace, rows, columns) * sizeof(float));
+    CALL_FOR(half, column_sums, Address{x}, rows, columns, Address{y}, static_cast<float*>(workspace));
+}
+
+bool pixel_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
+    bool half = type == Type::bf16;
+    if (std::min(g.c, g.k) < kMostLanes || (half && !multiplies_halves())) return false;
+    void* workspace = scratch().at_least(CALL_FOR(half, pixel_weights_workspace, g) * sizeof(float));
+    CALL_FOR(half, pixel_weights, g, Address{x}, Address{dy}, Address{dw}, Address{dbias}, static_cast<float*>(workspace));
+    return true;
 }
 
 void depthwise_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw) {

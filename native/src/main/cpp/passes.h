@@ -10,6 +10,9 @@ namespace ddpm {
 // y [columns] = Σ over the rows.
 void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* y);
 
+// dw [K,1,1,C] and, unless null, dbias [K] of a 1x1 convolution of stride 1; false where that is left to oneDNN.
+bool pixel_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias);
+
 // y [rows, columns] = row, again and again.
 void repeat_row(const float* row, int64_t rows, int64_t columns, float* y);
 

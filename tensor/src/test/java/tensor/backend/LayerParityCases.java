@@ -83,6 +83,7 @@ final class LayerParityCases {
         conv("3x3, more tiles than at a time", 5, 30, 31, 64, 64, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3 to one channel", 2, 13, 7, 28, 1, 3, 3, Conv2dParams.of(1, 1));
         conv("1x1", 2, 13, 7, 28, 33, 1, 1, Conv2dParams.of(1, 0));
+        conv("1x1, many pixels", 3, 19, 23, 20, 37, 1, 1, Conv2dParams.of(1, 0));
         conv("1x1, stride 2", 2, 13, 7, 28, 3, 1, 1, Conv2dParams.of(2, 0));
         conv("1x1, padded", 1, 5, 5, 3, 3, 1, 1, Conv2dParams.of(1, 1));
         conv("4x4, stride 2, odd height", 2, 13, 8, 28, 28, 4, 4, Conv2dParams.of(2, 1));

@@ -146,7 +146,7 @@ class CpuBackendTest {
         sameForAnyNumberOfThreads(DType.BF16);
     }
 
-    /** Enough tiles for several parts of the sum over them, the last ones beyond the edge. */
+    /** Enough tiles, and pixels for 1x1, for several parts of the sum over them, the last ones beyond the edge. */
     private static void sameForAnyNumberOfThreads(DType type) {
         float[][][] results = new float[3][][];
         for (int threads = 1; threads <= 3; threads++)
@@ -161,9 +161,14 @@ class CpuBackendTest {
                 backend.conv2d(p, x, w, null, y);
                 backend.conv2dBackwardData(p, w, y, dx);
                 backend.conv2dBackwardWeights(p, x, y, dw, null);
-                results[threads - 1] = new float[][] {y.toFloats(), dx.toFloats(), dw.toFloats()};
+                Tensor ofPixels = x.empty(Shape.of(36, 1, 1, 20));
+                Tensor dbias = x.empty(Shape.of(36));
+                backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, y, ofPixels, dbias);
+                results[threads - 1] =
+                        new float[][] {y.toFloats(), dx.toFloats(), dw.toFloats(), ofPixels.toFloats(), dbias.toFloats()
+                        };
             }
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < results[0].length; i++) {
             assertArrayEquals(results[0][i], results[1][i]);
             assertArrayEquals(results[0][i], results[2][i]);
         }

@@ -1,0 +1,92 @@
+// Gradient of the filters of a 1x1 convolution: one long sum over pixels,
+//
+//   dw [K, C] = Σ dy[pixel]ᵀ x[pixel]      dbias [K] = Σ dy[pixel]
+//
+// x and dy are copied by blocks, as the terms that the products want, into the first cache. The pixels are cut into parts by the
+// shape alone, each summed by one thread in order.
+#include <omp.h>
+
+#include "kernels_products.h"
+#include "kernels_rows.h"
+
+namespace ddpm {
+namespace VARIANT {
+namespace {
+
+constexpr int64_t kParts = 16;        // at most
+constexpr int64_t kPartPixels = 512;  // at least
+constexpr int64_t kBlock = 64;        // pixels that are copied at a time
+
+// Where everything lies in the workspace, in floats.
+struct Room {
+    int64_t pixels, parts, each, width, rows, sums, part, thread;
+
+    explicit Room(const Geometry& g)
+        : pixels(int64_t(g.n) * g.p * g.q),
+          parts(at_most(kParts, (pixels + kPartPixels - 1) / kPartPixels)),
+          each((pixels + parts - 1) / parts),
+          width(padded(g.c)),
+          rows(rows_width(g.k)),
+          sums(g.k * width),
+          part(sums + rows),
+          thread(kBlock * (width + padded(g.k))) {}
+};
+
+// Rows of x as terms over rows, zeros below the last one.
+void as_terms(const Value* x, int64_t rows, int64_t channels, Word* to) {
+    int64_t width = padded(channels);
+    for (int64_t i = 0; i < rows; i += kTerms)
+        over_channels(channels, [&](int64_t c) {
+            Vector terms[kTerms];
+            for (int64_t e = 0; e < kTerms; e++)
+                terms[e] = i + e < rows ? load(x + (i + e) * channels + c) : Vector{};
+            store_terms(to + i / kTerms * width + c, terms);
+        });
+}
+
+}  // namespace
+
+int64_t pixel_weights_workspace(const Geometry& g) {
+    Room room(g);
+    return room.parts * room.part + omp_get_max_threads() * room.thread;
+}
+
+void pixel_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, Value* dbias, float* workspace) {
+    Room room(g);
+#pragma omp parallel
+    {
+        float* own = workspace + room.parts * room.part + omp_get_thread_num() * room.thread;
+        Word *of_x = reinterpret_cast<Word*>(own), *of_dy = of_x + kBlock * room.width;
+#pragma omp for schedule(dynamic)
+        for (int64_t part = 0; part < room.parts; part++) {
+            float *sums = workspace + part * room.part, *bias = sums + room.sums;
+            int64_t from = part * room.each, end = at_most(from + room.each, room.pixels);
+            clear(bias, room.rows);
+            for (int64_t first = from; first < end; first += kBlock) {
+                int64_t count = at_most(kBlock, end - first);
+                as_terms(x + first * g.c, count, g.c, of_x);
+                as_terms(dy + first * g.k, count, g.k, of_dy);
+                product(g.k, room.width, (count + kTerms - 1) / kTerms, of_dy, 1, padded(g.k), of_x, room.width, sums,
+                        room.width, 1.0f, first > from);
+                if (dbias) add_rows(dy + first * g.k, count * g.k, room.rows, bias);
+            }
+        }
+#pragma omp for schedule(static)
+        for (int64_t k = 0; k < g.k; k++) {
+            over_channels(g.c, [&](int64_t c) {
+                Vector sum = {};
+                for (int64_t part = 0; part < room.parts; part++)
+                    sum += load(workspace + part * room.part + k * room.width + c);
+                store(dw + k * g.c + c, sum);
+            });
+            if (!dbias) continue;
+            double sum = 0;
+            for (int64_t part = 0; part < room.parts; part++)
+                sum += fold(workspace + part * room.part + room.sums, room.rows, g.k, k, 1);
+            dbias[k] = static_cast<float>(sum);
+        }
+    }
+}
+
+}  // namespace VARIANT
+}  // namespace ddpm
