@@ -66,6 +66,14 @@ struct Weights {
     }
 };
 
+// They lie far apart, and the processor does not guess them.
+__attribute__((always_inline)) inline void fetch_rows_to_come(const Value* x, int64_t stride, int64_t count,
+                                                              int64_t width) {
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < width; j += 64 / int64_t(sizeof(Value)))
+            __builtin_prefetch(x + (i + kRows) * stride + j);
+}
+
 // The rows of Q, K and V of one head of an image, and where their gradients go.
 template <class Word>
 struct Head {
@@ -87,9 +95,7 @@ struct Head {
                     w.turned + (which * s.heads + head) * w.turned_size(s, room), room.d, to, room.d, 1.0f, false);
         } else {
             const Value* from = qkv + part.of(which) + first * part.stride;
-            for (int64_t i = 0; i < count; i++)  // rows to come: they lie far apart, and the processor does not guess them
-                for (int64_t j = 0; j < s.width; j += 64 / sizeof(Value))
-                    __builtin_prefetch(from + (i + kRows) * part.stride + j);
+            fetch_rows_to_come(from, part.stride, count, s.width);
             widen(from, part.stride, count, s.width, to);
         }
         return to;
@@ -111,22 +117,33 @@ struct Head {
 
 constexpr int kUsual = 32 / kVector;  // vectors of a head of the usual width
 
-// Each row of width d becomes scale · its softmax.
-template <int N>
+// Each row of width d becomes scale · its softmax; several rows at a time, for each waits for its own maximum and sum.
+template <int N, int ROWS = 4>
 void normalise_queries(int64_t rows, int64_t d, float scale, float* q) {
-    for (int64_t i = 0; i < rows; i++) {
+    int64_t i = 0;
+    for (; i + ROWS <= rows; i += ROWS) {
         float* row = q + i * d;
-        Vector top = load(row), lanes = {};
-        by_vectors<N>(d, [&](int64_t j) { top = larger(top, load(row + j)); });
-        float most = across<larger>(top);
-        by_vectors<N>(d, [&](int64_t j) {
-            Vector e = exp(load(row + j) - most);
-            store(row + j, e);
-            lanes += e;
-        });
-        float factor = scale / across<sum>(lanes);
-        by_vectors<N>(d, [&](int64_t j) { store(row + j, load(row + j) * factor); });
+        Vector most[ROWS], sums[ROWS] = {};
+#pragma GCC unroll 4
+        for (int r = 0; r < ROWS; r++) {
+            Vector top = load(row + r * d);
+            by_vectors<N>(d, [&](int64_t j) { top = larger(top, load(row + r * d + j)); });
+            most[r] = Vector{} + across<larger>(top);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < ROWS; r++)
+            by_vectors<N>(d, [&](int64_t j) {
+                Vector e = exp(load(row + r * d + j) - most[r]);
+                store(row + r * d + j, e);
+                sums[r] += e;
+            });
+#pragma GCC unroll 4
+        for (int r = 0; r < ROWS; r++) {
+            float factor = scale / across<sum>(sums[r]);
+            by_vectors<N>(d, [&](int64_t j) { store(row + r * d + j, load(row + r * d + j) * factor); });
+        }
     }
+    if constexpr (ROWS > 1) normalise_queries<N, 1>(rows - i, d, scale, q + i * d);
 }
 
 // Each row becomes exp(k − offset), one offset for each feature.
@@ -259,7 +276,9 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
         head.rows(kQuery, first, count, a);
         fill_beyond(count, s.width, a, -__builtin_inff());
         normalise_queries<N>(count, d, s.scale, a);
-        widen(dy + head.part.y + first * head.part.out, head.part.out, count, s.width, b);
+        const Value* rows = dy + head.part.y + first * head.part.out;
+        fetch_rows_to_come(rows, head.part.out, count, s.width);
+        widen(rows, head.part.out, count, s.width, b);
         product(s.width, d, T::words(count), T::over_rows(a, count, d, copies), 1, d,  // q̂ᵀ dY
                 T::over_rows(b, count, d, copies + block), d, dctx, d, 1.0f, true);
         product(count, d, T::words(s.width), T::in_rows(b, count, d, copies), T::words(d), 1, factor, d,  // dY contextᵀ

@@ -169,9 +169,9 @@ template <class From>
 void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
     int64_t wide = padded(columns);
     for (int64_t i = 0; i < rows; i++) {
-#pragma omp simd
-        for (int64_t j = 0; j < columns; j++) to[i * wide + j] = from[i * stride + j];
-        for (int64_t j = columns; j < wide; j++) to[i * wide + j] = 0;
+        int64_t j = 0;
+        for (; j + kVector <= columns; j += kVector) store(to + i * wide + j, load(from + i * stride + j));
+        for (; j < wide; j++) to[i * wide + j] = j < columns ? float(from[i * stride + j]) : 0;
     }
 }
 
@@ -188,9 +188,11 @@ void turn(const From* from, int64_t stride, int64_t rows, int64_t columns, float
 
 inline void narrow(const float* from, int64_t rows, int64_t columns, Value* to, int64_t stride) {
     int64_t wide = padded(columns);
-    for (int64_t i = 0; i < rows; i++)
-#pragma omp simd
-        for (int64_t j = 0; j < columns; j++) to[i * stride + j] = from[i * wide + j];
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t j = 0;
+        for (; j + kVector <= columns; j += kVector) store(to + i * stride + j, load(from + i * wide + j));
+        for (; j < columns; j++) to[i * stride + j] = from[i * wide + j];
+    }
 }
 
 template <class From>

@@ -140,7 +140,7 @@ public final class Profile implements Callable<Integer> {
                             + " of the machine; tensors at most %d MiB%n%n",
                     preset,
                     settings.batchSize(),
-                    precision,
+                    on.precision(),
                     1e3 * unwatched,
                     1e3 * watched,
                     clock,

@@ -33,6 +33,11 @@ public final class Rounds implements AutoCloseable {
     /** A sample lasts at least this long, in ns; a fast task is repeated. */
     private static final long SAMPLE = 100_000_000;
 
+    /** Everybody runs a task this often before it counts, or for so long, in ns: a virtual machine compiles what it runs often. */
+    private static final int WARM_RUNS = 20;
+
+    private static final long WARM_TIME = 5_000_000_000L;
+
     /** By the wall clock, at most this many rounds are tried for each that is wanted. */
     private static final int PATIENCE = 3;
 
@@ -182,7 +187,7 @@ public final class Rounds implements AutoCloseable {
     }
 
     /**
-     * Everybody who has a part in the task does it once, and then in turn until {@code rounds} count, or three times as many
+     * Everybody who has a part in the task does it until it is warm, and then in turn until {@code rounds} count, or three times as many
      * have been tried.
      *
      * @throws IllegalStateException when a contestant has died, or no round counted; all processes start anew with the next
@@ -204,8 +209,10 @@ public final class Rounds implements AutoCloseable {
             if (seat.order("prepare " + task).equals("ready")) present.put(name, seat);
         });
         for (Seat seat : present.values()) {
-            double cold = seat.time(1)[clock.ordinal()];
-            double nanos = Math.max(1, seat.time(cold > SAMPLE ? 1 : 3)[clock.ordinal()]);
+            seat.time(1);
+            double cold = Math.max(1, seat.time(1)[Clock.WALL.ordinal()]);
+            int warm = (int) Math.max(1, Math.min(WARM_RUNS, WARM_TIME / cold));
+            double nanos = Math.max(1, seat.time(warm)[clock.ordinal()]);
             seat.repeats = (int) Math.max(1, Math.min(1000, Math.ceil(SAMPLE / nanos)));
         }
         Map<String, List<Double>> milliseconds = new LinkedHashMap<>();
