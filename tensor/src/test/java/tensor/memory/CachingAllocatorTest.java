@@ -85,6 +85,27 @@ class CachingAllocatorTest {
     }
 
     @Test
+    void theSmallestFreeBlockOfAtMostTwiceTheSizeIsUsed() {
+        FakeSource source = new FakeSource(1 << 20);
+        try (CachingAllocator allocator = new CachingAllocator(source)) {
+            Buffer small = allocator.allocate(1024);
+            Buffer large = allocator.allocate(2048);
+            Buffer larger = allocator.allocate(4096);
+            long address = large.address();
+            small.release();
+            large.release();
+            larger.release();
+            Buffer first = allocator.allocate(1025);
+            assertEquals(address, first.address(), "more than the small one, and less than the larger one");
+            assertEquals(2048, allocator.use().live(), "what is taken counts");
+            Buffer second = allocator.allocate(1025);
+            assertEquals(4, source.calls, "4096 is more than twice as much");
+            first.release();
+            second.release();
+        }
+    }
+
+    @Test
     void liveBlocksNeverOverlap() {
         try (CachingAllocator allocator = new CachingAllocator(new FakeSource(1 << 20))) {
             Buffer a = allocator.allocate(1000);
