@@ -33,10 +33,11 @@ public final class Rounds implements AutoCloseable {
     /** A sample lasts at least this long, in ns; a fast task is repeated. */
     private static final long SAMPLE = 100_000_000;
 
-    /** Everybody runs a task this often before it counts, or for so long, in ns: a virtual machine compiles what it runs often. */
-    private static final int WARM_RUNS = 20;
-
+    /** Whole steps are run for so long, in ns, before they count: a virtual machine compiles meanwhile what runs often. */
     private static final long WARM_TIME = 5_000_000_000L;
+
+    /** Single calls, which are hardly made of Java, so often. */
+    private static final int WARM_CALLS = 20;
 
     /** By the wall clock, at most this many rounds are tried for each that is wanted. */
     private static final int PATIENCE = 3;
@@ -211,7 +212,8 @@ public final class Rounds implements AutoCloseable {
         for (Seat seat : present.values()) {
             seat.time(1);
             double cold = Math.max(1, seat.time(1)[Clock.WALL.ordinal()]);
-            int warm = (int) Math.max(1, Math.min(WARM_RUNS, WARM_TIME / cold));
+            boolean whole = task.kind() == Task.Kind.STEP || task.kind() == Task.Kind.SAMPLE;
+            int warm = whole ? (int) Math.max(1, WARM_TIME / cold) : WARM_CALLS;
             double nanos = Math.max(1, seat.time(warm)[clock.ordinal()]);
             seat.repeats = (int) Math.max(1, Math.min(1000, Math.ceil(SAMPLE / nanos)));
         }
