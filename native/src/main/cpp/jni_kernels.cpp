@@ -11,6 +11,7 @@
 #include "nativelib_Kernels.h"
 #include "onednn_plan.h"
 #include "passes.h"
+#include "pixels.h"
 #include "variants.h"
 #include "winograd.h"
 
@@ -338,6 +339,23 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardWeights(JNIEnv* en
                                                                       jlong x, jlong dy, jlong dw, jlong dbias) {
     guarded(env, [&] {
         winograd_backward_weights(type(half), geometry(env, g), values(x), values(dy), values(dw), values(dbias));
+    });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_pixels(JNIEnv* env, jclass, jboolean half, jintArray g, jlong x, jlong w,
+                                                     jlong bias, jlong y) {
+    guarded(env, [&] { pixels(type(half), geometry(env, g), values(x), values(w), values(bias), values(y)); });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelsBackwardData(JNIEnv* env, jclass, jboolean half, jintArray g, jlong w,
+                                                                 jlong dy, jlong dx) {
+    guarded(env, [&] { pixels_backward_data(type(half), geometry(env, g), values(w), values(dy), values(dx)); });
+}
+
+JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelsBackwardWeights(JNIEnv* env, jclass, jboolean half, jintArray g,
+                                                                    jlong x, jlong dy, jlong dw, jlong dbias) {
+    guarded(env, [&] {
+        pixels_backward_weights(type(half), geometry(env, g), values(x), values(dy), values(dw), values(dbias));
     });
 }
 

@@ -105,32 +105,15 @@ Key key(Type type, const Geometry& g, bool with_bias) {
     return key;
 }
 
-// 1x1, by our kernels or as products of matrices.
-
-void of_pixels(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y) {  // y = x · wᵀ
-    int64_t pixels = int64_t(g.n) * g.p * g.q;
-    if (pixel_products(type, pixels, g.c, g.k, true, x, w, bias, y)) return;
-    matmul(type, {1, int(pixels), g.k, g.c, false, true, false, false}, x, w, bias, y);
-}
-
-void of_pixels_backward_data(Type type, const Geometry& g, const void* w, const void* dy, void* dx) {  // dx = dy · w
-    int64_t pixels = int64_t(g.n) * g.p * g.q;
-    if (pixel_products(type, pixels, g.k, g.c, false, dy, w, nullptr, dx)) return;
-    matmul(type, {1, int(pixels), g.c, g.k, false, false, false, false}, dy, w, nullptr, dx);
-}
-
-void of_pixels_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
-    if (pixel_weights(type, g, x, dy, dw, dbias)) return;
-    int64_t pixels = int64_t(g.n) * g.p * g.q;
-    matmul(type, {1, g.k, g.c, int(pixels), true, false, false, false}, dy, x, nullptr, dw);  // dw = dyᵀ · x
-    if (dbias) column_sums(type, dy, pixels, g.k, dbias);
+Product pixels(const Geometry& g) {  // a 1x1 convolution as y = x · wᵀ
+    return {1, g.n * g.p * g.q, g.k, g.c, false, true, false, false};
 }
 
 }  // namespace
 
 void convolution(Type type, const Geometry& g, const void* x, const void* w, const void* bias, void* y,
                  PackedFilters& packed, int64_t version) {
-    if (g.pointwise()) return of_pixels(type, g, x, w, bias, y);
+    if (g.pointwise()) return matmul(type, pixels(g), x, w, bias, y);
     static auto& plans = *new Plans<ConvolutionPlan>;
     auto& plan = plans.get(key(type, g, bias), [&] { return forward_plan(type, g, bias); });
     plan.convolution->run({x, plan.filter(packed, w, version), y, bias});
@@ -138,14 +121,18 @@ void convolution(Type type, const Geometry& g, const void* x, const void* w, con
 
 void convolution_backward_data(Type type, const Geometry& g, const void* w, const void* dy, void* dx,
                                PackedFilters& packed, int64_t version) {
-    if (g.pointwise()) return of_pixels_backward_data(type, g, w, dy, dx);
+    if (g.pointwise()) return matmul(type, {1, g.n * g.p * g.q, g.c, g.k, false, false, false, false}, dy, w, nullptr, dx);
     static auto& plans = *new Plans<ConvolutionPlan>;
     auto& plan = plans.get(key(type, g, false), [&] { return backward_data_plan(type, g); });
     plan.convolution->run({plan.filter(packed, w, version), dy, dx});
 }
 
 void convolution_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
-    if (g.pointwise()) return of_pixels_backward_weights(type, g, x, dy, dw, dbias);
+    if (g.pointwise()) {  // dw = dyᵀ · x
+        matmul(type, {1, g.k, g.c, g.n * g.p * g.q, true, false, false, false}, dy, x, nullptr, dw);
+        if (dbias) column_sums(type, dy, int64_t(g.n) * g.p * g.q, g.k, dbias);
+        return;
+    }
     if (g.depthwise()) {
         depthwise_backward_weights(type, g, x, dy, dw);
         if (dbias) column_sums(type, dy, int64_t(g.n) * g.p * g.q, g.k, dbias);

@@ -25,31 +25,6 @@ void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* 
     CALL_FOR(half, column_sums, Address{x}, rows, columns, Address{y}, static_cast<float*>(workspace));
 }
 
-// Whether the kernels for 1x1 convolutions take these: whole vectors, even pairs of halves, and no more than stays in cache.
-static bool narrow(bool half, int64_t pixels, int64_t c, int64_t k) {
-    constexpr int64_t most = 160, least_pixels = 512;
-    bool possible = !half || (multiplies_halves() && c % 2 == 0 && k % 2 == 0);
-    return possible && std::min(c, k) >= kMostLanes && std::max(c, k) <= most && pixels >= least_pixels;
-}
-
-bool pixel_products(Type type, int64_t pixels, int64_t inner, int64_t outer, bool turned, const void* x, const void* w,
-                    const void* bias, void* y) {
-    bool half = type == Type::bf16;
-    if (!narrow(half, pixels, inner, outer)) return false;
-    void* workspace = scratch().at_least(CALL_FOR(half, pixel_products_workspace, inner, outer) * sizeof(float));
-    CALL_FOR(half, pixel_products, pixels, inner, outer, turned, Address{x}, Address{w}, Address{bias}, Address{y},
-             static_cast<float*>(workspace));
-    return true;
-}
-
-bool pixel_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
-    bool half = type == Type::bf16;
-    if (!narrow(half, int64_t(g.n) * g.p * g.q, g.c, g.k)) return false;
-    void* workspace = scratch().at_least(CALL_FOR(half, pixel_weights_workspace, g) * sizeof(float));
-    CALL_FOR(half, pixel_weights, g, Address{x}, Address{dy}, Address{dw}, Address{dbias}, static_cast<float*>(workspace));
-    return true;
-}
-
 void depthwise_backward_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw) {
     int64_t row = (int64_t(g.q - 1) * g.stride + g.s) * kMostLanes;          // of x, with its zeros
     int64_t image = (int64_t(g.p) * g.q + int64_t(g.r) * g.s) * kMostLanes;  // of dy, and the sums

@@ -10,14 +10,6 @@ namespace ddpm {
 // y [columns] = Σ over the rows.
 void column_sums(Type type, const void* x, int64_t rows, int64_t columns, void* y);
 
-// y [pixels, outer] = x [pixels, inner] · factor + bias (or null), the factor w [inner, outer] or, turned, the transpose of w
-// [outer, inner]; false where that is left to oneDNN.
-bool pixel_products(Type type, int64_t pixels, int64_t inner, int64_t outer, bool turned, const void* x, const void* w,
-                    const void* bias, void* y);
-
-// dw [K,1,1,C] and, unless null, dbias [K] of a 1x1 convolution of stride 1; false where that is left to oneDNN.
-bool pixel_weights(Type type, const Geometry& g, const void* x, const void* dy, void* dw, void* dbias);
-
 // y [rows, columns] = row, again and again.
 void repeat_row(const float* row, int64_t rows, int64_t columns, float* y);
 

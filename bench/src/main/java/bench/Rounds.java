@@ -34,10 +34,7 @@ public final class Rounds implements AutoCloseable {
     private static final long SAMPLE = 100_000_000;
 
     /** Whole steps are run for so long, in ns, before they count: a virtual machine compiles meanwhile what runs often. */
-    private static final long WARM_TIME = 5_000_000_000L;
-
-    /** Single calls, which are hardly made of Java, so often. */
-    private static final int WARM_CALLS = 20;
+    private static final long WARM = 5_000_000_000L;
 
     /** By the wall clock, at most this many rounds are tried for each that is wanted. */
     private static final int PATIENCE = 3;
@@ -213,7 +210,7 @@ public final class Rounds implements AutoCloseable {
             seat.time(1);
             double cold = Math.max(1, seat.time(1)[Clock.WALL.ordinal()]);
             boolean whole = task.kind() == Task.Kind.STEP || task.kind() == Task.Kind.SAMPLE;
-            int warm = whole ? (int) Math.max(1, WARM_TIME / cold) : WARM_CALLS;
+            int warm = (int) Math.max(1, Math.min(1000, (whole ? WARM : SAMPLE) / cold));
             double nanos = Math.max(1, seat.time(warm)[clock.ordinal()]);
             seat.repeats = (int) Math.max(1, Math.min(1000, Math.ceil(SAMPLE / nanos)));
         }

@@ -30,7 +30,7 @@ public final class Trainer {
     /** First steps that do not count: caches fill. */
     private static final int WARM = 4;
     /** Part of the time that does not count either: code is compiled, and steps become up to half again as fast meanwhile. */
-    private static final double WARM_PART = 0.04;
+    private static final double WARM_PART = 0.12;
     /** Steps that are measured to plan the run. */
     private static final int MEASURED = 12;
     /** Seconds between checkpoints when the settings leave it open. */
@@ -43,6 +43,7 @@ public final class Trainer {
     private final Output output;
     private final Interrupts interrupts;
     private long lastSaved = -1;
+    private int sampled; // of SAMPLE_AT
     private double savedAt = seconds();
 
     public Trainer(Training training, Output output, Interrupts interrupts) {
@@ -66,6 +67,7 @@ public final class Trainer {
         double[] times = new double[MEASURED];
         int measured = 0;
         long begin = training.step();
+        while (sampled < SAMPLE_AT.length && begin >= sampleAt(steps)) sampled++;
         double start = seconds();
         while (training.step() < steps && !interrupts.requested()) {
             LearningRate rate = settings.learningRate(steps);
@@ -103,8 +105,13 @@ public final class Trainer {
 
     private boolean samplesAreDue(long steps) {
         if (settings.sampleEvery() > 0) return training.step() % settings.sampleEvery() == 0;
-        for (double part : SAMPLE_AT) if (training.step() == Math.round(part * steps)) return true;
-        return false;
+        if (sampled == SAMPLE_AT.length || training.step() < sampleAt(steps)) return false;
+        sampled++;
+        return true;
+    }
+
+    private long sampleAt(long steps) {
+        return Math.round(SAMPLE_AT[sampled] * steps);
     }
 
     private boolean saveIsDue() {
