@@ -49,7 +49,7 @@ for source in src/main/cpp/*.cpp; do
   name=$(basename "$source" .cpp)
   case $name in
     kernels_update) variants="avx2 avx512" ;; # floats only
-    kernels_cast) variants="bf16" ;;
+    kernels_cast | kernels_pixels) variants="bf16" ;;
     kernels_*) variants="avx2 avx512 bf16" ;;
     *) variants="" && object "$name" "$source" ;;
   esac

@@ -11,7 +11,6 @@
 #include "nativelib_Kernels.h"
 #include "onednn_plan.h"
 #include "passes.h"
-#include "pixels.h"
 #include "variants.h"
 #include "winograd.h"
 
@@ -342,21 +341,9 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_winogradBackwardWeights(JNIEnv* en
     });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_pixels(JNIEnv* env, jclass, jboolean half, jintArray g, jlong x, jlong w,
-                                                     jlong bias, jlong y) {
-    guarded(env, [&] { pixels(type(half), geometry(env, g), values(x), values(w), values(bias), values(y)); });
-}
-
-JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelsBackwardData(JNIEnv* env, jclass, jboolean half, jintArray g, jlong w,
-                                                                 jlong dy, jlong dx) {
-    guarded(env, [&] { pixels_backward_data(type(half), geometry(env, g), values(w), values(dy), values(dx)); });
-}
-
-JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelsBackwardWeights(JNIEnv* env, jclass, jboolean half, jintArray g,
-                                                                    jlong x, jlong dy, jlong dw, jlong dbias) {
-    guarded(env, [&] {
-        pixels_backward_weights(type(half), geometry(env, g), values(x), values(dy), values(dw), values(dbias));
-    });
+JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelWeights(JNIEnv* env, jclass, jintArray g, jlong x, jlong dy, jlong dw,
+                                                           jlong dbias) {
+    guarded(env, [&] { pixel_weights(geometry(env, g), values(x), values(dy), values(dw), values(dbias)); });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble rate, jdouble beta1, jdouble beta2,

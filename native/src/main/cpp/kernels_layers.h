@@ -18,13 +18,13 @@ constexpr int kMostLanes = 16;       // floats in a vector
 DDPM_FOR_EACH_VARIANT(
     int64_t column_sums_workspace(int64_t rows, int64_t columns);
     void column_sums(const Value* x, int64_t rows, int64_t columns, Value* y, float* workspace);
-    int64_t pixel_products_workspace(int64_t inner, int64_t outer);
-    void pixel_products(int64_t pixels, int64_t inner, int64_t outer, bool turned, const Value* x, const Value* w,
-                        const Value* bias, Value* y, float* workspace);
-    int64_t pixel_weights_workspace(const Geometry& g);
-    void pixel_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, Value* dbias, float* workspace);
     void depthwise_backward_weights(const Geometry& g, const Value* x, const Value* dy, float* workspace,
                                     int64_t workspace_per_thread, float* partial, Value* dw);
     void softmax_backward_strided(const Stack& s, const Value* y, const Value* dy, Value* dx);)
+
+namespace bf16 {
+int64_t pixel_weights_workspace(const Geometry& g);
+void pixel_weights(const Geometry& g, const Bf16* x, const Bf16* dy, Bf16* dw, Bf16* dbias, float* workspace);
+}  // namespace bf16
 
 }  // namespace ddpm

@@ -1,17 +1,16 @@
-// 1x1 convolutions of few channels, as products of matrices [pixels, channels]: such narrow ones that libraries lose time to
-// the edges of their blocks.
+// Gradient of the filters of a 1x1 convolution of few channels, in halves: one long sum over pixels,
 //
-//   y = x wᵀ + bias      dx = dy w      dw [K, C] = dyᵀ x      dbias [K] = Σ dy[pixel]
+//   dw [K, C] = dyᵀ x      dbias [K] = Σ dy[pixel]
 //
-// The last two are long sums over pixels: x and dy are copied by blocks, as the terms that the products want, into the first
-// cache. The pixels are cut into parts by the shape alone, each summed by one thread in order.
+// x and dy are copied by blocks into the first cache, as the pairs that the products want. The pixels are cut into parts by the
+// shape alone, each summed by one thread in order.
 #include <omp.h>
 
 #include "kernels_products.h"
 #include "kernels_rows.h"
 
 namespace ddpm {
-namespace VARIANT {
+namespace bf16 {
 namespace {
 
 constexpr int64_t kParts = 16;        // at most
@@ -48,34 +47,6 @@ void as_terms(const Value* x, int64_t rows, int64_t channels, Word* to) {
 }
 
 }  // namespace
-
-int64_t pixel_products_workspace(int64_t inner, int64_t outer) {
-    return padded(outer) * (1 + inner + (inner + kTerms) + omp_get_max_threads() * kBlock);
-}
-
-// y [pixels, outer] = x [pixels, inner] · factor + bias, the factor w [inner, outer] or, turned, w [outer, inner]ᵀ.
-void pixel_products(int64_t pixels, int64_t inner, int64_t outer, bool turned, const Value* x, const Value* w,
-                    const Value* bias, Value* y, float* workspace) {
-    int64_t width = padded(outer);
-    float *shift = workspace, *rows = shift + width, *copy = rows + inner * width, *blocks = copy + (inner + kTerms) * width;
-    for (int64_t j = 0; j < outer; j++) shift[j] = bias ? float(bias[j]) : 0;
-    if (turned) turn(w, inner, outer, inner, rows);
-    else widen(w, outer, inner, outer, rows);
-    const Word* factor = Terms<Word>::over_rows(rows, inner, width, copy);
-#pragma omp parallel for schedule(static)
-    for (int64_t first = 0; first < pixels; first += kBlock) {
-        int64_t count = at_most(kBlock, pixels - first);
-        const Value* from = x + first * inner;
-        float* block = blocks + omp_get_thread_num() * kBlock * width;
-        for (int64_t i = 0; i < count * inner; i += 64 / int64_t(sizeof(Value))) __builtin_prefetch(from + kBlock * inner + i);
-        product(count, width, inner / kTerms, reinterpret_cast<const Word*>(from), inner / kTerms, 1, factor, width, block,
-                width, 1.0f, false);
-        for (int64_t i = 0; i < count; i++)
-            over_channels(outer, [&](int64_t j) {
-                store(y + (first + i) * outer + j, load(block + i * width + j) + load(shift + j));
-            });
-    }
-}
 
 int64_t pixel_weights_workspace(const Geometry& g) {
     Room room(g);
@@ -119,5 +90,5 @@ void pixel_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw
     }
 }
 
-}  // namespace VARIANT
+}  // namespace bf16
 }  // namespace ddpm

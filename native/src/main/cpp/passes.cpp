@@ -35,6 +35,11 @@ void depthwise_backward_weights(Type type, const Geometry& g, const void* x, con
              Address{dw});
 }
 
+void pixel_weights(const Geometry& g, const void* x, const void* dy, void* dw, void* dbias) {
+    void* workspace = scratch().at_least(bf16::pixel_weights_workspace(g) * sizeof(float));
+    bf16::pixel_weights(g, Address{x}, Address{dy}, Address{dw}, Address{dbias}, static_cast<float*>(workspace));
+}
+
 void softmax_backward_strided(Type type, const Stack& s, const void* y, const void* dy, void* dx) {
     CALL_FOR(type == Type::bf16, softmax_backward_strided, s, Address{y}, Address{dy}, Address{dx});
 }

@@ -179,17 +179,8 @@ public final class Kernels {
     public static native void winogradBackwardWeights(
             boolean half, int[] geometry, long x, long dy, long dw, long dbias);
 
-    // ---- 1x1 convolutions of stride 1 between at least 16 channels, in halves as above and between even numbers
-    // --------
-
-    /** y ← x · wᵀ + bias, pixel by pixel. */
-    public static native void pixels(boolean half, int[] geometry, long x, long w, long bias, long y);
-
-    /** dx ← dy · w. */
-    public static native void pixelsBackwardData(boolean half, int[] geometry, long w, long dy, long dx);
-
-    /** dw ← dyᵀ · x, and dbias unless 0. */
-    public static native void pixelsBackwardWeights(boolean half, int[] geometry, long x, long dy, long dw, long dbias);
+    /** dw ← dyᵀ · x, and dbias unless 0, of a 1x1 convolution between 16 channels or more; halves if Cpu.multipliesHalves. */
+    public static native void pixelWeights(int[] geometry, long x, long dy, long dw, long dbias);
 
     // ---- updates: addresses and sizes of all tensors ---------------------------------------------------------
 
