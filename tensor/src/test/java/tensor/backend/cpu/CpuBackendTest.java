@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import nativelib.Cpu;
 import nativelib.NativeLibrary;
 import org.junit.jupiter.api.BeforeAll;
@@ -161,12 +163,14 @@ class CpuBackendTest {
                 backend.conv2d(p, x, w, null, y);
                 backend.conv2dBackwardData(p, w, y, dx);
                 backend.conv2dBackwardWeights(p, x, y, dw, null);
-                Tensor ofPixels = x.empty(Shape.of(36, 1, 1, 20));
-                Tensor dbias = x.empty(Shape.of(36));
-                backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, y, ofPixels, dbias);
-                results[threads - 1] =
-                        new float[][] {y.toFloats(), dx.toFloats(), dw.toFloats(), ofPixels.toFloats(), dbias.toFloats()
-                        };
+                List<float[]> all = new ArrayList<>(List.of(y.toFloats(), dx.toFloats(), dw.toFloats()));
+                if (type == DType.BF16) { // in floats it is oneDNN's, which may depend on them
+                    Tensor ofPixels = x.empty(Shape.of(36, 1, 1, 20));
+                    Tensor dbias = x.empty(Shape.of(36));
+                    backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, y, ofPixels, dbias);
+                    all.addAll(List.of(ofPixels.toFloats(), dbias.toFloats()));
+                }
+                results[threads - 1] = all.toArray(float[][]::new);
             }
         for (int i = 0; i < results[0].length; i++) {
             assertArrayEquals(results[0][i], results[1][i]);
