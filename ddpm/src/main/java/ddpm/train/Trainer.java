@@ -84,7 +84,7 @@ public final class Trainer {
             }
             output.step(report, steps);
             if (training.step() < steps) {
-                if (!open && samplesAreDue(steps)) output.samples(training.step());
+                if (samplesAreDue(steps)) output.samples(training.step());
                 if (saveIsDue()) save();
             }
         }
