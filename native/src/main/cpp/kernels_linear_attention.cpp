@@ -66,7 +66,7 @@ struct Weights {
     }
 };
 
-// They lie far apart, and the processor does not guess them.
+// Asks for the rows after these: they lie far apart, and the processor does not guess them.
 __attribute__((always_inline)) inline void fetch_rows_to_come(const Value* x, int64_t stride, int64_t count,
                                                               int64_t width) {
     for (int64_t i = 0; i < count; i++)

@@ -40,8 +40,7 @@ public final class Launch {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx768m",
-                "-Xmn16m", // or the heap grows by garbage before any is collected, and counts as memory of the
-                // contestant
+                "-Xmn16m", // or garbage that nobody has collected yet counts as memory of the contestant
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED"));
         ProcessBuilder builder = new ProcessBuilder().redirectError(ProcessBuilder.Redirect.INHERIT);

@@ -185,8 +185,8 @@ public final class Rounds implements AutoCloseable {
     }
 
     /**
-     * Everybody who has a part in the task does it until it is warm, and then in turn until {@code rounds} count, or three times as many
-     * have been tried.
+     * Everybody who has a part in the task does it until it is warm, and then in turn until {@code rounds} count, or three
+     * times as many have been tried.
      *
      * @throws IllegalStateException when a contestant has died, or no round counted; all processes start anew with the next
      *     task
