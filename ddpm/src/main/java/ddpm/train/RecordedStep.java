@@ -20,10 +20,13 @@ final class RecordedStep implements AutoCloseable {
     /** Steps before one is recorded. */
     private static final int WARM = 2;
 
+    /** A batch on the device: images [N,H,W,C] and, where the network is told them, their labels [N], else {@code null}. */
+    record Images(Tensor x0, Tensor labels) {}
+
     /** What a step computes on the device, from images to gradients. */
     interface Body {
-        /** x0 [N,H,W,C] → t [N], the loss of each image [N], their mean, and the gradients. */
-        Computed compute(Tensor x0);
+        /** A batch of N → t [N], the loss of each image [N], their mean, and the gradients. */
+        Computed compute(Images images);
     }
 
     /** What one batch gave. */
@@ -38,7 +41,7 @@ final class RecordedStep implements AutoCloseable {
     private int seen;
     private boolean declined;
     private Recording recording;
-    private Tensor x0;
+    private Images images;
     private Tensor t;
     private Tensor losses;
     /** How far one step moves the random stream. */
@@ -58,15 +61,16 @@ final class RecordedStep implements AutoCloseable {
      * Whether {@link #run} may be called for a batch of n images; records the step when it is time to. The tensors of the
      * recording join the innermost scope.
      *
+     * @param empty makes room for a batch
      * @param rng the training stream; it is where it was when this returns
      */
-    boolean isReady(int n, IntFunction<Tensor> images, Rng rng) {
+    boolean isReady(int n, IntFunction<Images> empty, Rng rng) {
         if (declined || n != full) return false;
         if (recording != null) return true;
         if (seen++ < WARM) return false;
-        x0 = images.apply(n);
+        images = empty.apply(n);
         long before = rng.offset();
-        t = x0.empty(Shape.of(n));
+        t = images.x0.empty(Shape.of(n));
         losses = t.emptyLike();
         recording = backend.record(this::record).orElse(null);
         draws = rng.offset() - before;
@@ -77,16 +81,16 @@ final class RecordedStep implements AutoCloseable {
 
     private void record(Recording.Recorder recorder) {
         try (Scope scope = Scope.open("recording")) {
-            Computed computed = body.compute(x0);
+            Computed computed = body.compute(images);
             t.set_(computed.t);
             losses.set_(computed.losses);
             adam.record(recorder, computed.updates, clip, computed.mean, ema);
         }
     }
 
-    /** The images go here. */
-    Tensor images() {
-        return x0;
+    /** A batch goes here. */
+    Images images() {
+        return images;
     }
 
     /** One step, from the images that lie in {@link #images}. */

@@ -31,6 +31,7 @@ import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.BinaryOp;
 import tensor.backend.Distribution;
 import tensor.memory.Scope;
 
@@ -84,7 +85,7 @@ public final class Training implements AutoCloseable {
         adam = Adam.adam(parameters);
         ema = settings.ema() == 0 ? null : new Ema(parameters, settings.ema());
         recorded = new RecordedStep(
-                backend, x0 -> gradients(x0, null, null), adam, ema, settings.clip(), settings.batchSize());
+                backend, images -> gradients(images, null), adam, ema, settings.clip(), settings.batchSize());
         image = Shape.of(1, data.height(), data.width(), data.channels());
         loader = DataLoader.over(data, settings.batchSize(), settings.seed())
                 .randomFlips(settings.flip())
@@ -101,7 +102,7 @@ public final class Training implements AutoCloseable {
         long epoch = loader.state().epoch();
         double rate = learningRate.at(step);
         Batch batch = loader.next();
-        boolean replay = isRecordable() && recorded.isReady(batch.count(), this::images, rng);
+        boolean replay = isRecordable() && recorded.isReady(batch.count(), this::empty, rng);
         double norm = replay ? replay(batch, rate, tally) : compute(batch, rate, tally);
         step++;
         return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
@@ -109,7 +110,7 @@ public final class Training implements AutoCloseable {
 
     /** Whether the host has nothing to decide between the images and the update. */
     private boolean isRecordable() {
-        return settings.accumulate() == 1 && !settings.labels() && timesteps.isUniform();
+        return settings.accumulate() == 1 && timesteps.isUniform();
     }
 
     /** Call by call; the norm of the gradient. */
@@ -139,33 +140,38 @@ public final class Training implements AutoCloseable {
         return norm;
     }
 
-    private Tensor images(int n) {
-        return Tensor.empty(backend, DTYPE, image.with(0, n));
+    private RecordedStep.Images empty(int n) {
+        Tensor x0 = Tensor.empty(backend, DTYPE, image.with(0, n));
+        return new RecordedStep.Images(x0, settings.labels() ? x0.empty(Shape.of(n)) : null);
     }
 
-    private void upload(Batch batch, Tensor x0) {
-        backend.upload(Arrays.copyOf(batch.pixels(), x0.shape().size()), x0);
+    private void upload(Batch batch, RecordedStep.Images images) {
+        backend.upload(Arrays.copyOf(batch.pixels(), images.x0().shape().size()), images.x0());
+        if (images.labels() == null) return;
+        float[] labels = new float[batch.count()];
+        for (int i = 0; i < labels.length; i++) labels[i] = batch.labels()[i];
+        backend.upload(labels, images.labels());
     }
 
     /** The gradients of one batch, divided by the number of batches in an update. */
     private Updates gradients(Batch batch, Tally tally) {
-        Tensor x0 = images(batch.count());
-        upload(batch, x0);
-        return gradients(x0, batch, tally).updates();
+        RecordedStep.Images images = empty(batch.count());
+        upload(batch, images);
+        return gradients(images, tally).updates();
     }
 
     /**
      * The same for images that are on the device.
      *
-     * @param batch their labels, if they are used
      * @param tally reads the losses as soon as they are known; {@code null} reads nothing
      */
-    private RecordedStep.Computed gradients(Tensor x0, Batch batch, Tally tally) {
+    private RecordedStep.Computed gradients(RecordedStep.Images images, Tally tally) {
+        Tensor x0 = images.x0();
         TimestepDraw.Drawn drawn =
                 timesteps.draw(rng, backend, DTYPE, x0.shape().get(0));
         Tensor t = drawn.t();
         Tensor eps = noise(x0);
-        Denoiser network = told(batch, x0, t, eps);
+        Denoiser network = told(images, t, eps);
         try (Tape tape = Tape.start()) {
             Variable losses = objective.losses(network, x0, t, eps); // [N]
             Tensor each = copy(losses); // the sweep lets go of what stands on the tape
@@ -195,10 +201,11 @@ public final class Training implements AutoCloseable {
     }
 
     /** The network with everything that it is told beside x_t and t. */
-    private Denoiser told(Batch batch, Tensor x0, Tensor t, Tensor eps) {
+    private Denoiser told(RecordedStep.Images images, Tensor t, Tensor eps) {
         Denoiser network = unet;
+        Tensor x0 = images.x0();
         int n = x0.shape().get(0);
-        if (settings.labels()) network = unet.told(labels(batch));
+        if (settings.labels()) network = unet.told(dropped(images.labels()));
         if (lowResolution != null) network = network.given(small(x0));
         if (!settings.selfConditions()) return network;
         Tensor half =
@@ -216,14 +223,12 @@ public final class Training implements AutoCloseable {
         return lowResolution.given(small, s, rng.normalLike(small));
     }
 
-    /** The class of each image, or "none" for the share that is trained without. */
-    private Tensor labels(Batch batch) {
+    /** The labels, with "none" in the place of the share that is trained without: none + (u ≥ dropout) · (label − none). */
+    private Tensor dropped(Tensor labels) {
         int none = unet.ports().classes();
-        float[] label = new float[batch.count()];
-        float[] u = rng.draw(Distribution.UNIFORM, backend, DTYPE, Shape.of(label.length))
-                .toFloats();
-        for (int i = 0; i < label.length; i++) label[i] = u[i] < settings.labelDropout() ? none : batch.labels()[i];
-        return Tensor.of(backend, Shape.of(label.length), label);
+        Tensor u = rng.draw(Distribution.UNIFORM, backend, DTYPE, labels.shape());
+        Tensor kept = u.map(BinaryOp.GREATER_EQUAL, u.scalar(settings.labelDropout()));
+        return labels.add(-none).mul(kept).add(none);
     }
 
     private void requireFinite(double loss, double norm, Updates updates) {

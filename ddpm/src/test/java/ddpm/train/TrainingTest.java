@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tensor.DType;
 import tensor.backend.Backend;
@@ -42,16 +43,18 @@ class TrainingTest {
 
     private static final Dataset DATA = data(11);
 
-    /** Bright squares on dark ground, 8x8. */
+    /** Bright squares on dark ground, 8x8; those of class 1 are in the right half. */
     private static Dataset data(int count) {
         byte[] pixels = new byte[count * 64];
+        int[] labels = new int[count];
         Random random = new Random(4);
         for (int n = 0; n < count; n++) {
             int row = random.nextInt(5);
             int column = random.nextInt(5);
+            labels[n] = column / 3;
             for (int i = 0; i < 9; i++) pixels[n * 64 + (row + i / 3) * 8 + column + i % 3] = (byte) 220;
         }
-        return Dataset.of("squares", 8, 8, 1, pixels, null);
+        return Dataset.of("squares", 8, 8, 1, pixels, labels);
     }
 
     private static Settings settings(String... more) {
@@ -227,16 +230,18 @@ class TrainingTest {
 
     /** Steps and samples with every call by itself, and as the device has recorded them; 11 images make batches of 4, 4, 3. */
     @ParameterizedTest
-    @ValueSource(strings = {"0", "4"})
-    void recordedTrainingIsTheSameBitForBit(String lowResolution) {
+    @CsvSource({"low-resolution, 0", "low-resolution, 4", "labels, true"})
+    void recordedTrainingIsTheSameBitForBit(String setting, String value) {
         List<Map<String, float[]>> states = new ArrayList<>();
         List<float[]> samples = new ArrayList<>();
         for (String graphs : List.of("false", "true")) {
             System.setProperty(CudaBackend.GRAPH, graphs);
             try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("recorded");
-                    Training training =
-                            new Training(settings("clip", "0.5", "low-resolution", lowResolution), DATA, backend)) {
+                    Training training = new Training(
+                            settings("clip", "0.5", "label-dropout", "0.3", "guidance", "2", setting, value),
+                            DATA,
+                            backend)) {
                 run(training, 5); // the third is recorded, the fifth replayed
                 long live = backend.memory().live();
                 run(training, 4);
