@@ -18,7 +18,8 @@ public final class Labels {
             int label = data.label(i);
             if (label < 0)
                 throw new DatasetException(data.name() + ": image " + i
-                        + " has no label: labels needs data with a class for each image, such as fashion or cifar10");
+                        + " has no label: --labels needs data with a class for each image, such as fashion or cifar10;"
+                        + " --labels=false trains without");
             most = Math.max(most, label);
         }
         return most + 1;

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ddpm.diffusion.Target;
 import ddpm.io.Json;
 import ddpm.unet.UNetConfig;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,24 +79,31 @@ class SettingsTest {
             delimiter = '|',
             value = {
                 "quick | ddpm, dim 16, mults [1, 2, 2]",
-                "fashion | ddpm, dim 32, mults [1, 2, 2]",
+                "fashion | ddpm, dim 32, mults [1, 2, 4]",
                 "annotated-resnet | blog, dim 28, mults [1, 2, 4]",
-                "emoji-16 | blog, dim 32, mults [1, 2, 4]",
-                "emoji-32 | blog, dim 16, mults [1, 2, 4]",
-                "emoji-64 | blog, dim 8, mults [1, 2, 4]",
+                "emoji-16 | ddpm, dim 32, mults [1, 2, 4]",
+                "emoji-32 | ddpm, dim 24, mults [1, 2, 4]",
+                "emoji-64 | ddpm, dim 16, mults [1, 2, 4]",
             })
     void everyPresetHasItsNetwork(String preset, String network) {
         assertEquals(network, Settings.of(Map.of(), Map.of("preset", preset)).describeNetwork());
     }
 
     /** Where ᾱ has all but gone, x̂₀ from the noise is worse than the mean picture; v is bounded there. */
-    @Test
-    void quickAndFashionPredictV() {
-        for (String preset : List.of("quick", "fashion")) {
-            Settings settings = Settings.of(Map.of(), Map.of("preset", preset));
-            assertTrue(settings.schedule().alphaBar(settings.timesteps() - 1) < 1e-6, preset);
-            assertEquals(Target.V, settings.target(), preset);
-        }
+    @ParameterizedTest
+    @EnumSource(Preset.class)
+    void noPresetAsksForTheNoiseWhereThereIsNothingElse(Preset preset) {
+        Settings settings = preset(Kind.Choice.word(preset));
+        boolean spent = settings.schedule().alphaBar(settings.timesteps() - 1) < 1e-6;
+        assertEquals(spent ? Target.V : Target.EPSILON, settings.target());
+    }
+
+    /** Data without classes can be had with every preset but the one that asks for them. */
+    @ParameterizedTest
+    @EnumSource(Preset.class)
+    void onlyFashionIsToldItsLabels(Preset preset) {
+        Settings settings = preset(Kind.Choice.word(preset));
+        assertEquals(preset == Preset.FASHION, settings.labels());
     }
 
     @Test
