@@ -2,13 +2,10 @@ package ddpm;
 
 import datasets.Dataset;
 import datasets.Datasets;
-import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.evaluate.Classifier;
-import ddpm.evaluate.Eye;
 import ddpm.evaluate.Likeness;
-import ddpm.evaluate.TimestepLosses;
 import ddpm.io.Json;
 import ddpm.report.ProgressLine;
 import ddpm.train.Checkpoint;
@@ -35,8 +32,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tensor.DType;
-import tensor.Shape;
-import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.memory.Scope;
 
@@ -60,8 +55,6 @@ public final class Evaluate extends Program {
     private static final int STEPS = 50;
     /** Steps that are timed for the estimate: the first fills caches, a GPU records the second, the last counts. */
     private static final int TIMED = 3;
-    /** Lines of the printed table; the file has every timestep. */
-    private static final int ROWS = 11;
 
     @Parameters(paramLabel = "RUN|FILE", description = "folder of a run or of a checkpoint, or a .safetensors file")
     private Path model;
@@ -328,104 +321,19 @@ public final class Evaluate extends Program {
             int batch,
             Backend backend,
             Interrupts interrupts) {
-        Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
-        Dataset test = settings.testData(data);
+        Dataset test = settings.testData(Datasets.open(settings.data(), settings.imageSize(), false, this::say));
         int n = Math.min(testImages, test.size());
-        String images = n + " images of " + test.description();
-        Map<String, TimestepLosses> losses = new LinkedHashMap<>();
-        for (Map.Entry<String, UNet> one : networks.entrySet()) {
-            results.get(one.getKey()).put("likelihood-images", images);
-            losses.put(one.getKey(), losses(one.getValue(), settings, diffusion, test, n, batch, backend, interrupts));
+        LossReport report = new LossReport(metrics, settings, diffusion, test, n, batch, seed);
+        for (String name : networks.keySet()) {
+            ProgressLine progress = ProgressLine.onStandardOutput();
+            report.look(name, networks.get(name), backend, results.get(name), done -> {
+                interrupts.check();
+                if (!quiet) progress.update(done, report.passes(), done, "likelihood");
+            });
+            progress.clear();
         }
-        if (metrics.contains("loss-by-t")) lossByTimestep(losses);
-        if (metrics.contains("bpd")) losses.forEach((name, l) -> bitsPerDimension(name, l, images));
+        report.print();
         save();
-    }
-
-    private TimestepLosses losses(
-            UNet unet,
-            Settings settings,
-            GaussianDiffusion diffusion,
-            Dataset test,
-            int n,
-            int batch,
-            Backend backend,
-            Interrupts interrupts) {
-        ProgressLine progress = ProgressLine.onStandardOutput();
-        TimestepLosses losses = new TimestepLosses(
-                diffusion,
-                settings.target(),
-                settings.clipStart(),
-                settings.sampler().variance());
-        for (int first = 0; first < n; first += batch) {
-            int from = first;
-            int size = Math.min(batch, n - first);
-            try (Scope scope = Scope.open("batch")) {
-                Tensor x0 = Tensor.of(
-                        backend,
-                        Shape.of(size, test.height(), test.width(), test.channels()),
-                        Eye.pixels(test, first, first + size, false));
-                losses.add(told(unet, settings, test, first, x0), x0, seed, first, done -> {
-                    interrupts.check();
-                    long at = (long) from / batch * settings.timesteps() + done;
-                    if (!quiet)
-                        progress.update(at, (long) ((n + batch - 1) / batch) * settings.timesteps(), at, "likelihood");
-                });
-            }
-        }
-        progress.clear();
-        return losses;
-    }
-
-    private void bitsPerDimension(String name, TimestepLosses losses, String images) {
-        Map<String, Object> bpd = new LinkedHashMap<>();
-        bpd.put("bound", Likeness.round(losses.bitsPerDimension()));
-        bpd.put("standard-error", Likeness.round(losses.standardError()));
-        bpd.put("prior", Likeness.round(losses.prior()));
-        results.get(name).put("bpd", bpd);
-        System.out.printf(
-                Locale.ROOT,
-                "bpd       %s: at most %.4f bits/dim (standard error %.4f; prior alone %.4f), %s%n",
-                name,
-                losses.bitsPerDimension(),
-                losses.standardError(),
-                losses.prior(),
-                images);
-    }
-
-    /** The network with the images' own labels, and nothing in the place of earlier estimates. */
-    private static Denoiser told(UNet unet, Settings settings, Dataset data, int first, Tensor x0) {
-        Denoiser network = unet;
-        int n = x0.shape().get(0);
-        if (unet.ports().classes() > 0) {
-            float[] labels = new float[n];
-            for (int i = 0; i < n; i++) labels[i] = data.label(first + i);
-            network = unet.told(Tensor.of(x0.backend(), Shape.of(n), labels));
-        }
-        return settings.selfConditions() ? network.given(x0.fullLike(0)) : network;
-    }
-
-    /** Two columns for each set of weights. */
-    private void lossByTimestep(Map<String, TimestepLosses> losses) {
-        StringBuilder head = new StringBuilder("loss-by-t      t");
-        losses.forEach((name, l) -> {
-            double[] noise = l.noise();
-            double[] bits = l.bits();
-            List<Object> rows = new ArrayList<>();
-            for (int t = 0; t < noise.length; t++) rows.add(List.of((long) t, noise[t], bits[t]));
-            results.get(name).put("loss-by-t", Map.of("columns", List.of("t", "noise-mse", "bits"), "rows", rows));
-            head.append(String.format("   %s noise mse   bits/dim", name));
-        });
-        System.out.println(head);
-        int timesteps = losses.values().iterator().next().noise().length;
-        int lines = Math.min(ROWS, timesteps);
-        for (int i = 0; i < lines; i++) {
-            int t = i * (timesteps - 1) / (lines - 1);
-            StringBuilder line = new StringBuilder(String.format("          %6d", t));
-            for (TimestepLosses l : losses.values())
-                line.append(String.format(Locale.ROOT, "   %13.5f   %8.5f", l.noise()[t], l.bits()[t]));
-            System.out.println(line);
-        }
     }
 
     private void pictures(
