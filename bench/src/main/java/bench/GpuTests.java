@@ -154,12 +154,13 @@ public final class GpuTests {
         }
     }
 
-    private static final List<Run> KEPT = List.of(new Run("annotated", 8, 10), new Run("ddpm-cifar10", 1, 5));
+    private static final List<Run> KEPT =
+            List.of(new Run("annotated", 8, 10), new Run("fashion", 8, 5), new Run("ddpm-cifar10", 1, 5));
 
     private List<Run> runs() {
         return small
                 ? List.of(new Run("annotated", 8, 4))
-                : List.of(new Run("annotated", 8, 100), new Run("ddpm-cifar10", 1, 100));
+                : List.of(new Run("annotated", 8, 100), new Run("fashion", 8, 100), new Run("ddpm-cifar10", 1, 100));
     }
 
     private void train(Run run, Precision precision) throws IOException {

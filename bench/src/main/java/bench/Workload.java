@@ -9,9 +9,13 @@ import java.util.Random;
 import tensor.Shape;
 import tensor.backend.Backend;
 
-/** The training of a preset on random images of the size it was made for: the work does not depend on what they show. */
+/**
+ * The training of a preset on random images of the size it was made for, of ten classes in turn: the work does not depend on
+ * what they show.
+ */
 public final class Workload {
     private static final int IMAGES = 1024;
+    private static final int CLASSES = 10;
 
     private Workload() {}
 
@@ -46,7 +50,9 @@ public final class Workload {
         Shape image = image(settings);
         byte[] pixels = new byte[IMAGES * image.size()];
         new Random(1).nextBytes(pixels);
-        Dataset data = Dataset.of("random", image.get(1), image.get(2), image.get(3), pixels, null);
+        int[] labels = new int[IMAGES];
+        for (int i = 0; i < IMAGES; i++) labels[i] = i % CLASSES;
+        Dataset data = Dataset.of("random", image.get(1), image.get(2), image.get(3), pixels, labels);
         return new Training(settings, data, backend);
     }
 }
