@@ -16,14 +16,9 @@ public enum Preset {
     QUICK {
         @Override
         void fill(Map<Setting, Object> s) {
-            FASHION.fill(s);
-            s.put(LABELS, false);
+            eightMinutes(s);
             s.put(DIM, 16L);
             s.put(DIM_MULTS, List.of(1L, 2L, 2L));
-            s.put(TIMESTEPS, 300L);
-            s.put(BATCH_SIZE, 32L);
-            s.put(STEPS, 0L);
-            s.put(MAX_MINUTES, 8.0);
         }
     },
     /**
@@ -155,11 +150,16 @@ public enum Preset {
     abstract void fill(Map<Setting, Object> s);
 
     private static void emoji(Map<Setting, Object> s, long side, long lowResolution) {
-        FASHION.fill(s); // without mirror images too: letters and digits are among the emoji
-        s.put(LABELS, false);
+        eightMinutes(s); // without mirror images too: letters and digits are among the emoji
         s.put(DATA, "emoji");
         s.put(IMAGE_SIZE, side);
         s.put(LOW_RESOLUTION, lowResolution);
+    }
+
+    /** {@link #FASHION} in short, for pictures of any kind: without labels, with fewer timesteps and small batches. */
+    private static void eightMinutes(Map<Setting, Object> s) {
+        FASHION.fill(s);
+        s.put(LABELS, false);
         s.put(TIMESTEPS, 300L);
         s.put(BATCH_SIZE, 32L);
         s.put(STEPS, 0L);
