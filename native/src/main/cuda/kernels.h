@@ -82,9 +82,15 @@ KERNEL(casts_from_float)(Casts casts);
 //   y[i] = f(a[Σ i_k first[k]], b[Σ i_k second[k]]); y may be a or b where that one is packed too.
 //   KERNEL(binary_<NAME>)(const T *a, const T *b, T *y, int n, Axes axes)     flat n
 
+// y[i] = y[i] + bias[i mod width] + z[i]; bias [width] or z [n] may be 0.
+KERNEL(add_bias)(T *y, const T *bias, const T *z, int n, int width);        // flat n
+
 // ---- movement.cu -----------------------------------------------------------------------------------------------------
 // to[Σ i_k second[k]] = from[Σ i_k first[k]]; n = the product of size[]; offsets are added to the pointers by the caller.
 KERNEL(copy)(const T *from, T *to, int n, Axes axes);                       // flat n
+// The filters w [k, r, s, c] turned round, for the gradient of their convolution: y[c, taps − 1 − t, k] = w[k, t, c],
+// taps = r · s.  grid (ceil(c / 32), ceil(k / 32), taps), block (32, 8)
+KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c);
 // y[i, c] = table[index[i], c], i < n, c < width. *bad (set to 2^31 − 1 before) becomes the least i whose index is not a whole
 // number in 0 … rows−1; its row of y is not written.
 KERNEL(gather)(const T *table, const float *index, T *y, int n, int width, int rows, int *bad);           // flat n·width

@@ -22,6 +22,20 @@ KERNEL(copy)(const T *from, T *to, int count, Axes axes) {
     }
 }
 
+KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c) {
+    __shared__ T tile[32][33];  // a row more, so that no column lies in one bank
+    int channel = blockIdx.x * 32 + threadIdx.x, filter = blockIdx.y * 32 + threadIdx.x, tap = blockIdx.z;
+    for (int j = threadIdx.y; j < 32; j += 8) {
+        int row = blockIdx.y * 32 + j;
+        if (row < k && channel < c) tile[j][threadIdx.x] = w[(static_cast<unsigned long long>(row) * taps + tap) * c + channel];
+    }
+    __syncthreads();
+    for (int j = threadIdx.y; j < 32; j += 8) {
+        int row = blockIdx.x * 32 + j;
+        if (row < c && filter < k) y[(static_cast<unsigned long long>(row) * taps + taps - 1 - tap) * k + filter] = tile[threadIdx.x][j];
+    }
+}
+
 // The row that an index names, or −1.
 DEVICE int rowOf(float value, int rows) {
     int row = static_cast<int>(value);

@@ -54,6 +54,29 @@ template <class F> DEVICE void unary(const T *x, T *y, unsigned n, F f) {
     FLAT(i, vectors * VECTOR, n) narrow(f(widen(x[i])), y[i]);
 }
 
+template <int V> DEVICE void addBias(T *y, const T *bias, const T *z, unsigned n, unsigned width) {
+    FLAT(i, 0, n / V) {
+        float v[V], more[V];
+        load<V>(y + i * V, v);
+        if (bias) {
+            load<V>(bias + i * V % width, more);
+#pragma unroll
+            for (int j = 0; j < V; j++) v[j] += more[j];
+        }
+        if (z) {
+            load<V>(z + i * V, more);
+#pragma unroll
+            for (int j = 0; j < V; j++) v[j] += more[j];
+        }
+        store<V>(v, y + i * V);
+    }
+}
+
+KERNEL(add_bias)(T *y, const T *bias, const T *z, int n, int width) {
+    if (width % VECTOR == 0 && aligned(y, 16) && aligned(bias, 16) && aligned(z, 16)) addBias<VECTOR>(y, bias, z, n, width);
+    else addBias<1>(y, bias, z, n, width);
+}
+
 // How VECTOR neighbours of one operand are read: all at once, as one value for all, or one by one.
 enum Reading { TOGETHER, ONE_FOR_ALL, SCATTERED };
 DEVICE Reading reading(const T *x, const int *stride, int rank) {

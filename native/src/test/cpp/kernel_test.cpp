@@ -209,6 +209,20 @@ CASE(broadcasting) {
 
 // ---- movement ---------------------------------------------------------------------------------------------------------
 
+CASE(bias_and_more) {
+    for (int width : {1, 7, 28, 32})
+        for (int shift : {0, 1})
+            for (int what : {1, 2, 3}) {
+                int n = 13 * width;
+                auto y = normal(n, 7), bias = normal(width, 8), z = normal(n, 9), sum = y;
+                for (int i = 0; i < n; i++) sum[i] += (what & 1 ? bias[i % width] : 0) + (what & 2 ? z[i] : 0);
+                Array Y(y, false, shift), B(bias), Z(z);
+                const void *none = nullptr;
+                launch("add_bias", flat(n), Y.at(), what & 1 ? B.at() : none, what & 2 ? Z.at() : none, n, width);
+                agree(Y.get(), sum, tolerance(), "y + bias + z");
+            }
+}
+
 CASE(strided_copies) {
     const Axes boxes[] = {
         {1, {1003}, {1}, {1}},
@@ -231,6 +245,21 @@ CASE(strided_copies) {
             launch("copy", flat(n), from.at(), to.at(), n, axes);
             agree(to.get(), expected, 0, "copy");
         }
+}
+
+CASE(filters_turned_round) {
+    for (int k : {1, 31, 32, 40})
+        for (int c : {1, 33, 64})
+            for (int taps : {1, 9}) {
+                auto w = normal(k * taps * c, 7);
+                std::vector<double> y(w.size());
+                for (int i = 0; i < k; i++)
+                    for (int t = 0; t < taps; t++)
+                        for (int j = 0; j < c; j++) y[(j * taps + taps - 1 - t) * k + i] = w[(i * taps + t) * c + j];
+                Array from(w), to(y.size());
+                launch("turn_filters", Launch{unsigned(c + 31) / 32, unsigned(k + 31) / 32, 32, 8, 0, unsigned(taps)}, from.at(), to.at(), k, taps, c);
+                agree(to.get(), y, 0, "turned");
+            }
 }
 
 CASE(gather_and_scatter) {

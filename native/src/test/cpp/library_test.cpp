@@ -28,6 +28,10 @@ int cudnnSetConvolutionMathType(void *, int);
 int cudnnSetConvolutionGroupCount(void *, int);
 int cudnnConvolutionForward(void *, const float *, void *, const void *, void *, const void *, void *, int, void *, size_t, const float *,
                             void *, void *);
+int cudnnCreateActivationDescriptor(void **);
+int cudnnSetActivationDescriptor(void *, int, int, double);
+int cudnnConvolutionBiasActivationForward(void *, const float *, void *, const void *, void *, const void *, void *, int, void *, size_t,
+                                          const float *, void *, const void *, void *, const void *, void *, void *, void *);
 int cudnnConvolutionBackwardData(void *, const float *, void *, const void *, void *, const void *, void *, int, void *, size_t,
                                  const float *, void *, void *);
 int cudnnConvolutionBackwardFilter(void *, const float *, void *, const void *, void *, const void *, void *, int, void *, size_t,
@@ -186,6 +190,23 @@ CASE(convolutions) {
         size_t bytes = 1 << 18;
         check(cudnnConvolutionForward(dnn.handle, &ONE, dnn.x, X.at(), dnn.w, W.at(), dnn.convolution, 1, workspace.at(), bytes, &ZERO, dnn.y, Y.at()), "forward");
         agree(Y.get(), y, tolerance(), "y");
+        {
+            Doubles bias = normal(d.k, 6), z = normal(y.size(), 7), sum = y;
+            for (size_t i = 0; i < sum.size(); i++) sum[i] += bias[i % d.k] + z[i];
+            Array B(bias), Z(z);
+            void *about, *identity;
+            check(cudnnCreateTensorDescriptor(&about), "bias");
+            check(cudnnSetTensor4dDescriptor(about, 1, halves ? 9 : 0, 1, d.k, 1, 1), "bias");
+            check(cudnnCreateActivationDescriptor(&identity), "activation");
+            check(cudnnSetActivationDescriptor(identity, 5, 0, 0), "activation");
+            auto together = [&](int algorithm) {
+                return cudnnConvolutionBiasActivationForward(dnn.handle, &ONE, dnn.x, X.at(), dnn.w, W.at(), dnn.convolution, algorithm, workspace.at(), bytes,
+                                                             &ONE, dnn.y, Z.at(), about, B.at(), identity, dnn.y, Y.at());
+            };
+            check(together(1), "with a bias and more");
+            agree(Y.get(), sum, tolerance(), "y with a bias and more");
+            gives(together(0), 3000, "an algorithm that adds no bias without an activation");
+        }
         check(cudnnConvolutionBackwardData(dnn.handle, &ONE, dnn.w, W.at(), dnn.y, DY.at(), dnn.convolution, 1, workspace.at(), bytes, &ZERO, dnn.x, DX.at()), "data");
         agree(DX.get(), dx, tolerance(), "dx");
         check(cudnnConvolutionBackwardFilter(dnn.handle, &ONE, dnn.x, X.at(), dnn.y, DY.at(), dnn.convolution, 1, workspace.at(), bytes, &ZERO, dnn.w, DW.at()), "filter");

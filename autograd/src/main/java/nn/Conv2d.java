@@ -58,10 +58,16 @@ public class Conv2d extends UnaryLayer {
         return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(sum, -1, 1, 1, k));
     }
 
+    /** z + x ∗ w + b, for a layer with a bias: the end of a residual block; z [N,P,Q,K]. */
+    public final Variable onto(Variable z, Variable x) {
+        return autograd.ops.Conv2d.conv2d(params, x, filter(x), bias.like(x), z);
+    }
+
     /** f(x) + g(z) for two convolutions with biases, which are added up first: one pass for both, and one for their gradient. */
     public static Variable sum(Conv2d f, Variable x, Conv2d g, Variable z) {
-        Variable y = autograd.ops.Conv2d.conv2d(f.params, x, f.filter(x), add(f.bias.like(x), g.bias.like(x)));
-        return add(y, autograd.ops.Conv2d.conv2d(g.params, z, g.filter(z)));
+        Variable around = autograd.ops.Conv2d.conv2d(g.params, z, g.filter(z));
+        Variable biases = add(f.bias.like(x), g.bias.like(x));
+        return autograd.ops.Conv2d.conv2d(f.params, x, f.filter(x), biases, around);
     }
 
     @Override

@@ -44,8 +44,8 @@ class WorkTest {
         Tensor y = of(2, 4, 3, 7);
         double flop = 2.0 * (2 * 4 * 3 * 7) * (3 * 3 * 5);
         double bytes = 4.0 * (2 * 8 * 6 * 5 + 7 * 3 * 3 * 5 + 2 * 4 * 3 * 7);
-        assertEquals(new Work(flop, bytes), Work.of("conv2d", new Object[] {p, x, w, null, y}));
-        assertEquals(new Work(flop, bytes + 28), Work.of("conv2d", new Object[] {p, x, w, of(7), y}));
+        assertEquals(new Work(flop, bytes), Work.of("conv2d", new Object[] {p, x, w, null, null, y}));
+        assertEquals(new Work(flop, bytes + 28), Work.of("conv2d", new Object[] {p, x, w, of(7), null, y}));
         assertEquals(new Work(flop, bytes), Work.of("conv2dBackwardData", new Object[] {p, w, y, x}));
         assertEquals(new Work(flop, bytes + 28), Work.of("conv2dBackwardWeights", new Object[] {p, x, y, w, of(7)}));
     }

@@ -152,6 +152,15 @@ public final class OpCatalogue {
         long flop = 2L * y.size() * w[1] * w[2] * w[3];
         add("Conv2d", name, flop, v -> Conv2d.conv2d(p, v[0], v[1]), of(x), of(w));
         add("Conv2d", name + ", bias", flop, v -> Conv2d.conv2d(p, v[0], v[1], v[2]), of(x), of(w), of(w[0]));
+        add(
+                "Conv2d",
+                name + ", bias and more",
+                flop,
+                v -> Conv2d.conv2d(p, v[0], v[1], v[2], v[3]),
+                of(x),
+                of(w),
+                of(w[0]),
+                of(y.toArray()));
     }
 
     private void convolutions() {

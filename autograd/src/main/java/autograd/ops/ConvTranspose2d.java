@@ -34,7 +34,7 @@ public record ConvTranspose2d(Conv2dParams params) implements Op {
             Tensor[] d = new Tensor[in.length];
             if (needed[0]) {
                 d[0] = x.emptyLike();
-                backend.conv2d(params, dy, w, null, d[0]);
+                backend.conv2d(params, dy, w, null, null, d[0]);
             }
             if (needed[1]) {
                 d[1] = w.emptyLike();

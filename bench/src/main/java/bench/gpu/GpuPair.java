@@ -116,7 +116,7 @@ final class GpuPair implements AutoCloseable {
     private Runnable ours(GpuCall call, Tensor x, Tensor w, Tensor y) {
         Conv2dParams p = call.kind().isConvolution() ? call.params() : null;
         return switch (call.kind()) {
-            case CONV2D -> () -> backend.conv2d(p, x, w, null, y);
+            case CONV2D -> () -> backend.conv2d(p, x, w, null, null, y);
             case CONV2D_BACKWARD_DATA -> () -> backend.conv2dBackwardData(p, w, y, x);
             case CONV2D_BACKWARD_WEIGHTS -> () -> backend.conv2dBackwardWeights(p, x, y, w, null);
             case MATMUL -> () -> backend.matmul(false, false, x, w, null, y);

@@ -169,7 +169,7 @@ final class RawConvolution implements AutoCloseable {
         return trials.filter(
                         t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.bytes <= room)
                 .min(Comparator.comparingDouble(Trial::time))
-                .map(t -> new ConvolutionAlgorithm(t.algorithm, t.bytes))
+                .map(t -> new ConvolutionAlgorithm(t.algorithm, t.bytes, false, false))
                 .orElseThrow(() -> new IllegalStateException("cuDNN has no deterministic algorithm for " + call));
     }
 

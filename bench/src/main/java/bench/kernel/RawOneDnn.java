@@ -21,7 +21,7 @@ public final class RawOneDnn implements AutoCloseable {
         Object[] a = call.arguments();
         return Optional.ofNullable(
                 switch (call.name()) {
-                    case "conv2d" -> convolution(a);
+                    case "conv2d" -> a[4] == null ? convolution(a) : null;
                     case "conv2dBackwardData" -> backwardData(a);
                     case "conv2dBackwardWeights" -> backwardWeights(a);
                     case "matmul" -> matmul(a);
@@ -31,11 +31,11 @@ public final class RawOneDnn implements AutoCloseable {
 
     private Runnable convolution(Object[] a) {
         boolean half = half(a[1]);
-        int[] geometry = geometry((Conv2dParams) a[0], shape(a[1]), shape(a[2]), shape(a[4]));
+        int[] geometry = geometry((Conv2dParams) a[0], shape(a[1]), shape(a[2]), shape(a[5]));
         long x = address(a[1]);
         long w = address(a[2]);
         long bias = address(a[3]);
-        long y = address(a[4]);
+        long y = address(a[5]);
         long packed = filter();
         return () -> OneDnn.convolution(half, geometry, x, w, bias, y, packed, 0);
     }

@@ -101,7 +101,7 @@ final class LibtorchKernels {
 
     private Runnable convolution(Object[] a) {
         Conv2dParams p = (Conv2dParams) a[0];
-        if (lopsided(p)) return null;
+        if (lopsided(p) || a[4] != null) return null;
         Tensor x = image(a[1]);
         Tensor w = image(a[2]);
         TensorOptional bias = optional(a[3]);

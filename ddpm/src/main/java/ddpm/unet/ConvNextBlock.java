@@ -1,6 +1,5 @@
 package ddpm.unet;
 
-import static autograd.ops.Add.add;
 import static autograd.ops.Pointwise.gelu;
 
 import autograd.Variable;
@@ -47,6 +46,6 @@ final class ConvNextBlock extends Block {
     Variable compute(Variable x, Variable t) {
         Variable h = time == null ? depthwise.forward(x) : depthwise.forward(x, time.forward(gelu(t)));
         h = norm2.forward(gelu(conv1.forward(norm1.forward(h))));
-        return add(conv2.forward(h), shortcut == null ? x : shortcut.forward(x));
+        return shortcut == null ? conv2.onto(x, h) : Conv2d.sum(conv2, h, shortcut, x);
     }
 }

@@ -1,6 +1,5 @@
 package ddpm.unet;
 
-import static autograd.ops.Add.add;
 import static autograd.ops.AveragePool.averagePool;
 import static autograd.ops.Scale.scale;
 import static autograd.ops.Slice.slice;
@@ -76,7 +75,7 @@ final class UNet2DBlock extends Layer {
                     : norm2.forward(conv1.forward(h, p));
             h = dropout.forward(activated(h));
             Variable kept = resampled(x);
-            Variable y = shortcut == null ? add(conv2.forward(h), kept) : Conv2d.sum(conv2, h, shortcut, kept);
+            Variable y = shortcut == null ? conv2.onto(kept, h) : Conv2d.sum(conv2, h, shortcut, kept);
             return divisor == 1 ? y : scale(y, 1 / divisor);
         });
     }

@@ -107,8 +107,11 @@ public interface Backend extends AutoCloseable {
      */
     void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y);
 
-    /** y ← x ∗ w + bias; x [N,H,W,C], w [K,R,S,C/groups], bias [K] or {@code null}, y [N,P,Q,K]. */
-    void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y);
+    /**
+     * y ← x ∗ w + bias + z; x [N,H,W,C], w [K,R,S,C/groups], bias [K] or {@code null}, z like y or {@code null}: what a
+     * residual block goes around, y [N,P,Q,K].
+     */
+    void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y);
 
     /** dx ← the gradient of {@link #conv2d} with respect to x; also the transposed convolution of dy. */
     void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx);

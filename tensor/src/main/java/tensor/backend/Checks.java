@@ -147,10 +147,12 @@ public final class Checks {
     }
 
     /** Checks {@link Backend#conv2d}. */
-    public static void conv2d(Backend on, Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
+    public static void conv2d(Backend on, Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Call call = Call.of("conv2d", on, x).operand("x", x).operand("w", w);
         if (bias != null) call.operand("bias", bias, "[K]", filters(call, w));
-        call.operand("y", y, "[N,P,Q,K]", p.outputShape(x.shape(), w.shape())).apart("y", y, x, w, bias);
+        Shape result = p.outputShape(x.shape(), w.shape());
+        if (z != null) call.operand("z", z, "[N,P,Q,K]", result);
+        call.operand("y", y, "[N,P,Q,K]", result).apart("y", y, x, w, bias, z);
     }
 
     /** Checks {@link Backend#conv2dBackwardData}. */

@@ -8,7 +8,7 @@
  *
  * <pre>binary(MUL, a, b, y)          y ← a · b, broadcast
  * matmul(ta, tb, a, b, bias, y) y ← op(a) · op(b) + bias
- * conv2d(p, x, w, bias, y)      y[n,p,q,k] ← bias[k] + Σ_{r,s,c} w[k,r,s,c] · x[n, p·stride + r − top, q·stride + s − left, c]</pre>
+ * conv2d(p, x, w, bias, z, y)   y[n,p,q,k] ← bias[k] + z[n,p,q,k] + Σ_{r,s,c} w[k,r,s,c] · x[n, p·stride + r − top, q·stride + s − left, c]</pre>
  *
  * A call exists because a library has a better kernel for it, or because a measurement says that composing it from the
  * others costs too much. Everything else is composed: nearest upsampling is a copy with a stride of 0, a 1x1 convolution a

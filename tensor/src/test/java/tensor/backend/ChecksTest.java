@@ -126,17 +126,17 @@ class ChecksTest {
         Conv2dParams p = Conv2dParams.of(1, 0);
         refused(
                 "conv2d: y has shape [1, 3, 3, 2], needs [N,P,Q,K] = [1, 2, 2, 2]",
-                () -> backend.conv2d(p, t(1, 3, 3, 4), t(2, 2, 2, 4), null, t(1, 3, 3, 2)));
+                () -> backend.conv2d(p, t(1, 3, 3, 4), t(2, 2, 2, 4), null, null, t(1, 3, 3, 2)));
         refused(
                 "expected shape [*, *, *, 4], found [1, 3, 3, 5]",
-                () -> backend.conv2d(p, t(1, 3, 3, 5), t(2, 2, 2, 4), null, t(1, 2, 2, 2)));
+                () -> backend.conv2d(p, t(1, 3, 3, 5), t(2, 2, 2, 4), null, null, t(1, 2, 2, 2)));
         refused(
                 "image [1, 3, 3, 4] with its padding is smaller than the filter [2, 4, 4, 4]",
-                () -> backend.conv2d(p, t(1, 3, 3, 4), t(2, 4, 4, 4), null, t(1, 1, 1, 2)));
+                () -> backend.conv2d(p, t(1, 3, 3, 4), t(2, 4, 4, 4), null, null, t(1, 1, 1, 2)));
         refused(
                 "3 filters cannot be cut into 2 groups",
                 () -> backend.conv2d(
-                        new Conv2dParams(1, 0, 0, 0, 0, 2), t(1, 3, 3, 4), t(3, 1, 1, 2), null, t(1, 3, 3, 3)));
+                        new Conv2dParams(1, 0, 0, 0, 0, 2), t(1, 3, 3, 4), t(3, 1, 1, 2), null, null, t(1, 3, 3, 3)));
         refused(
                 "conv2dBackwardWeights: dbias has shape [3], needs [K] = [2]",
                 () -> backend.conv2dBackwardWeights(p, t(1, 3, 3, 4), t(1, 2, 2, 2), t(2, 2, 2, 4), t(3)));

@@ -119,10 +119,10 @@ final class LayerParityCases {
             Tensor first = in.room(n, 13, 7, 28);
             Tensor second = in.room(n, 13, 7, 28);
             Tensor dx = in.room(n, 13, 7, c);
-            b.conv2d(p, x, w, null, first);
+            b.conv2d(p, x, w, null, null, first);
             b.conv2dBackwardData(p, w, first, dx);
             b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, -0.5), w);
-            b.conv2d(p, x, w, null, second);
+            b.conv2d(p, x, w, null, null, second);
             b.conv2dBackwardData(p, w, first, dx);
             return outputs(first, second, dx);
         });
@@ -137,7 +137,14 @@ final class LayerParityCases {
             add("conv2d " + label, r * s * c / p.groups(), (b, in) -> {
                 Tensor y = in.room(result);
                 Tensor x = in.normal(image.toArray());
-                b.conv2d(p, x, in.normal(filter.toArray()), bias ? in.normal(k) : null, y);
+                b.conv2d(p, x, in.normal(filter.toArray()), bias ? in.normal(k) : null, null, y);
+                return outputs(y);
+            });
+            add("conv2d and more " + label, r * s * c / p.groups(), (b, in) -> {
+                Tensor y = in.room(result);
+                Tensor x = in.normal(image.toArray());
+                Tensor filters = in.normal(filter.toArray());
+                b.conv2d(p, x, filters, bias ? in.normal(k) : null, in.normal(result.toArray()), y);
                 return outputs(y);
             });
             add("conv2dBackwardWeights " + label, n * result.get(1) * result.get(2), (b, in) -> {

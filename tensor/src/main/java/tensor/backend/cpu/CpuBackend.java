@@ -325,11 +325,12 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Checks.conv2d(this, p, x, w, bias, y);
+    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        Checks.conv2d(this, p, x, w, bias, z, y);
         enter();
         Layers.conv2d(p, x, w, bias, y);
         written(y);
+        if (z != null) binary(BinaryOp.ADD, y, z, y);
     }
 
     @Override

@@ -42,7 +42,7 @@
  *     Tensor x = Tensor.of(backend, Shape.of(1, 1, 3, 1), 1, 2, 4); // an image of one row
  *     Tensor w = Tensor.of(backend, Shape.of(1, 1, 2, 1), -1, 1); // differences of neighbours
  *     Tensor y = x.empty(Shape.of(1, 1, 2, 1));
- *     backend.conv2d(Conv2dParams.of(1, 0), x, w, null, y);
+ *     backend.conv2d(Conv2dParams.of(1, 0), x, w, null, null, y);
  *     y.toFloats(); // [1, 2]
  * }
  * }</pre>

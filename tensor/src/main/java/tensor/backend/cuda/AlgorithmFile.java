@@ -8,7 +8,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What earlier runs found out about convolutions on this device with this cuDNN: a line for each, {@code key number workspace}. A search takes seconds for a whole network, so it is done once. Lines are only ever appended, each in one
+ * What earlier runs found out about convolutions on this device with this cuDNN: a line for each, {@code key number workspace
+ * turned addsBias}. A search takes seconds for a whole network, so it is done once. Lines are only ever appended, each in one
  * write, so several runs may share the file; a line that makes no sense is passed over.
  */
 final class AlgorithmFile {
@@ -28,9 +29,16 @@ final class AlgorithmFile {
 
     private void read(String line) {
         String[] words = line.split(" ");
-        if (words.length != 3) return;
+        if (words.length != 5) return;
         try {
-            known.put(words[0], new ConvolutionAlgorithm(Integer.parseInt(words[1]), Long.parseLong(words[2])));
+            int number = Integer.parseInt(words[1]);
+            known.put(
+                    words[0],
+                    new ConvolutionAlgorithm(
+                            number,
+                            Long.parseLong(words[2]),
+                            Boolean.parseBoolean(words[3]),
+                            Boolean.parseBoolean(words[4])));
         } catch (NumberFormatException e) {
             return; // torn by a crash
         }
@@ -44,7 +52,8 @@ final class AlgorithmFile {
     /** Remembers a result. The file is a convenience: where it cannot be written the next run searches again. */
     void put(String key, ConvolutionAlgorithm found) {
         known.put(key, found);
-        String line = key + " " + found.number() + " " + found.workspace() + "\n";
+        String line = key + " " + found.number() + " " + found.workspace() + " " + found.turned() + " "
+                + found.addsBias() + "\n";
         try {
             Files.createDirectories(file.getParent());
             Files.writeString(file, line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);

@@ -5,8 +5,10 @@ package tensor.backend.cuda;
  *
  * @param number cuDNN's number of the algorithm
  * @param workspace bytes it needs beside the tensors
+ * @param turned whether it is an algorithm of the opposite direction, with the filters turned round
+ * @param addsBias whether a bias is best added by the same call
  */
-public record ConvolutionAlgorithm(int number, long workspace) {
+public record ConvolutionAlgorithm(int number, long workspace, boolean turned, boolean addsBias) {
     /** Which of the three calls. */
     public enum Direction {
         /** y of x and w. */
@@ -14,6 +16,11 @@ public record ConvolutionAlgorithm(int number, long workspace) {
         /** dx of w and dy. */
         DATA,
         /** dw of x and dy. */
-        FILTER
+        FILTER;
+
+        /** With a stride of 1 the two are one another's with the filters turned round. */
+        Direction opposite() {
+            return this == FORWARD ? DATA : FORWARD;
+        }
     }
 }

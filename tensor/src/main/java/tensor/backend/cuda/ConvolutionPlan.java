@@ -1,13 +1,19 @@
 package tensor.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.*;
 import static jcuda.jcudnn.JCudnn.*;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.function.IntSupplier;
 import jcuda.Pointer;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUstream;
+import jcuda.jcudnn.cudnnActivationDescriptor;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
+import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnDeterminism;
 import jcuda.jcudnn.cudnnFilterDescriptor;
@@ -22,6 +28,12 @@ import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 final class ConvolutionPlan implements AutoCloseable {
     /** Answers of one search that are looked at. */
     private static final int MOST = 10;
+    /** The only algorithm that adds a bias and no activation. */
+    private static final int ADDING = cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+    /** So many times as long may a convolution take that adds a bias. */
+    private static final float SLOWER = 1.2f;
+    /** Calls of one measurement. */
+    private static final int TRIALS = 5;
 
     private final Engine engine;
     private final Dnn dnn;
@@ -30,16 +42,22 @@ final class ConvolutionPlan implements AutoCloseable {
     private final cudnnTensorDescriptor y;
     private final cudnnFilterDescriptor w;
     private final cudnnConvolutionDescriptor convolution;
+    private final cudnnTensorDescriptor bias;
+    private final cudnnActivationDescriptor identity;
+    private final boolean turned;
     private ConvolutionAlgorithm algorithm;
 
-    ConvolutionPlan(Engine engine, Dnn dnn, Direction direction, Geometry g, int math) {
+    ConvolutionPlan(Engine engine, Dnn dnn, Direction direction, Geometry g, int math, boolean turned) {
         this.engine = engine;
         this.dnn = dnn;
         this.direction = direction;
+        this.turned = turned;
         x = Dnn.image(g.dtype(), g.n(), g.h(), g.w(), g.c());
         y = Dnn.image(g.dtype(), g.n(), g.p(), g.q(), g.k());
         w = Dnn.filter(g.dtype(), g.k(), g.r(), g.s(), g.c() / g.groups());
         convolution = Dnn.convolution(g.padH(), g.padW(), g.stride(), g.groups(), math);
+        bias = Dnn.image(g.dtype(), 1, 1, 1, g.k());
+        identity = Dnn.identity();
     }
 
     /** Takes an algorithm that an earlier run has found, if this cuDNN takes it for this shape. */
@@ -55,17 +73,18 @@ final class ConvolutionPlan implements AutoCloseable {
                         dnn.handle(), x, y, convolution, w, known.number(), bytes);
         };
         if (status != 0) return false;
-        algorithm = new ConvolutionAlgorithm(known.number(), Math.max(known.workspace(), bytes[0]));
+        algorithm = new ConvolutionAlgorithm(
+                known.number(), Math.max(known.workspace(), bytes[0]), known.turned(), known.addsBias());
         return true;
     }
 
     /**
-     * Times every algorithm on these tensors, the last of which it overwrites, and keeps the fastest.
+     * Times every algorithm on these tensors, the one of which that is computed it overwrites, and keeps the fastest.
      *
      * @param room bytes of {@code workspace}
-     * @throws IllegalStateException when there is none
+     * @return its time in milliseconds; infinite when there is none
      */
-    ConvolutionAlgorithm search(Pointer xs, Pointer ws, Pointer ys, Pointer workspace, long room, String what) {
+    float search(Pointer xs, Pointer ws, Pointer ys, Pointer workspace, long room) {
         int[] count = new int[1];
         Trial[] trials;
         switch (direction) {
@@ -103,19 +122,53 @@ final class ConvolutionPlan implements AutoCloseable {
                         .toArray(Trial[]::new);
             }
         }
-        Trial best = Arrays.stream(trials)
+        return (float) Arrays.stream(trials)
                 .filter(t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.memory <= room)
-                .min(Comparator.comparingDouble(Trial::time))
-                .orElseThrow(() -> new IllegalStateException("cuDNN " + Dnn.version()
-                        + " has no deterministic algorithm within " + (room >> 20) + " MiB for " + what));
-        if (!accept(new ConvolutionAlgorithm(best.algorithm, best.memory)))
-            throw new IllegalStateException("cuDNN " + Dnn.version() + " found algorithm " + best.algorithm + " for "
-                    + what + " and then did not take it");
-        return algorithm;
+                .sorted(Comparator.comparingDouble(Trial::time))
+                .filter(t -> accept(new ConvolutionAlgorithm(t.algorithm, t.memory, turned, false)))
+                .mapToDouble(Trial::time)
+                .findFirst()
+                .orElse(Double.POSITIVE_INFINITY);
     }
 
     /** One answer of a search. Its kind of arithmetic is left out: the bridge does not fill it in for two of the calls. */
     private record Trial(int algorithm, int status, float time, long memory, int determinism) {}
+
+    /**
+     * Tries whether a bias is best added by the same call. cuDNN can do that in one algorithm, and for some shapes by slow
+     * kernels only: it is allowed a fifth more than the convolution alone, less than a pass over y costs.
+     *
+     * @param values a bias for the trial
+     */
+    void tryBias(Pointer xs, Pointer ws, Pointer values, Pointer ys, Pointer workspace) {
+        if (algorithm.number() != ADDING) return;
+        float alone = milliseconds(() -> forward(xs, ws, ys, workspace));
+        float together = milliseconds(() -> forward(xs, ws, values, null, ys, workspace));
+        algorithm = new ConvolutionAlgorithm(
+                algorithm.number(), algorithm.workspace(), algorithm.turned(), together <= SLOWER * alone);
+    }
+
+    /** The shortest time of a call; infinite when cuDNN refuses it. */
+    private float milliseconds(IntSupplier call) {
+        CUevent begin = new CUevent();
+        CUevent end = new CUevent();
+        CUstream stream = engine.context().stream();
+        float[] time = new float[1];
+        float shortest = Float.POSITIVE_INFINITY;
+        Status.driver(cuEventCreate(begin, 0), "cuEventCreate");
+        Status.driver(cuEventCreate(end, 0), "cuEventCreate");
+        for (int i = 0; i < TRIALS; i++) {
+            Status.driver(cuEventRecord(begin, stream), "cuEventRecord");
+            if (call.getAsInt() != 0) break;
+            Status.driver(cuEventRecord(end, stream), "cuEventRecord");
+            Status.driver(cuEventSynchronize(end), "cuEventSynchronize");
+            Status.driver(cuEventElapsedTime(time, begin, end), "cuEventElapsedTime");
+            shortest = Math.min(shortest, time[0]);
+        }
+        Status.driver(cuEventDestroy(begin), "cuEventDestroy");
+        Status.driver(cuEventDestroy(end), "cuEventDestroy");
+        return shortest;
+    }
 
     ConvolutionAlgorithm algorithm() {
         return algorithm;
@@ -129,21 +182,7 @@ final class ConvolutionPlan implements AutoCloseable {
     /** Computes the one of x, w, y that the direction names from the two others. */
     void run(Pointer xs, Pointer ws, Pointer ys, Pointer workspace) {
         int status = switch (direction) {
-            case FORWARD ->
-                cudnnConvolutionForward(
-                        dnn.handle(),
-                        engine.one(),
-                        x,
-                        xs,
-                        w,
-                        ws,
-                        convolution,
-                        algorithm.number(),
-                        workspace,
-                        algorithm.workspace(),
-                        engine.zero(),
-                        y,
-                        ys);
+            case FORWARD -> forward(xs, ws, ys, workspace);
             case DATA ->
                 cudnnConvolutionBackwardData(
                         dnn.handle(),
@@ -178,10 +217,56 @@ final class ConvolutionPlan implements AutoCloseable {
         Status.dnn(status, "convolution, " + direction);
     }
 
+    /** y ← x ∗ w + bias + z, in one call; z may be {@code null}. For an algorithm that adds a bias. */
+    void run(Pointer xs, Pointer ws, Pointer biases, Pointer zs, Pointer ys, Pointer workspace) {
+        Status.dnn(forward(xs, ws, biases, zs, ys, workspace), "convolution with bias");
+    }
+
+    private int forward(Pointer xs, Pointer ws, Pointer ys, Pointer workspace) {
+        return cudnnConvolutionForward(
+                dnn.handle(),
+                engine.one(),
+                x,
+                xs,
+                w,
+                ws,
+                convolution,
+                algorithm.number(),
+                workspace,
+                algorithm.workspace(),
+                engine.zero(),
+                y,
+                ys);
+    }
+
+    private int forward(Pointer xs, Pointer ws, Pointer biases, Pointer zs, Pointer ys, Pointer workspace) {
+        return cudnnConvolutionBiasActivationForward(
+                dnn.handle(),
+                engine.one(),
+                x,
+                xs,
+                w,
+                ws,
+                convolution,
+                algorithm.number(),
+                workspace,
+                algorithm.workspace(),
+                zs == null ? engine.zero() : engine.one(),
+                y,
+                zs == null ? ys : zs,
+                bias,
+                biases,
+                identity,
+                y,
+                ys);
+    }
+
     @Override
     public void close() {
         Status.dnn(cudnnDestroyTensorDescriptor(x), "cudnnDestroyTensorDescriptor");
         Status.dnn(cudnnDestroyTensorDescriptor(y), "cudnnDestroyTensorDescriptor");
+        Status.dnn(cudnnDestroyTensorDescriptor(bias), "cudnnDestroyTensorDescriptor");
+        Status.dnn(cudnnDestroyActivationDescriptor(identity), "cudnnDestroyActivationDescriptor");
         Status.dnn(cudnnDestroyFilterDescriptor(w), "cudnnDestroyFilterDescriptor");
         Status.dnn(cudnnDestroyConvolutionDescriptor(convolution), "cudnnDestroyConvolutionDescriptor");
     }

@@ -244,10 +244,10 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Checks.conv2d(this, p, x, w, bias, y);
+    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        Checks.conv2d(this, p, x, w, bias, z, y);
         engine.context().enter();
-        convolutions.forward(p, x, w, bias, y);
+        convolutions.forward(p, x, w, bias, z, y);
         written(y);
     }
 
@@ -269,7 +269,8 @@ public final class CudaBackend implements Backend {
 
     /**
      * The algorithm that the first call of a convolution with these shapes has chosen, so that a benchmark can set cuDNN's
-     * own call by the same one beside ours; {@code null} where there was no such call or cuDNN is not what computes it.
+     * own call by the same one beside ours; {@code null} where there was no such call or it is not this call of cuDNN's that
+     * computes it.
      */
     public ConvolutionAlgorithm algorithm(
             ConvolutionAlgorithm.Direction direction, Conv2dParams p, Tensor x, Tensor w, Tensor y) {

@@ -3,11 +3,14 @@ package tensor.backend.cuda;
 import static jcuda.jcudnn.JCudnn.*;
 
 import jcuda.jcudnn.JCudnn;
+import jcuda.jcudnn.cudnnActivationDescriptor;
+import jcuda.jcudnn.cudnnActivationMode;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionMode;
 import jcuda.jcudnn.cudnnDataType;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
+import jcuda.jcudnn.cudnnNanPropagation;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import jcuda.jcudnn.cudnnTensorFormat;
 import jcuda.runtime.cudaStream_t;
@@ -88,6 +91,20 @@ final class Dnn implements AutoCloseable {
                 "cudnnSetConvolution2dDescriptor");
         Status.dnn(cudnnSetConvolutionGroupCount(descriptor, groups), "cudnnSetConvolutionGroupCount");
         Status.dnn(cudnnSetConvolutionMathType(descriptor, math), "cudnnSetConvolutionMathType");
+        return descriptor;
+    }
+
+    /** The activation that does nothing. */
+    static cudnnActivationDescriptor identity() {
+        cudnnActivationDescriptor descriptor = new cudnnActivationDescriptor();
+        Status.dnn(cudnnCreateActivationDescriptor(descriptor), "cudnnCreateActivationDescriptor");
+        Status.dnn(
+                cudnnSetActivationDescriptor(
+                        descriptor,
+                        cudnnActivationMode.CUDNN_ACTIVATION_IDENTITY,
+                        cudnnNanPropagation.CUDNN_NOT_PROPAGATE_NAN,
+                        0),
+                "cudnnSetActivationDescriptor");
         return descriptor;
     }
 

@@ -3,7 +3,6 @@ package tensor.backend.cuda;
 import jcuda.Pointer;
 import tensor.DType;
 import tensor.Tensor;
-import tensor.backend.BinaryOp;
 import tensor.backend.Precision;
 import tensor.memory.Buffer;
 import tensor.memory.CachingAllocator;
@@ -107,19 +106,17 @@ final class Engine implements AutoCloseable {
         return new Device(t.buffer().address());
     }
 
-    /** y ← y + bias along the last axis, unless bias is {@code null}. */
-    void addBias(Tensor y, Tensor bias) {
-        if (bias == null) return;
-        Axes axes = new Axes();
-        int width = y.shape().get(-1);
-        axes.add(y.shape().size() / width, width, 0).add(width, 1, 1);
-        launch.of(kernels(y.dtype()).of(BinaryOp.ADD))
+    /** y ← y + bias + z, bias along the last axis, z like y; either may be {@code null}. */
+    void addBias(Tensor y, Tensor bias, Tensor z) {
+        if (bias == null && z == null) return;
+        int n = y.shape().size();
+        launch(Kernel.ADD_BIAS, y.dtype())
                 .tensor(y)
                 .tensor(bias)
-                .tensor(y)
-                .integer(y.shape().size())
-                .axes(axes)
-                .flat(y.shape().size());
+                .tensor(z)
+                .integer(n)
+                .integer(y.shape().get(-1))
+                .flat(n);
     }
 
     @Override

@@ -66,6 +66,11 @@ record Geometry(
                 groups);
     }
 
+    /** Whether there is a convolution {@link #backwards}. */
+    boolean isTurnable() {
+        return stride == 1 && groups == 1 && padH < r && padW < s;
+    }
+
     /** The convolution, for a stride of 1, that makes dx [n,h,w,c] of dy [n,p,q,k] with the filters turned round. */
     Geometry backwards() {
         return new Geometry(dtype, n, p, q, k, c, r, s, h, w, 1, r - 1 - padH, s - 1 - padW, groups);

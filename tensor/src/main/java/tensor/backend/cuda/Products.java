@@ -104,7 +104,7 @@ final class Products implements AutoCloseable {
                 matrix(b, batch > 1 && b.shape().rank() > 2),
                 matrix(y, batch > 1),
                 batch);
-        engine.addBias(y, bias);
+        engine.addBias(y, bias, null);
     }
 
     /** cuBLAS's number for an element type. */

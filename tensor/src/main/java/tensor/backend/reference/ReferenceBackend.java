@@ -232,10 +232,14 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Checks.conv2d(this, p, x, w, bias, y);
+    public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        Checks.conv2d(this, p, x, w, bias, z, y);
         double[] values = room(y);
         new Convolution(p, x.shape(), w.shape(), y.shape()).forward(read(x), read(w), read(bias), values);
+        if (z != null) {
+            double[] more = read(z);
+            for (int i = 0; i < values.length; i++) values[i] += more[i];
+        }
         store(y, values);
     }
 

@@ -49,7 +49,7 @@ class CpuBackendTest {
             Tensor x = Tensor.of(backend, Shape.of(1, 1, 3, 1), 1, 2, 4); // an image of one row
             Tensor w = Tensor.of(backend, Shape.of(1, 1, 2, 1), -1, 1); // differences of neighbours
             Tensor y = x.empty(Shape.of(1, 1, 2, 1));
-            backend.conv2d(Conv2dParams.of(1, 0), x, w, null, y);
+            backend.conv2d(Conv2dParams.of(1, 0), x, w, null, null, y);
             assertArrayEquals(new float[] {1, 2}, y.toFloats());
         }
     }
@@ -62,10 +62,10 @@ class CpuBackendTest {
             Tensor x = normal(backend, 1, 1, 5, 5, 16);
             Tensor w = normal(backend, 2, 16, 3, 3, 16);
             Tensor y = x.emptyLike();
-            backend.conv2d(p, x, w, null, y);
+            backend.conv2d(p, x, w, null, null, y);
             double[] before = y.toDoubles();
             w.mul_(-2);
-            backend.conv2d(p, x, w, null, y);
+            backend.conv2d(p, x, w, null, null, y);
             double[] after = y.toDoubles();
             for (int i = 0; i < after.length; i++) assertEquals(-2 * before[i], after[i], 1e-4);
         }
@@ -80,7 +80,7 @@ class CpuBackendTest {
             float[][] y = new float[4][];
             for (int i = 0; i < 4; i++) {
                 Tensor result = x.empty(Shape.of(4, 16, 16, 24));
-                backend.conv2d(Conv2dParams.of(1, 1), x, w, null, result);
+                backend.conv2d(Conv2dParams.of(1, 1), x, w, null, null, result);
                 y[i] = result.toFloats();
                 if (i > 0) assertArrayEquals(y[0], y[i]);
             }
@@ -160,7 +160,7 @@ class CpuBackendTest {
                 Tensor y = x.empty(Shape.of(9, 27, 30, 36));
                 Tensor dx = x.emptyLike();
                 Tensor dw = w.emptyLike();
-                backend.conv2d(p, x, w, null, y);
+                backend.conv2d(p, x, w, null, null, y);
                 backend.conv2dBackwardData(p, w, y, dx);
                 backend.conv2dBackwardWeights(p, x, y, dw, null);
                 List<float[]> all = new ArrayList<>(List.of(y.toFloats(), dx.toFloats(), dw.toFloats()));

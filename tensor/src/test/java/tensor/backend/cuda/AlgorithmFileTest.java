@@ -17,20 +17,22 @@ class AlgorithmFileTest {
 
     @Test
     void whatOneRunFindsTheNextKnowsOnTheSameDeviceAndVersionOnly() {
-        new AlgorithmFile(folder, "GPU 1", "9.5.1").put("FORWARD-x", new ConvolutionAlgorithm(6, 4096));
-        assertEquals(new ConvolutionAlgorithm(6, 4096), new AlgorithmFile(folder, "GPU 1", "9.5.1").get("FORWARD-x"));
+        new AlgorithmFile(folder, "GPU 1", "9.5.1").put("FORWARD-x", new ConvolutionAlgorithm(6, 4096, true, false));
+        assertEquals(
+                new ConvolutionAlgorithm(6, 4096, true, false),
+                new AlgorithmFile(folder, "GPU 1", "9.5.1").get("FORWARD-x"));
         assertNull(new AlgorithmFile(folder, "GPU 1", "9.6.0").get("FORWARD-x"));
         assertNull(new AlgorithmFile(folder, "GPU 2", "9.5.1").get("FORWARD-x"));
     }
 
     @Test
     void aTornLineIsPassedOver() throws IOException {
-        new AlgorithmFile(folder, "GPU", "9").put("a", new ConvolutionAlgorithm(1, 2));
+        new AlgorithmFile(folder, "GPU", "9").put("a", new ConvolutionAlgorithm(1, 2, false, true));
         try (Stream<Path> files = Files.list(folder)) {
-            Files.writeString(files.findFirst().orElseThrow(), "b 3\nc x 4\n", StandardOpenOption.APPEND);
+            Files.writeString(files.findFirst().orElseThrow(), "b 3\nc x 4 true true\n", StandardOpenOption.APPEND);
         }
         AlgorithmFile again = new AlgorithmFile(folder, "GPU", "9");
-        assertEquals(new ConvolutionAlgorithm(1, 2), again.get("a"));
+        assertEquals(new ConvolutionAlgorithm(1, 2, false, true), again.get("a"));
         assertNull(again.get("b"));
         assertNull(again.get("c"));
     }

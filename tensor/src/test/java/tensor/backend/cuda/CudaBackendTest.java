@@ -107,7 +107,7 @@ class CudaBackendTest {
                 try (Scope step = Scope.open("step")) {
                     Tensor x = new Rng(2).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(2, 7, 7, 4));
                     Tensor y = x.empty(Shape.of(2, 7, 7, 5));
-                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, y);
+                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, null, y);
                     backend.softmax(3, y, y.emptyLike());
                     backend.sumOfSquares(new Tensor[] {y, w});
                     y.sum();

@@ -125,7 +125,7 @@ class GraphRecordingTest {
             assertRefused("the first convolution of a shape cannot be recorded", r -> {
                 try (Scope body = Scope.open("body")) {
                     Tensor w = Tensor.full(backend, DType.F32, Shape.of(17, 3, 3, 2), 1);
-                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, x.empty(Shape.of(1, 3, 3, 17)));
+                    backend.conv2d(Conv2dParams.of(1, 1), x, w, null, null, x.empty(Shape.of(1, 3, 3, 17)));
                 }
             });
             assertEquals(18, x.sum().item());

@@ -167,9 +167,9 @@ class ReferenceBackendTest {
         Tensor x = of(Shape.of(1, 3, 3, 1), 1, 2, 3, 4, 5, 6, 7, 8, 9);
         Tensor w = of(Shape.of(1, 2, 2, 1), 1, 2, 3, 4);
         Tensor y = room(1, 2, 2, 1);
-        backend.conv2d(Conv2dParams.of(1, 0), x, w, null, y);
+        backend.conv2d(Conv2dParams.of(1, 0), x, w, null, null, y);
         assertValues(y, 37, 47, 67, 77);
-        backend.conv2d(Conv2dParams.of(2, 1), x, w, row(100), y);
+        backend.conv2d(Conv2dParams.of(2, 1), x, w, row(100), null, y);
         assertValues(y, 104, 118, 136, 177);
     }
 
@@ -194,9 +194,9 @@ class ReferenceBackendTest {
         Tensor x = of(Shape.of(1, 1, 1, 1), 1);
         Tensor w = of(Shape.of(1, 2, 2, 1), 1, 2, 3, 4);
         Tensor y = room(1, 1, 1, 1);
-        backend.conv2d(new Conv2dParams(1, 1, 0, 0, 1, 1), x, w, null, y); // a row above, a column at the right
+        backend.conv2d(new Conv2dParams(1, 1, 0, 0, 1, 1), x, w, null, null, y); // a row above, a column at the right
         assertValues(y, 3);
-        backend.conv2d(new Conv2dParams(1, 0, 1, 1, 0, 1), x, w, null, y); // a row below, a column at the left
+        backend.conv2d(new Conv2dParams(1, 0, 1, 1, 0, 1), x, w, null, null, y); // a row below, a column at the left
         assertValues(y, 2);
     }
 
@@ -204,12 +204,12 @@ class ReferenceBackendTest {
     void groupsDoNotSeeEachOther() {
         Tensor x = of(Shape.of(1, 1, 1, 2), 3, 5);
         Tensor depthwise = room(1, 1, 1, 2);
-        backend.conv2d(Conv2dParams.depthwise(0, 2), x, of(Shape.of(2, 1, 1, 1), 10, 100), null, depthwise);
+        backend.conv2d(Conv2dParams.depthwise(0, 2), x, of(Shape.of(2, 1, 1, 1), 10, 100), null, null, depthwise);
         assertValues(depthwise, 30, 500);
         Tensor y = room(1, 1, 1, 4);
         Conv2dParams twoGroups = new Conv2dParams(1, 0, 0, 0, 0, 2);
         Tensor w = of(Shape.of(4, 1, 1, 1), 1, 10, 100, 1000); // two filters for each group
-        backend.conv2d(twoGroups, x, w, null, y);
+        backend.conv2d(twoGroups, x, w, null, null, y);
         assertValues(y, 3, 30, 500, 5000);
         Tensor dx = x.emptyLike();
         backend.conv2dBackwardData(twoGroups, w, of(Shape.of(1, 1, 1, 4), 1, 1, 1, 1), dx);

@@ -102,7 +102,7 @@ class ReferenceGradientsTest {
 
     private Tensor conv(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor dy) {
         Tensor y = dy.emptyLike();
-        backend.conv2d(p, x, w, bias, y);
+        backend.conv2d(p, x, w, bias, null, y);
         return y;
     }
 
