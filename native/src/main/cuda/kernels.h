@@ -67,6 +67,21 @@ struct Casts {
     int size[MOST_CASTS], first[MOST_CASTS], count;
 };
 
+// Up to 38 regions to be copied at once; 3960 bytes. Block b works on elements PIECE_OF_COPY · (b − first) … of the last region
+// whose first is ≤ b.
+const int MOST_COPIES = 38, PIECE_OF_COPY = 4096;
+struct CopyOfOne {
+    const void *from;
+    void *to;
+    int n, first;
+    Axes axes;
+    int unused;
+};
+struct Copies {
+    CopyOfOne each[MOST_COPIES];
+    int count;
+};
+
 // KERNEL(name) declares the kernel of this name in the module being compiled.
 
 // ---- pointwise.cu ----------------------------------------------------------------------------------------------------
@@ -88,6 +103,8 @@ KERNEL(add_bias)(T *y, const T *bias, const T *z, int n, int width);        // f
 // ---- movement.cu -----------------------------------------------------------------------------------------------------
 // to[Σ i_k second[k]] = from[Σ i_k first[k]]; n = the product of size[]; offsets are added to the pointers by the caller.
 KERNEL(copy)(const T *from, T *to, int n, Axes axes);                       // flat n
+// The same for many regions.  grid pieces, block 256
+KERNEL(copies)(Copies copies);
 // The filters w [k, r, s, c] turned round, for the gradient of their convolution: y[c, taps − 1 − t, k] = w[k, t, c],
 // taps = r · s.  grid (ceil(c / 32), ceil(k / 32), taps), block (32, 8)
 KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c);

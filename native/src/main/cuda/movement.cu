@@ -3,23 +3,40 @@
 #include "axes.h"
 #include "kernels.h"
 
-KERNEL(copy)(const T *from, T *to, int count, Axes axes) {
-    unsigned n = count;
+// Elements begin … end, of which this thread has begin + thread, begin + thread + threads, …; begin is a multiple of VECTOR.
+DEVICE void copyPart(const T *from, T *to, unsigned begin, unsigned end, const Axes &axes, unsigned thread, unsigned threads) {
     bool runs = axes.first[0] == 1 && axes.second[0] == 1 && (axes.rank == 1 || axes.size[0] % VECTOR == 0) &&
                 runsAligned(from, axes.first, axes.rank) && runsAligned(to, axes.second, axes.rank);
-    unsigned vectors = runs ? n / VECTOR : 0;
-    FLAT(i, 0, vectors) {
+    unsigned vectors = runs ? (end - begin) / VECTOR : 0;
+#pragma unroll 2
+    for (unsigned i = thread; i < vectors; i += threads) {
         unsigned source, target;
-        place(axes, i * VECTOR, source, target);
+        place(axes, begin + i * VECTOR, source, target);
         CHECK_ALIGNED(from + source, 16);
         CHECK_ALIGNED(to + target, 16);
         *reinterpret_cast<uint4 *>(to + target) = *reinterpret_cast<const uint4 *>(from + source);
     }
-    FLAT(i, vectors * VECTOR, n) {
+#pragma unroll 1
+    for (unsigned i = begin + vectors * VECTOR + thread; i < end; i += threads) {
         unsigned source, target;
         place(axes, i, source, target);
         to[target] = from[source];
     }
+}
+
+KERNEL(copy)(const T *from, T *to, int n, Axes axes) { copyPart(from, to, 0, n, axes, flatThread(), flatThreads()); }
+
+KERNEL(copies)(Copies copies) {
+    int first = 0, end = copies.count;  // this block's region is one of these
+    while (end - first > 1) {
+        int middle = (first + end) / 2;
+        if (copies.each[middle].first <= static_cast<int>(blockIdx.x)) first = middle;
+        else end = middle;
+    }
+    const CopyOfOne &own = copies.each[first];
+    unsigned begin = (blockIdx.x - own.first) * PIECE_OF_COPY, n = own.n;
+    copyPart(static_cast<const T *>(own.from), static_cast<T *>(own.to), begin, begin + PIECE_OF_COPY < n ? begin + PIECE_OF_COPY : n,
+             own.axes, threadIdx.x, blockDim.x);
 }
 
 KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c) {

@@ -245,6 +245,26 @@ CASE(strided_copies) {
             launch("copy", flat(n), from.at(), to.at(), n, axes);
             agree(to.get(), expected, 0, "copy");
         }
+
+    Copies all = {};
+    std::vector<std::unique_ptr<Array>> arrays;
+    std::vector<std::vector<double>> wanted;
+    unsigned pieces = 0;
+    for (int size : {1, 4095, 4096, 4097, 9000})
+        for (int shift : {0, 1})
+            for (int step : {1, 3}) {
+                Axes line = {1, {size}, {step}, {1}};
+                auto x = normal(reach(line, line.first), 7);
+                std::vector<double> expected(size);
+                for (int i = 0; i < size; i++) expected[i] = x[i * step];
+                arrays.emplace_back(new Array(x, false, shift));
+                arrays.emplace_back(new Array(size));
+                wanted.push_back(expected);
+                all.each[all.count++] = {arrays[arrays.size() - 2]->at(), arrays.back()->at(), size, static_cast<int>(pieces), line, 0};
+                pieces += (size + PIECE_OF_COPY - 1) / PIECE_OF_COPY;
+            }
+    launch("copies", Launch{pieces, 1, 256, 1, 0}, all);
+    for (size_t i = 0; i < wanted.size(); i++) agree(arrays[2 * i + 1]->get(), wanted[i], 0, "copies");
 }
 
 CASE(filters_turned_round) {

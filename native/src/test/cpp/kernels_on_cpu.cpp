@@ -22,7 +22,7 @@ static void fillRegistry() {
 #define UNARY(name, expression) PLAIN(unary_##name)
 #define BINARY(name, expression) PLAIN(binary_##name)
 #include "../../main/cpp/pointwise.def"
-    PLAIN(add_bias) PLAIN(copy) BARRIERS(turn_filters) PLAIN(gather) PLAIN(scatter_add)
+    PLAIN(add_bias) PLAIN(copy) PLAIN(copies) BARRIERS(turn_filters) PLAIN(gather) PLAIN(scatter_add)
     BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
     PLAIN(reduce_few) BARRIERS(column_sums)
     PLAIN(draw)

@@ -30,10 +30,9 @@ public record Work(double flop, double bytes) {
             } else if (argument instanceof Tensor[] many) {
                 for (Tensor x : many) bytes += bytes(x);
             } else if (argument instanceof Region region) {
-                double elements = region.tensor().dtype().bytes();
-                for (int i = 0; i < region.sizes().length; i++)
-                    if (region.strides()[i] != 0) elements *= region.sizes()[i];
-                bytes += elements;
+                bytes += bytes(region);
+            } else if (argument instanceof Region[] many) {
+                for (Region region : many) bytes += bytes(region);
             } else if (argument instanceof float[] values) {
                 bytes += 4.0 * values.length;
             } else if (argument instanceof double[] values) {
@@ -89,6 +88,12 @@ public record Work(double flop, double bytes) {
         double rows = (double) x.shape().get(0) * x.shape().get(1);
         double projection = w == null ? 0 : 3 * w.shape().get(1);
         return 2 * passes * rows * hidden * (2 * hidden / p.heads() + projection);
+    }
+
+    private static double bytes(Region region) {
+        double bytes = region.tensor().dtype().bytes();
+        for (int i = 0; i < region.sizes().length; i++) if (region.strides()[i] != 0) bytes *= region.sizes()[i];
+        return bytes;
     }
 
     private static double bytes(Tensor x) {

@@ -39,6 +39,7 @@ import autograd.ops.Shift;
 import autograd.ops.Slice;
 import autograd.ops.Softmax;
 import autograd.ops.SpaceToDepth;
+import autograd.ops.Split;
 import autograd.ops.Standardize;
 import autograd.ops.Sub;
 import autograd.ops.Sum;
@@ -293,6 +294,14 @@ public final class OpCatalogue {
         add("Slice", "of the first axis", x -> Slice.slice(x[0], 0, 1, 1), of(3, 7));
         add("Concat", "three, last axis", x -> Concat.concat(3, x), of(2, 3, 5, 4), of(2, 3, 5, 1), of(2, 3, 5, 7));
         add("Concat", "a variable with itself", x -> Concat.concat(0, x[0], x[0]), of(2, 3));
+        add(
+                "Split",
+                "two of three, last axis",
+                x -> {
+                    Variable[] y = Split.split(x[0], 2, 4, 1, 4);
+                    return Mul.mul(y[0], y[2]);
+                },
+                of(3, 5, 9));
         add("Upsample", "by 2", x -> Upsample.nearest(x[0], 2), of(2, 5, 3, 7));
         add("Upsample", "by 3", x -> Upsample.nearest(x[0], 3), of(1, 2, 3, 1));
         add("AveragePool", "squares of 2", x -> AveragePool.averagePool(x[0], 2), of(2, 6, 4, 5));

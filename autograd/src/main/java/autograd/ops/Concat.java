@@ -3,6 +3,8 @@ package autograd.ops;
 import autograd.Op;
 import autograd.Tape;
 import autograd.Variable;
+import java.util.ArrayList;
+import java.util.List;
 import tensor.Tensor;
 import tensor.backend.Region;
 
@@ -17,25 +19,19 @@ public record Concat(int axis) implements Op {
         int joint = 0;
         for (Tensor x : in) joint += x.shape().get(axis);
         Tensor y = in[0].empty(in[0].shape().with(axis, joint));
-        int start = 0;
-        for (Tensor x : in) {
-            y.backend()
-                    .copy(
-                            Region.of(x),
-                            Region.of(y).slice(axis, start, x.shape().get(axis)));
-            start += x.shape().get(axis);
-        }
+        y.backend().copy(Split.regions(in), Split.parts(axis, y, in));
         return new Result(y, (dy, needed) -> {
             Tensor[] d = new Tensor[in.length];
-            int from = 0;
-            for (int k = 0; k < in.length; k++) {
-                int length = in[k].shape().get(axis);
-                if (needed[k]) {
-                    d[k] = in[k].emptyLike();
-                    dy.backend().copy(Region.of(dy).slice(axis, from, length), Region.of(d[k]));
-                }
-                from += length;
+            Region[] parts = Split.parts(axis, dy, in);
+            List<Region> from = new ArrayList<>();
+            List<Region> to = new ArrayList<>();
+            for (int k = 0; k < d.length; k++) {
+                if (!needed[k]) continue;
+                d[k] = in[k].emptyLike();
+                from.add(parts[k]);
+                to.add(Region.of(d[k]));
             }
+            dy.backend().copy(from.toArray(Region[]::new), to.toArray(Region[]::new));
             return d;
         });
     }

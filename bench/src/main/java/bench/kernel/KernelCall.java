@@ -91,6 +91,7 @@ public final class KernelCall implements AutoCloseable {
             else if (argument instanceof Region region)
                 text.add(Shape.of(region.sizes()) + "/" + Arrays.toString(region.strides()));
             else if (argument instanceof Tensor[] many) text.add(many.length + " tensors");
+            else if (argument instanceof Region[] many) text.add(many.length + " regions");
             else if (argument != null && !argument.getClass().isArray()) text.add(argument.toString());
         }
         return text.toString();
@@ -98,9 +99,17 @@ public final class KernelCall implements AutoCloseable {
 
     private static Method method(String name, Object[] arguments) {
         return Arrays.stream(Backend.class.getMethods())
-                .filter(m -> m.getName().equals(name) && m.getParameterCount() == arguments.length)
+                .filter(m -> m.getName().equals(name) && takes(m, arguments))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    private static boolean takes(Method method, Object[] arguments) {
+        Class<?>[] types = method.getParameterTypes();
+        boolean all = types.length == arguments.length;
+        for (int i = 0; all && i < types.length; i++)
+            all = types[i].isPrimitive() || arguments[i] == null || types[i].isInstance(arguments[i]);
+        return all;
     }
 
     /** Computes once. */
@@ -133,6 +142,7 @@ public final class KernelCall implements AutoCloseable {
             if (argument instanceof Tensor t) tensors.add(t);
             else if (argument instanceof Tensor[] many) tensors.addAll(List.of(many));
             else if (argument instanceof Region region) tensors.add(region.tensor());
+            else if (argument instanceof Region[] many) for (Region region : many) tensors.add(region.tensor());
         }
         return tensors;
     }

@@ -71,6 +71,9 @@ public interface Backend extends AutoCloseable {
     /** to ← from; the two regions have the same sizes. Slice, concat, pad, permute, upsample: one strided copy. */
     void copy(Region from, Region to);
 
+    /** to[i] ← from[i] for every i, in any order; no to[i] shares its elements with another or with a from[i]. */
+    void copy(Region[] from, Region[] to);
+
     /** y ← x, rounded to y's type; same shape. */
     void cast(Tensor x, Tensor y);
 

@@ -48,7 +48,7 @@ public final class Checks {
         Call.of("fill", on, y).operand("y", y);
     }
 
-    /** Checks {@link Backend#copy}. */
+    /** Checks {@link Backend#copy(Region, Region)}. */
     public static void copy(Backend on, Region from, Region to) {
         Call call = Call.of("copy", on, from.tensor())
                 .operand("from", from.tensor())
@@ -60,6 +60,13 @@ public final class Checks {
         for (int i = 0; i < to.sizes().length; i++)
             if (to.strides()[i] == 0 && to.sizes()[i] > 1)
                 throw call.wrong("axis " + i + " of to is a repetition; only from may repeat");
+    }
+
+    /** Checks {@link Backend#copy(Region[], Region[])}. */
+    public static void copy(Backend on, Region[] from, Region[] to) {
+        if (from.length != to.length)
+            throw new IllegalArgumentException("copy: " + from.length + " regions to " + to.length + "; needs as many");
+        for (int i = 0; i < from.length; i++) copy(on, from[i], to[i]);
     }
 
     /** Checks {@link Backend#cast(Tensor, Tensor)}. */

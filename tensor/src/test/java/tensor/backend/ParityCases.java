@@ -150,6 +150,19 @@ final class ParityCases {
             b.copy(Region.of(y).slice(1, 4, 5).slice(2, 2, 3).slice(3, 25, 6), Region.of(middle));
             return outputs(y, middle);
         });
+        add("copy: 45 regions in one call", 1, (b, in) -> {
+            Tensor x = in.normal(4, 45, 67);
+            Tensor y = in.room(45, 4, 67);
+            Region[] from = new Region[45];
+            Region[] to = new Region[45];
+            for (int i = 0; i < 45; i++) {
+                from[i] = Region.of(x).slice(1, i, 1).permute(1, 0, 2);
+                to[i] = Region.of(y).slice(0, 44 - i, 1);
+            }
+            b.copy(from, to);
+            b.copy(new Region[0], new Region[0]);
+            return outputs(y);
+        });
         add("copy: pad", 1, (b, in) -> {
             Tensor y = in.of(Shape.of(1, 15, 10, 3), new double[450]);
             b.copy(

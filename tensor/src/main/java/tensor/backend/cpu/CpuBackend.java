@@ -189,6 +189,12 @@ public final class CpuBackend implements Backend {
         written(to.tensor());
     }
 
+    @Override
+    public void copy(Region[] from, Region[] to) {
+        Checks.copy(this, from, to);
+        for (int i = 0; i < from.length; i++) copy(from[i], to[i]);
+    }
+
     private static long start(Region region) {
         return address(region.tensor())
                 + region.offset() * region.tensor().dtype().bytes();

@@ -1,6 +1,7 @@
 package tensor.backend.cuda;
 
 import java.nio.ByteBuffer;
+import tensor.backend.Region;
 
 /**
  * A box of indices with two element strides for each axis, as kernels want it: axes of extent 1 left out, neighbours that
@@ -20,6 +21,13 @@ final class Axes {
     /** Empties the box: one element. */
     Axes clear() {
         rank = 0;
+        return this;
+    }
+
+    /** Those of a copy. */
+    Axes of(Region from, Region to) {
+        clear();
+        for (int i = 0; i < to.sizes().length; i++) add(to.sizes()[i], from.strides()[i], to.strides()[i]);
         return this;
     }
 

@@ -178,6 +178,14 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void copy(Region[] from, Region[] to) {
+        Checks.copy(this, from, to);
+        engine.context().enter();
+        movement.copy(from, to);
+        for (Region region : to) written(region.tensor());
+    }
+
+    @Override
     public void cast(Tensor x, Tensor y) {
         Checks.cast(this, x, y);
         engine.context().enter();

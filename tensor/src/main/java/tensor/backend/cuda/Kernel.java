@@ -11,6 +11,7 @@ enum Kernel {
     CASTS_FROM_FLOAT,
     ADD_BIAS,
     COPY,
+    COPIES,
     TURN_FILTERS,
     GATHER,
     SCATTER_ADD,

@@ -96,6 +96,11 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
+    Launch copies(Copies copies) {
+        copies.write(bytes, next(Copies.BYTES));
+        return this;
+    }
+
     /** The C structure {@code Depthwise}: 13 integers. */
     Launch depthwise(Geometry g, boolean flipped) {
         int at = next(13 * Integer.BYTES);

@@ -13,6 +13,7 @@ final class Movement {
     private final Engine engine;
     private final Axes axes = new Axes();
     private final Casts casts = new Casts();
+    private final Copies copies = new Copies();
 
     Movement(Engine engine) {
         this.engine = engine;
@@ -24,8 +25,7 @@ final class Movement {
     }
 
     void copy(Region from, Region to) {
-        axes.clear();
-        for (int i = 0; i < to.sizes().length; i++) axes.add(to.sizes()[i], from.strides()[i], to.strides()[i]);
+        axes.of(from, to);
         int n = axes.count();
         engine.launch(Kernel.COPY, to.tensor().dtype())
                 .address(start(from))
@@ -35,7 +35,26 @@ final class Movement {
                 .flat(n);
     }
 
-    private static long start(Region region) {
+    /** Those of one type by as few launches as their places fit into. */
+    void copy(Region[] from, Region[] to) {
+        for (DType dtype : new DType[] {DType.BF16, DType.F32}) {
+            copies.clear();
+            for (int i = 0; i < from.length; i++) {
+                if (to[i].tensor().dtype() != dtype) continue;
+                copies.add(from[i], to[i]);
+                if (copies.isFull()) copies(dtype);
+            }
+            if (!copies.isEmpty()) copies(dtype);
+        }
+    }
+
+    private void copies(DType dtype) {
+        engine.launch(Kernel.COPIES, dtype).copies(copies).grid(copies.pieces(), 1, 256, 1, 0);
+        copies.clear();
+    }
+
+    /** Where a region begins on the device. */
+    static long start(Region region) {
         return region.tensor().buffer().address()
                 + region.offset() * region.tensor().dtype().bytes();
     }

@@ -163,6 +163,12 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void copy(Region[] from, Region[] to) {
+        Checks.copy(this, from, to);
+        for (int i = 0; i < from.length; i++) copy(from[i], to[i]);
+    }
+
+    @Override
     public void cast(Tensor x, Tensor y) {
         Checks.cast(this, x, y);
         store(y, read(x).clone());
