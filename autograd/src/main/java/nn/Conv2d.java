@@ -48,14 +48,15 @@ public class Conv2d extends UnaryLayer {
         return reshape(filter(x), shape.get(0), shape.get(1) * shape.get(2) * shape.get(3));
     }
 
-    /**
-     * With something more for all pixels of an image, added with the bias in one pass:
-     * {@code y[n,p,q,k] = (x ∗ w)[n,p,q,k] + (b[k] + more[n,k])}; more [N,K].
-     */
-    public final Variable forward(Variable x, Variable more) {
-        Variable sum = bias == null ? more : add(more, bias.like(x));
+    /** The bias [K] of a layer that has one, in the type of x. */
+    public final Variable bias(Variable x) {
+        return bias.like(x);
+    }
+
+    /** With a bias of their own for the pixels of each image, instead of the layer's: y[n,p,q,k] = (x ∗ w)[n,p,q,k] + biases[n,k]. */
+    public final Variable forward(Variable x, Variable biases) {
         int k = weight.value().shape().get(0);
-        return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(sum, -1, 1, 1, k));
+        return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(biases, -1, 1, 1, k));
     }
 
     /** z + x ∗ w + b, for a layer with a bias: the end of a residual block; z [N,P,Q,K]. */

@@ -17,6 +17,11 @@ public final class Linear extends UnaryLayer {
         bias = parameter("bias", init.bias(Shape.of(out), in), Parameter.Layout.PLAIN);
     }
 
+    /** Values of a result. */
+    public int out() {
+        return bias.value().shape().get(0);
+    }
+
     /**
      * Several maps of one x, their results side by side: one product by the weights below one another. x [.., in] → [.., the
      * sum of out].

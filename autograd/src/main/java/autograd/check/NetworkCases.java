@@ -106,6 +106,8 @@ public final class NetworkCases {
             {56, 56, 14}, {56, 28, 14}, {56, 224, 7}, {112, 224, 7}, {224, 112, 7}, {224, 56, 7}, {112, 112, 7},
             {112, 56, 7}
         }) convolution(3, 1, 1, c[0], c[1], c[2]);
+        for (int[] c : new int[][] {{56, 28, 28}, {112, 56, 14}, {112, 28, 14}, {224, 112, 7}, {224, 56, 7}})
+            around(c[0], c[1], c[2]);
         convolution(4, 2, 1, 28, 28, 28);
         convolution(4, 2, 1, 56, 56, 14);
         transposed(28, 14);
@@ -123,6 +125,7 @@ public final class NetworkCases {
             {128, 128, 32}, {256, 128, 32}, {384, 128, 32}, {256, 256, 32}, {128, 256, 16}, {256, 256, 16},
             {384, 256, 16}, {512, 256, 16}, {256, 256, 8}, {512, 256, 8}, {256, 256, 4}, {512, 256, 4}
         }) convolution(3, 1, 1, c[0], c[1], c[2]);
+        for (int[] c : new int[][] {{128, 32}, {256, 16}, {256, 8}, {256, 4}}) around(c[0], c[0], c[1]);
         convolution(1, 1, 0, 256, 128, 32);
         convolution(1, 1, 0, 512, 256, 16);
         for (int[] c : new int[][] {{128, 32}, {256, 32}, {256, 16}, {512, 16}, {256, 8}})
@@ -157,6 +160,19 @@ public final class NetworkCases {
         String name = kernel + "x" + kernel + (stride == 1 ? "" : " stride " + stride) + ", " + in + " to " + out
                 + " @ " + side;
         add("Conv2d", name, flop, v -> Conv2d.conv2d(p, v[0], v[1], v[2]), x, w, of(out));
+    }
+
+    /** The 3x3 convolution at the end of a residual block, which is added to what it goes around. */
+    private void around(int in, int out, int side) {
+        add(
+                "Conv2d",
+                "3x3 and more, " + in + " to " + out + " @ " + side,
+                2L * batch * side * side * out * 9 * in,
+                v -> Conv2d.conv2d(Conv2dParams.of(1, 1), v[0], v[1], v[2], v[3]),
+                of(batch, side, side, in),
+                of(out, 3, 3, in).within(-0.1, 0.1),
+                of(out),
+                of(batch, side, side, out));
     }
 
     private void depthwise(int channels, int side) {

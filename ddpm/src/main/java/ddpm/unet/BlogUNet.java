@@ -45,6 +45,7 @@ final class BlogUNet extends UNet {
 
     private final Conv2d stem;
     private final TimeEmbedding time;
+    private final TimeProjections times;
     private final List<Level> downs = new ArrayList<>();
     private final List<Level> ups = new ArrayList<>();
     private final Block middle1;
@@ -56,6 +57,7 @@ final class BlogUNet extends UNet {
     BlogUNet(AnnotatedConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
         super(config, ports, init, 4 * config.dim());
         int timeWidth = 4 * config.dim();
+        times = Block.times(config, timeWidth);
         int levels = config.levels();
         stem = child("init_conv", new Conv2d(init, inputs(), config.dim(), 1, 1, 0));
         time = child(
@@ -66,8 +68,8 @@ final class BlogUNet extends UNet {
             downs.add(child(
                     "downs." + i,
                     new Level(
-                            Block.of(config, init, in, in, timeWidth, dropout),
-                            Block.of(config, init, in, in, timeWidth, dropout),
+                            Block.of(config, init, in, in, times, dropout),
+                            Block.of(config, init, in, in, times, dropout),
                             new AttentionBlock(config.norm(), init, in, true),
                             i == levels - 1 ? new Conv2d(init, in, out, 3, 1, 1) : halve(init, in, out))));
         }
@@ -77,17 +79,16 @@ final class BlogUNet extends UNet {
             ups.add(child(
                     "ups." + (levels - 1 - i),
                     new Level(
-                            Block.of(config, init, out + in, out, timeWidth, dropout),
-                            Block.of(config, init, out + in, out, timeWidth, dropout),
+                            Block.of(config, init, out + in, out, times, dropout),
+                            Block.of(config, init, out + in, out, times, dropout),
                             new AttentionBlock(config.norm(), init, out, true),
                             i == 0 ? new Conv2d(init, out, in, 3, 1, 1) : twice(init, out, in))));
         }
         int bottom = config.widthOf(levels - 1);
-        middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, timeWidth, dropout));
+        middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, times, dropout));
         middleAttention = child("mid_attn", new AttentionBlock(config.norm(), init, bottom, false));
-        middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, timeWidth, dropout));
-        headBlock =
-                child("final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), timeWidth, dropout));
+        middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, times, dropout));
+        headBlock = child("final_res_block", Block.of(config, init, 2 * config.dim(), config.dim(), times, dropout));
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
         head = child("final_conv", new Conv2d(last, config.dim(), outputs(), 1, 1, 0));
     }
@@ -102,7 +103,7 @@ final class BlogUNet extends UNet {
 
     @Override
     Variable forward(Variable x, Variable timesteps, Variable labels) {
-        Variable t = like(told(time.forward(timesteps), labels), x);
+        Variable[] t = times.forward(like(told(time.forward(timesteps), labels), x));
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(x);
         x = start;

@@ -19,7 +19,9 @@ import tensor.backend.Conv2dParams;
  * Names: {@code mlp.1, ds_conv, net.0, net.1, net.3, net.4, res_conv}.
  */
 final class ConvNextBlock extends Block {
-    private final Linear time;
+    /** Whose place among the projections of the time; −1 for none. */
+    private final int place;
+
     private final Conv2d depthwise;
     private final UnaryLayer norm1;
     private final Conv2d conv1;
@@ -27,9 +29,10 @@ final class ConvNextBlock extends Block {
     private final Conv2d conv2;
     private final Conv2d shortcut;
 
-    ConvNextBlock(AnnotatedConfig config, Init init, int in, int out, int timeWidth) {
-        time = timeWidth == 0 ? null : child("mlp.1", new Linear(init, timeWidth, in));
+    ConvNextBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times) {
+        Linear time = times == null ? null : child("mlp.1", new Linear(init, times.width(), in));
         depthwise = child("ds_conv", new Conv2d(init, in, in, 7, Conv2dParams.depthwise(3, in), true));
+        place = times == null ? -1 : times.add(time, depthwise);
         int inner = config.widen() * out;
         norm1 = child("net.0", Norms.of(config.norm(), init, in));
         conv1 = child("net.1", new Conv2d(init, in, inner, 3, 1, 1));
@@ -43,8 +46,8 @@ final class ConvNextBlock extends Block {
     }
 
     @Override
-    Variable compute(Variable x, Variable t) {
-        Variable h = time == null ? depthwise.forward(x) : depthwise.forward(x, time.forward(gelu(t)));
+    Variable compute(Variable x, Variable[] times) {
+        Variable h = place < 0 ? depthwise.forward(x) : depthwise.forward(x, times[place]);
         h = norm2.forward(gelu(conv1.forward(norm1.forward(h))));
         return shortcut == null ? conv2.onto(x, h) : Conv2d.sum(conv2, h, shortcut, x);
     }

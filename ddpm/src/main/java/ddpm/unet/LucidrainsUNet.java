@@ -45,6 +45,7 @@ final class LucidrainsUNet extends UNet {
 
     private final Conv2d stem;
     private final TimeEmbedding time;
+    private final TimeProjections times;
     private final List<Level> downs = new ArrayList<>();
     private final List<Level> ups = new ArrayList<>();
     private final RmsBlock middle1;
@@ -56,6 +57,7 @@ final class LucidrainsUNet extends UNet {
     LucidrainsUNet(LucidrainsConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
         super(config, ports, init, 4 * config.dim());
         int levels = config.levels();
+        times = new TimeProjections(4 * config.dim(), Activation.SILU);
         stem = child("init_conv", new Conv2d(init, inputs(), config.stem(), 7, 1, 3));
         TimeFeatures features = config.time() == LucidrainsConfig.Time.SINUSOIDAL
                 ? TimeFeatures.sinusoids(init, config.dim(), config.theta())
@@ -67,8 +69,8 @@ final class LucidrainsUNet extends UNet {
             downs.add(child(
                     "downs." + i,
                     new Level(
-                            new RmsBlock(config, init, in, in, dropout),
-                            new RmsBlock(config, init, in, in, dropout),
+                            new RmsBlock(config, init, in, in, times, dropout),
+                            new RmsBlock(config, init, in, in, times, dropout),
                             attention(
                                     config, init, in, i, config.fullAttention().get(i)),
                             i == levels - 1
@@ -78,17 +80,17 @@ final class LucidrainsUNet extends UNet {
                                             new Conv2d(init, 4 * in, out, 1, 1, 0)))));
         }
         int bottom = config.widthOf(levels - 1);
-        middle1 = child("mid_block1", new RmsBlock(config, init, bottom, bottom, dropout));
+        middle1 = child("mid_block1", new RmsBlock(config, init, bottom, bottom, times, dropout));
         middleAttention = child("mid_attn", attention(config, init, bottom, levels - 1, true));
-        middle2 = child("mid_block2", new RmsBlock(config, init, bottom, bottom, dropout));
+        middle2 = child("mid_block2", new RmsBlock(config, init, bottom, bottom, times, dropout));
         for (int i = levels - 1; i >= 0; i--) {
             int in = config.widthOf(i - 1);
             int out = config.widthOf(i);
             ups.add(child(
                     "ups." + (levels - 1 - i),
                     new Level(
-                            new RmsBlock(config, init, out + in, out, dropout),
-                            new RmsBlock(config, init, out + in, out, dropout),
+                            new RmsBlock(config, init, out + in, out, times, dropout),
+                            new RmsBlock(config, init, out + in, out, times, dropout),
                             attention(
                                     config, init, out, i, config.fullAttention().get(i)),
                             i == 0
@@ -97,7 +99,8 @@ final class LucidrainsUNet extends UNet {
                                             UnaryLayer.of(x -> Upsample.nearest(x, 2)),
                                             new Conv2d(init, out, in, 3, 1, 1)))));
         }
-        headBlock = child("final_res_block", new RmsBlock(config, init, 2 * config.stem(), config.stem(), dropout));
+        headBlock =
+                child("final_res_block", new RmsBlock(config, init, 2 * config.stem(), config.stem(), times, dropout));
         head = child("final_conv", new Conv2d(last(config, init), config.stem(), outputs(), 1, 1, 0));
     }
 
@@ -119,7 +122,7 @@ final class LucidrainsUNet extends UNet {
 
     @Override
     Variable forward(Variable images, Variable timesteps, Variable labels) {
-        Variable t = like(told(time.forward(timesteps), labels), images);
+        Variable[] t = times.forward(like(told(time.forward(timesteps), labels), images));
         Deque<Variable> skips = new ArrayDeque<>();
         Variable start = stem.forward(images);
         Variable x = start;

@@ -34,7 +34,7 @@ public final class NoisyClassifier extends Layer {
     private final int classes;
     private final Conv2d stem;
     private final TimeEmbedding time;
-    private final Activation activation;
+    private final TimeProjections times;
     private final List<UNet2DBlock> blocks = new ArrayList<>();
     private final GroupNorm norm;
     private final Linear logits;
@@ -55,7 +55,7 @@ public final class NoisyClassifier extends Layer {
         stem = child("stem", new Conv2d(init, channels, DIM, 3, 2, 1));
         TimeFeatures features = child("time_proj", TimeFeatures.timesteps(init, DIM, 1, false));
         time = child("time_embedding", TimeEmbedding.named(init, features, config.timeWidth()));
-        activation = config.activation();
+        times = new TimeProjections(config.timeWidth(), config.activation());
         int in = DIM;
         for (int level = 0; level < widths.size(); level++) {
             in = block(config, init, in, widths.get(level), UNet2DBlock.Resample.NONE);
@@ -70,7 +70,8 @@ public final class NoisyClassifier extends Layer {
     }
 
     private int block(UNet2DConfig config, Init init, int in, int out, UNet2DBlock.Resample resample) {
-        blocks.add(child("blocks." + blocks.size(), new UNet2DBlock(config, init, in, out, resample, 1, init::rng)));
+        blocks.add(child(
+                "blocks." + blocks.size(), new UNet2DBlock(config, init, in, out, resample, 1, times, init::rng)));
         return out;
     }
 
@@ -83,7 +84,7 @@ public final class NoisyClassifier extends Layer {
     public Variable logits(Variable x, Variable t) {
         x.shape().expect(t.shape().get(0), height, width, channels);
         return local("classifier", () -> {
-            Variable at = activation.of(time.forward(t));
+            Variable[] at = times.forward(time.forward(t));
             Variable h = stem.forward(x);
             for (UNet2DBlock block : blocks) h = block.forward(h, at);
             return logits.forward(mean(norm.forward(h), 1, 2));

@@ -41,22 +41,23 @@ final class NotebookUNet extends UNet {
                 Init init,
                 int in,
                 int out,
-                int time,
+                TimeProjections times,
                 Supplier<Rng> dropout,
                 UnaryLayer resample) {
-            block1 = child("0", Block.of(config, init, in, out, time, dropout));
-            block2 = child("1", Block.of(config, init, out, out, time, dropout));
+            block1 = child("0", Block.of(config, init, in, out, times, dropout));
+            block2 = child("1", Block.of(config, init, out, out, times, dropout));
             attention = child("2", new AttentionBlock(config.norm(), init, out, true));
             this.resample = resample == null ? null : child("3", resample);
         }
 
-        Variable features(Variable x, Variable t) {
+        Variable features(Variable x, Variable[] t) {
             return attention.forward(block2.forward(block1.forward(x, t), t));
         }
     }
 
     private final Conv2d stem;
     private final TimeEmbedding time;
+    private final TimeProjections times;
     private final List<Level> downs = new ArrayList<>();
     private final List<Level> ups = new ArrayList<>();
     private final Block middle1;
@@ -68,6 +69,7 @@ final class NotebookUNet extends UNet {
     NotebookUNet(AnnotatedConfig config, Ports ports, Init init, Supplier<Rng> dropout) {
         super(config, ports, init, 4 * config.dim());
         int timeWidth = 4 * config.dim();
+        times = Block.times(config, timeWidth);
         int levels = config.levels();
         int stemWidth = config.stem();
         stem = child("init_conv", new Conv2d(init, inputs(), stemWidth, 7, 1, 3));
@@ -77,7 +79,7 @@ final class NotebookUNet extends UNet {
             int in = i == 0 ? stemWidth : config.widthOf(i - 1);
             int out = config.widthOf(i);
             UnaryLayer down = i == levels - 1 ? null : new Conv2d(init, out, out, 4, 2, 1);
-            downs.add(child("downs." + i, new Level(config, init, in, out, timeWidth, dropout, down)));
+            downs.add(child("downs." + i, new Level(config, init, in, out, times, dropout, down)));
         }
         int bottom = config.widthOf(levels - 1);
         for (int i = levels - 1; i >= 1; i--) {
@@ -85,20 +87,20 @@ final class NotebookUNet extends UNet {
             UnaryLayer up = new ConvTranspose2d(init, out, out, 4, 2, 1);
             ups.add(child(
                     "ups." + (levels - 1 - i),
-                    new Level(config, init, 2 * config.widthOf(i), out, timeWidth, dropout, up)));
+                    new Level(config, init, 2 * config.widthOf(i), out, times, dropout, up)));
         }
-        middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, timeWidth, dropout));
+        middle1 = child("mid_block1", Block.of(config, init, bottom, bottom, times, dropout));
         middleAttention = child("mid_attn", new AttentionBlock(config.norm(), init, bottom, false));
-        middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, timeWidth, dropout));
+        middle2 = child("mid_block2", Block.of(config, init, bottom, bottom, times, dropout));
         int first = config.widthOf(0);
-        headBlock = child("final_conv.0", Block.of(config, init, first, first, 0, dropout));
+        headBlock = child("final_conv.0", Block.of(config, init, first, first, null, dropout));
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
         head = child("final_conv.1", new Conv2d(last, first, outputs(), 1, 1, 0));
     }
 
     @Override
     Variable forward(Variable x, Variable timesteps, Variable labels) {
-        Variable t = like(told(time.forward(timesteps), labels), x);
+        Variable[] t = times.forward(like(told(time.forward(timesteps), labels), x));
         Deque<Variable> skips = new ArrayDeque<>();
         x = stem.forward(x);
         for (Level level : downs) {

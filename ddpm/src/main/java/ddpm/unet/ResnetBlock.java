@@ -1,7 +1,6 @@
 package ddpm.unet;
 
 import static autograd.ops.Add.add;
-import static autograd.ops.Pointwise.silu;
 import static autograd.ops.Reshape.reshape;
 import static autograd.ops.Slice.slice;
 
@@ -28,7 +27,9 @@ import tensor.backend.NormParams;
 final class ResnetBlock extends Block {
     private static final double EPS = 1e-5;
 
-    private final Linear time;
+    /** Whose place among the projections of the time; −1 for none. */
+    private final int place;
+
     private final Conv2d conv1;
     private final GroupNorm norm1;
     private final Conv2d conv2;
@@ -38,11 +39,13 @@ final class ResnetBlock extends Block {
     private final boolean scaleShift;
     private final int out;
 
-    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, int timeWidth, Supplier<Rng> random) {
+    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> random) {
         this.out = out;
         scaleShift = config.scaleShift();
         NormParams norm = new NormParams(config.groups(), EPS, true);
-        time = timeWidth == 0 ? null : child("mlp.1", new Linear(init, timeWidth, scaleShift ? 2 * out : out));
+        place = times == null
+                ? -1
+                : times.add(child("mlp.1", new Linear(init, times.width(), scaleShift ? 2 * out : out)));
         conv1 = child("block1.proj", convolution(config, init, in));
         norm1 = child("block1.norm", new GroupNorm(init, norm, out));
         conv2 = child("block2.proj", convolution(config, init, out));
@@ -62,12 +65,12 @@ final class ResnetBlock extends Block {
     }
 
     @Override
-    Variable compute(Variable x, Variable t) {
+    Variable compute(Variable x, Variable[] times) {
         Variable h = conv1.forward(x);
-        if (time == null) {
+        if (place < 0) {
             h = norm1.forward(h);
         } else {
-            Variable condition = time.forward(silu(t));
+            Variable condition = times[place];
             h = scaleShift
                     ? norm1.forward(h, slice(condition, 1, 0, out), slice(condition, 1, out, out))
                     : add(norm1.forward(h), reshape(condition, -1, 1, 1, out));

@@ -27,7 +27,9 @@ import tensor.Rng;
  * Names: {@code mlp.1, block1.proj, block1.norm, block2.proj, block2.norm, res_conv}.
  */
 final class RmsBlock extends Layer {
-    private final Linear time;
+    /** Whose place among the projections of the time. */
+    private final int place;
+
     private final Conv2d conv1;
     private final RmsNorm norm1;
     private final Conv2d conv2;
@@ -36,9 +38,9 @@ final class RmsBlock extends Layer {
     private final Dropout dropout;
     private final int out;
 
-    RmsBlock(LucidrainsConfig config, Init init, int in, int out, Supplier<Rng> random) {
+    RmsBlock(LucidrainsConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> random) {
         this.out = out;
-        time = child("mlp.1", new Linear(init, 4 * config.dim(), 2 * out));
+        place = times.add(child("mlp.1", new Linear(init, times.width(), 2 * out)));
         conv1 = child("block1.proj", new Conv2d(init, in, out, 3, 1, 1));
         norm1 = child("block1.norm", new RmsNorm(init, out));
         conv2 = child("block2.proj", new Conv2d(init, out, out, 3, 1, 1));
@@ -47,9 +49,9 @@ final class RmsBlock extends Layer {
         dropout = new Dropout(config.dropout(), random);
     }
 
-    Variable forward(Variable x, Variable t) {
+    Variable forward(Variable x, Variable[] times) {
         return local("block", () -> {
-            Variable p = reshape(time.forward(silu(t)), -1, 1, 1, 2 * out);
+            Variable p = reshape(times[place], -1, 1, 1, 2 * out);
             Variable h = mul(norm1.forward(conv1.forward(x)), shift(slice(p, 3, 0, out), 1));
             h = dropout.forward(silu(add(h, slice(p, 3, out, out))));
             h = silu(norm2.forward(conv2.forward(h)));

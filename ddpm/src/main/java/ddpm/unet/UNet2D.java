@@ -40,6 +40,7 @@ final class UNet2D extends UNet {
     private static final class Level extends Layer {
         private final UNet2DConfig config;
         private final Init init;
+        private final TimeProjections times;
         private final Supplier<Rng> dropout;
         private final LevelKind kind;
         private final List<UNet2DBlock> blocks = new ArrayList<>();
@@ -47,23 +48,24 @@ final class UNet2D extends UNet {
         private Conv2d convolution;
         private UNet2DBlock block;
 
-        Level(UNet2DConfig config, Init init, Supplier<Rng> dropout, LevelKind kind) {
+        Level(UNet2DConfig config, Init init, TimeProjections times, Supplier<Rng> dropout, LevelKind kind) {
             this.config = config;
             this.init = init;
+            this.times = times;
             this.dropout = dropout;
             this.kind = kind;
         }
 
         void add(int in, int out) {
             int j = blocks.size();
-            blocks.add(child("resnets." + j, new UNet2DBlock(config, init, in, out, Resample.NONE, 1, dropout)));
+            blocks.add(child("resnets." + j, new UNet2DBlock(config, init, in, out, Resample.NONE, 1, times, dropout)));
             if (kind == LevelKind.ATTENTION)
                 attentions.add(child("attentions." + j, new UNet2DAttention(config, init, out, config.groups(), 1)));
         }
 
         void halve(int width) {
             if (kind == LevelKind.RESNET || kind == LevelKind.ATTENTION && config.resnetDown()) {
-                block = new UNet2DBlock(config, init, width, width, Resample.HALF, 1, dropout);
+                block = new UNet2DBlock(config, init, width, width, Resample.HALF, 1, times, dropout);
                 child("downsamplers.0", block);
             } else {
                 int before = config.downsamplePadding();
@@ -74,7 +76,7 @@ final class UNet2D extends UNet {
 
         void twice(int width) {
             if (kind == LevelKind.RESNET || kind == LevelKind.ATTENTION && config.resnetUp()) {
-                block = new UNet2DBlock(config, init, width, width, Resample.TWICE, 1, dropout);
+                block = new UNet2DBlock(config, init, width, width, Resample.TWICE, 1, times, dropout);
                 child("upsamplers.0", block);
             } else convolution = child("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
         }
@@ -83,16 +85,16 @@ final class UNet2D extends UNet {
             return block != null || convolution != null;
         }
 
-        Variable features(int j, Variable x, Variable t) {
+        Variable features(int j, Variable x, Variable[] t) {
             Variable h = blocks.get(j).forward(x, t);
             return attentions.isEmpty() ? h : attentions.get(j).forward(h);
         }
 
-        Variable half(Variable x, Variable t) {
+        Variable half(Variable x, Variable[] t) {
             return block != null ? block.forward(x, t) : convolution.forward(x);
         }
 
-        Variable twice(Variable x, Variable t) {
+        Variable twice(Variable x, Variable[] t) {
             return block != null ? block.forward(x, t) : convolution.forward(Upsample.nearest(x, 2));
         }
     }
@@ -100,6 +102,7 @@ final class UNet2D extends UNet {
     private final UNet2DConfig config;
     private final Conv2d stem;
     private final TimeEmbedding time;
+    private final TimeProjections times;
     private final List<Level> downs = new ArrayList<>();
     private final List<Level> ups = new ArrayList<>();
     private final UNet2DBlock middle1;
@@ -121,12 +124,13 @@ final class UNet2D extends UNet {
                     case LEARNED -> TimeFeatures.table(init, config.trainTimesteps(), width);
                 });
         time = child("time_embedding", TimeEmbedding.named(init, features, config.timeWidth()));
+        times = new TimeProjections(config.timeWidth(), config.activation());
         Deque<Integer> skips = new ArrayDeque<>(List.of(width));
         int levels = config.levels();
         for (int i = 0; i < levels; i++) {
             Level level = child(
                     "down_blocks." + i,
-                    new Level(config, init, dropout, config.down().get(i)));
+                    new Level(config, init, times, dropout, config.down().get(i)));
             for (int j = 0; j < config.layersPerBlock(); j++) {
                 level.add(width, config.widths().get(i));
                 width = config.widths().get(i);
@@ -142,7 +146,7 @@ final class UNet2D extends UNet {
         if (config.middle()) {
             middle1 = child(
                     "mid_block.resnets.0",
-                    new UNet2DBlock(config, init, width, width, Resample.NONE, divisor, dropout));
+                    new UNet2DBlock(config, init, width, width, Resample.NONE, divisor, times, dropout));
             middleAttention = !config.middleAttention()
                     ? null
                     : child(
@@ -150,7 +154,7 @@ final class UNet2D extends UNet {
                             new UNet2DAttention(config, init, width, config.middleGroups(), divisor));
             middle2 = child(
                     "mid_block.resnets.1",
-                    new UNet2DBlock(config, init, width, width, Resample.NONE, divisor, dropout));
+                    new UNet2DBlock(config, init, width, width, Resample.NONE, divisor, times, dropout));
         } else {
             middle1 = null;
             middleAttention = null;
@@ -160,7 +164,7 @@ final class UNet2D extends UNet {
             int place = levels - 1 - i;
             Level level = child(
                     "up_blocks." + place,
-                    new Level(config, init, dropout, config.up().get(place)));
+                    new Level(config, init, times, dropout, config.up().get(place)));
             for (int j = 0; j <= config.layersPerBlock(); j++) {
                 level.add(width + skips.pop(), config.widths().get(i));
                 width = config.widths().get(i);
@@ -180,7 +184,7 @@ final class UNet2D extends UNet {
 
     @Override
     Variable forward(Variable images, Variable timesteps, Variable labels) {
-        Variable t = config.activation().of(like(told(time.forward(timesteps), labels), images)); // for every block
+        Variable[] t = times.forward(like(told(time.forward(timesteps), labels), images));
         Deque<Variable> skips = new ArrayDeque<>();
         Variable x = stem.forward(config.centerInput() ? shift(scale(images, 2), -1) : images);
         skips.push(x);

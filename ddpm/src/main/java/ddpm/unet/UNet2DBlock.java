@@ -24,8 +24,8 @@ import tensor.backend.NormParams;
  * h = act(norm₂(h) · (1 + s) + b)
  * y = (conv₂(dropout h) + R r(x)) / scale       R a 1x1 convolution when the width changes, else nothing</pre>
  *
- * t has been through act already, once for all blocks. Names: {@code norm1, conv1, time_emb_proj, norm2, conv2,
- * conv_shortcut}. x [N,H,W,in], t [N,T] → [N,H',W',out].
+ * t has been through act, and all blocks' W are one product ({@link TimeProjections}). Names: {@code norm1, conv1,
+ * time_emb_proj, norm2, conv2, conv_shortcut}.
  */
 final class UNet2DBlock extends Layer {
     /** What happens to the resolution. */
@@ -39,7 +39,9 @@ final class UNet2DBlock extends Layer {
     private final Activation activation;
     private final GroupNorm norm1;
     private final Conv2d conv1;
-    private final Linear time;
+    /** Whose place among the projections of the time. */
+    private final int place;
+
     private final GroupNorm norm2;
     private final Conv2d conv2;
     private final Conv2d shortcut;
@@ -49,7 +51,14 @@ final class UNet2DBlock extends Layer {
     private final int out;
 
     UNet2DBlock(
-            UNet2DConfig config, Init init, int in, int out, Resample resample, double divisor, Supplier<Rng> random) {
+            UNet2DConfig config,
+            Init init,
+            int in,
+            int out,
+            Resample resample,
+            double divisor,
+            TimeProjections times,
+            Supplier<Rng> random) {
         this.resample = resample;
         this.divisor = divisor;
         this.out = out;
@@ -59,17 +68,19 @@ final class UNet2DBlock extends Layer {
         NormParams norm = new NormParams(config.groups(), config.eps(), activation == Activation.SILU);
         norm1 = child("norm1", new GroupNorm(init, norm, in));
         conv1 = child("conv1", new Conv2d(init, in, out, 3, 1, 1));
-        time = child("time_emb_proj", new Linear(init, config.timeWidth(), scaleShift ? 2 * out : out));
+        Linear time = child("time_emb_proj", new Linear(init, times.width(), scaleShift ? 2 * out : out));
+        place = scaleShift ? times.add(time) : times.add(time, conv1);
         norm2 = child("norm2", new GroupNorm(init, norm, out));
         conv2 = child("conv2", new Conv2d(UNet2D.last(config, init), out, out, 3, 1, 1));
         shortcut = in == out ? null : child("conv_shortcut", new Conv2d(init, in, out, 1, 1, 0));
         dropout = new Dropout(config.dropout(), random);
     }
 
-    Variable forward(Variable x, Variable t) {
+    /** x [N,H,W,in], the projections of the time for all blocks → [N,H',W',out]. */
+    Variable forward(Variable x, Variable[] times) {
         return local("block", () -> {
             Variable h = resampled(activated(norm1.forward(x)));
-            Variable p = time.forward(t);
+            Variable p = times[place];
             h = scaleShift
                     ? norm2.forward(conv1.forward(h), slice(p, 1, 0, out), slice(p, 1, out, out))
                     : norm2.forward(conv1.forward(h, p));
