@@ -60,7 +60,7 @@ public final class Checkpoint {
             Parameter p = parameters.get(slot.substring(slot.indexOf('/') + 1));
             state.add(slot, p.exchangeShape().toArray(), () -> p.toExchange(tensor));
         });
-        DataLoader.State data = training.loader().state();
+        DataLoader.State data = training.position();
         state.addLongs(
                 "progress",
                 training.step(),

@@ -1,5 +1,6 @@
 package ddpm.train;
 
+import java.util.Arrays;
 import java.util.function.IntFunction;
 import optim.Adam;
 import optim.Ema;
@@ -9,6 +10,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Recording;
+import tensor.backend.Region;
 import tensor.memory.Scope;
 
 /**
@@ -32,6 +34,9 @@ final class RecordedStep implements AutoCloseable {
     /** What one batch gave. */
     record Computed(Tensor t, Tensor losses, Tensor mean, Updates updates) {}
 
+    /** What the host reads of a step: t [N], the loss of each image [N], and ‖gradient‖. */
+    record Found(float[] t, float[] losses, double norm) {}
+
     private final Backend backend;
     private final Body body;
     private final Adam adam;
@@ -42,8 +47,9 @@ final class RecordedStep implements AutoCloseable {
     private boolean declined;
     private Recording recording;
     private Images images;
-    private Tensor t;
-    private Tensor losses;
+    /** [2,N]: timesteps, and below them losses, so that the host waits for one copy. */
+    private Tensor results;
+
     /** How far one step moves the random stream. */
     private long draws;
 
@@ -70,8 +76,7 @@ final class RecordedStep implements AutoCloseable {
         if (seen++ < WARM) return false;
         images = empty.apply(n);
         long before = rng.offset();
-        t = images.x0.empty(Shape.of(n));
-        losses = t.emptyLike();
+        results = images.x0.empty(Shape.of(2, n));
         recording = backend.record(this::record).orElse(null);
         draws = rng.offset() - before;
         rng.restart(before);
@@ -82,37 +87,33 @@ final class RecordedStep implements AutoCloseable {
     private void record(Recording.Recorder recorder) {
         try (Scope scope = Scope.open("recording")) {
             Computed computed = body.compute(images);
-            t.set_(computed.t);
-            losses.set_(computed.losses);
+            keep(computed.t, 0);
+            keep(computed.losses, 1);
             adam.record(recorder, computed.updates, clip, computed.mean, ema);
         }
     }
 
-    /** A batch goes here. */
+    /** Row k of the results ← values [N]. */
+    private void keep(Tensor values, int k) {
+        backend.copy(Region.of(values, Shape.of(1, full)), Region.of(results).slice(0, k, 1));
+    }
+
+    /** A batch goes here before {@link #run}; the next one can follow as soon as that has returned. */
     Images images() {
         return images;
     }
 
-    /** One step, from the images that lie in {@link #images}. */
+    /** One step, from the images that lie in {@link #images}; returns before it is done. */
     void run(Rng rng, double learningRate, long step) {
         double decay = ema == null ? 0 : ema.decayAt(step);
         recording.replay(new Recording.Numbers(rng.offset(), learningRate, step + 1, decay));
         rng.restart(rng.offset() + draws);
     }
 
-    /** The timesteps of the last step's images. */
-    Tensor timesteps() {
-        return t;
-    }
-
-    /** The losses of the last step's images. */
-    Tensor losses() {
-        return losses;
-    }
-
-    /** ‖gradient‖ of the last step. */
-    double norm() {
-        return recording.norm();
+    /** What the last step gave; waits for it. */
+    Found read() {
+        float[] both = results.toFloats();
+        return new Found(Arrays.copyOf(both, full), Arrays.copyOfRange(both, full, 2 * full), recording.norm());
     }
 
     @Override

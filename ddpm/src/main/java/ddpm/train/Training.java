@@ -9,6 +9,7 @@ import autograd.Variable;
 import datasets.Batch;
 import datasets.DataLoader;
 import datasets.Dataset;
+import datasets.DatasetException;
 import ddpm.diffusion.Denoiser;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.LowResolution;
@@ -64,6 +65,10 @@ public final class Training implements AutoCloseable {
     private final RecordedStep recorded;
     private Rng rng;
     private long step;
+    private Ahead ahead; // null when the next batch is still to be fetched
+
+    /** A batch that was fetched while the device computed the step before, and the position in the data before it. */
+    private record Ahead(Batch batch, DataLoader.State position) {}
 
     /** A fresh run; its tensors join the innermost scope. */
     public Training(Settings settings, Dataset data, Backend backend) {
@@ -99,18 +104,24 @@ public final class Training implements AutoCloseable {
      */
     public StepReport step(LearningRate learningRate) {
         Tally tally = new Tally(settings.timesteps());
-        long epoch = loader.state().epoch();
         double rate = learningRate.at(step);
-        Batch batch = loader.next();
-        boolean replay = isRecordable() && recorded.isReady(batch.count(), this::empty, rng);
-        double norm = replay ? replay(batch, rate, tally) : compute(batch, rate, tally);
+        boolean fetched = ahead != null;
+        Batch batch = fetched ? ahead.batch : loader.next();
+        ahead = null;
+        long epoch = batch.epoch();
+        boolean replay = isReplayed(batch);
+        if (replay && !fetched) upload(batch, recorded.images());
+        double norm = replay ? replay(rate, tally) : compute(batch, rate, tally);
         step++;
         return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
     }
 
-    /** Whether the host has nothing to decide between the images and the update. */
-    private boolean isRecordable() {
-        return settings.accumulate() == 1 && timesteps.isUniform();
+    /**
+     * Whether the step of this batch is replayed: the host must have nothing to decide in it, and the device must have
+     * recorded it, which it does here when it is time to.
+     */
+    private boolean isReplayed(Batch batch) {
+        return settings.accumulate() == 1 && timesteps.isUniform() && recorded.isReady(batch.count(), this::empty, rng);
     }
 
     /** Call by call; the norm of the gradient. */
@@ -129,15 +140,29 @@ public final class Training implements AutoCloseable {
         }
     }
 
-    /** As the device has recorded it, update included; the norm of the gradient. */
-    private double replay(Batch batch, double rate, Tally tally) {
-        upload(batch, recorded.images());
+    /** As the device has recorded it, update included, from the images that are there; the norm of the gradient. */
+    private double replay(double rate, Tally tally) {
         recorded.run(rng, rate, step);
-        tally.add(recorded.timesteps().toFloats(), recorded.losses().toFloats());
-        double norm = recorded.norm();
-        requireFinite(tally.loss(), norm, null);
+        fetchAhead(); // before the host waits
+        RecordedStep.Found found = recorded.read();
+        tally.add(found.t(), found.losses());
+        requireFinite(tally.loss(), found.norm(), null);
         adam.restore(step + 1);
-        return norm;
+        return found.norm();
+    }
+
+    /**
+     * Fetches the next batch while the device computes. One that is replayed is sent, too: its images cross the bus
+     * meanwhile, and what they replace is overwritten in the order of the calls, after the step that reads it.
+     */
+    private void fetchAhead() {
+        DataLoader.State position = loader.state();
+        try {
+            ahead = new Ahead(loader.next(), position);
+        } catch (DatasetException e) {
+            return; // concerns the next step, not this one; the loader throws it again when that asks
+        }
+        if (isReplayed(ahead.batch)) upload(ahead.batch, recorded.images());
     }
 
     private RecordedStep.Images empty(int n) {
@@ -305,8 +330,9 @@ public final class Training implements AutoCloseable {
         return timesteps;
     }
 
-    DataLoader loader() {
-        return loader;
+    /** Where the next step goes on in the data, whatever has been fetched ahead. */
+    DataLoader.State position() {
+        return ahead == null ? loader.state() : ahead.position;
     }
 
     Rng rng() {
@@ -334,6 +360,7 @@ public final class Training implements AutoCloseable {
         this.step = step;
         this.rng = rng;
         loader.restore(position);
+        ahead = null;
         adam.restore(step);
     }
 

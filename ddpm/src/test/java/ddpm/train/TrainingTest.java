@@ -6,18 +6,24 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import datasets.DataLoader;
 import datasets.Dataset;
+import datasets.DatasetException;
 import ddpm.io.CheckpointDirectory;
 import ddpm.io.CheckpointException;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -233,6 +239,7 @@ class TrainingTest {
     @CsvSource({"low-resolution, 0", "low-resolution, 4", "labels, true"})
     void recordedTrainingIsTheSameBitForBit(String setting, String value) {
         List<Map<String, float[]>> states = new ArrayList<>();
+        List<String> reports = new ArrayList<>();
         List<float[]> samples = new ArrayList<>();
         for (String graphs : List.of("false", "true")) {
             System.setProperty(CudaBackend.GRAPH, graphs);
@@ -242,10 +249,14 @@ class TrainingTest {
                             settings("clip", "0.5", "label-dropout", "0.3", "guidance", "2", setting, value),
                             DATA,
                             backend)) {
-                run(training, 5); // the third is recorded, the fifth replayed
-                long live = backend.memory().live();
-                run(training, 4);
+                StringBuilder report = new StringBuilder();
+                long live = 0;
+                for (int i = 0; i < 9; i++) { // from the fourth on, full batches are replayed
+                    report.append(line(training.step(training.settings().learningRate(1000))));
+                    if (i == 4) live = backend.memory().live();
+                }
                 assertEquals(live, backend.memory().live());
+                reports.add(report.toString());
                 states.add(state(training));
                 Sampling sampling = new Sampling(
                                 training.settings(),
@@ -260,7 +271,80 @@ class TrainingTest {
             }
         }
         assertSame(states.get(0), states.get(1));
+        assertEquals(reports.get(0), reports.get(1));
         assertArrayEquals(samples.get(0), samples.get(1));
+    }
+
+    /** All of a report, a line; a record would print the address of its array. */
+    private static String line(StepReport r) {
+        return Stream.of(r.step(), r.epoch(), r.images(), r.loss(), r.learningRate(), r.gradientNorm())
+                        .map(Object::toString)
+                        .collect(Collectors.joining(" "))
+                + Arrays.toString(r.quarterLoss()) + "\n";
+    }
+
+    /**
+     * A checkpoint knows nothing of the batch that was fetched ahead. Batches of 4, 4, 3 images: where a device records, the
+     * fourth step is the first that it replays, so a full batch is ahead after it, and a smaller one after the fifth.
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {4, 5})
+    void aBatchFetchedAheadIsStillToComeInTheCheckpoint(int cut) throws IOException {
+        Backend backend = Backends.open("auto", THREADS).backend();
+        CheckpointDirectory checkpoints = new CheckpointDirectory(folder);
+        Map<String, float[]> straight;
+        try (Scope root = Scope.open("straight");
+                Training training = new Training(settings("labels", "true"), DATA, backend)) {
+            List<Long> epochs = new ArrayList<>();
+            for (int i = 0; i < 9; i++) {
+                assertEquals(position(i), training.position());
+                if (i == cut)
+                    Checkpoint.save(training, 1000, training.settings().toJson(), checkpoints);
+                epochs.add(training.step(training.settings().learningRate(1000)).epoch());
+            }
+            assertEquals(List.of(0L, 0L, 0L, 1L, 1L, 1L, 2L, 2L, 2L), epochs);
+            straight = state(training);
+        }
+        Path checkpoint = checkpoints.latest().orElseThrow();
+        try (Scope root = Scope.open("resumed");
+                Training training = new Training(settings("labels", "true"), DATA, backend)) {
+            for (int before : new int[] {0, 5, 1}) { // afresh, then back from where a batch is ahead
+                run(training, before);
+                Checkpoint.restore(checkpoint, training);
+                assertEquals(position(cut), training.position());
+                run(training, 9 - cut);
+                assertSame(straight, state(training));
+            }
+        }
+        assertEquals(0, backend.memory().live());
+        backend.close();
+    }
+
+    /** After this many steps on {@link #DATA}, whose epoch has three. */
+    private static DataLoader.State position(int steps) {
+        return new DataLoader.State(settings().seed(), steps / 3, steps % 3);
+    }
+
+    /** The sixth batch cannot be read: five steps are done and reported, whenever the sixth was fetched. */
+    @Test
+    void aBatchThatCannotBeReadStopsTheStepThatNeedsIt() {
+        AtomicInteger reads = new AtomicInteger();
+        Dataset torn = (Dataset) Proxy.newProxyInstance(
+                Dataset.class.getClassLoader(), new Class<?>[] {Dataset.class}, (self, method, arguments) -> {
+                    if (method.getName().equals("read") && reads.incrementAndGet() > 2 * 11 - 3)
+                        throw new IllegalStateException("torn");
+                    if (method.getName().equals("values")) return DATA.values();
+                    return method.invoke(DATA, arguments);
+                });
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("torn");
+                Training training = new Training(settings(), torn, backend)) {
+            run(training, 5);
+            Map<String, float[]> before = state(training);
+            for (int attempt = 0; attempt < 2; attempt++) assertThrows(DatasetException.class, () -> run(training, 1));
+            assertEquals(position(5), training.position());
+            assertSame(before, state(training));
+        }
     }
 
     /** Ten steps on every backend that opens: the losses are those of the reference. */

@@ -22,6 +22,9 @@ final class GraphRecording implements Recording, Recording.Recorder {
     private final Indices indices;
     private final CachingAllocator arena;
     private final Updates updates;
+    /** Where Σ dw² of the last replay arrives: a copy that is queued with it costs no wait of its own. */
+    private final Pinned squares = new Pinned(Double.BYTES);
+
     private final Set<String> indexed = new LinkedHashSet<>();
     private final CUgraphExec graph = new CUgraphExec();
     /** Position of the first draw while the body ran; −1 before there was one. */
@@ -98,17 +101,21 @@ final class GraphRecording implements Recording, Recording.Recorder {
         engine.context().enter();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().stream()), "cuGraphLaunch");
+        updates.send(squares);
         indices.called(indexed);
     }
 
     @Override
     public double norm() {
+        engine.requireEager("reading a norm");
         engine.context().enter();
-        return Math.sqrt(updates.squares());
+        engine.context().synchronize();
+        return Math.sqrt(squares.bytes().getDouble(0));
     }
 
     private void discard() {
         updates.close();
+        squares.close();
         arena.trim();
     }
 
@@ -118,6 +125,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         engine.context().synchronize();
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();
+        squares.close();
         arena.close();
     }
 }

@@ -1,5 +1,7 @@
 package tensor.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
+
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
@@ -100,13 +102,16 @@ final class Updates implements AutoCloseable {
     double sumOfSquares(Tensor[] x) {
         if (x.length == 0) return 0;
         addSquares(x, 0, null);
-        return squares();
-    }
-
-    /** The sum of squares of the last call; waits for it. */
-    double squares() {
         staging.download(1, 8, step + SQUARES, (slot, start, count) -> result[0] = slot.getDouble(0));
         return result[0];
+    }
+
+    /** Queues a copy of the sum of squares to the start of a block of the host; returns before it is there. */
+    void send(Pinned squares) {
+        Status.driver(
+                cuMemcpyDtoHAsync(
+                        squares.pointer(0), new Device(step + SQUARES), Double.BYTES, engine.context().stream()),
+                "cuMemcpyDtoHAsync");
     }
 
     /** Leaves in the numbers of the step Σ x², the factor min(1, limit/√Σ), and whether Σ and the loss are finite. */

@@ -105,6 +105,7 @@ class GraphRecordingTest {
                 float[] before = w[0].toFloats();
                 float[] averaged = average[0].toFloats();
                 backend.upload(new float[] {Float.NaN, 1}, dw[0]);
+                assertEquals(50, update.norm(), "that of the last replay");
                 update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
                 assertTrue(Double.isNaN(update.norm()));
                 backend.upload(new float[] {1, 1}, dw[0]);
@@ -128,6 +129,9 @@ class GraphRecordingTest {
                     backend.conv2d(Conv2dParams.of(1, 1), x, w, null, null, x.empty(Shape.of(1, 3, 3, 17)));
                 }
             });
+            try (Recording other = record(r -> backend.fill(x, 2))) {
+                assertRefused("reading a norm cannot be recorded", r -> other.norm());
+            }
             assertEquals(18, x.sum().item());
         }
     }
