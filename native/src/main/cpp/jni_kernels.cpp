@@ -219,6 +219,11 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_random(JNIEnv*, jclass, jboolean h
     CALL_FOR(half, random, kind, parameter, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), values(y), n);
 }
 
+JNIEXPORT void JNICALL Java_nativelib_Kernels_dropout(JNIEnv*, jclass, jboolean half, jdouble probability, jlong seed,
+                                                      jlong offset, jlong x, jlong y, jlong n) {
+    CALL_FOR(half, dropout, probability, static_cast<uint64_t>(seed), static_cast<uint64_t>(offset), values(x), values(y), n);
+}
+
 JNIEXPORT jint JNICALL Java_nativelib_Kernels_gather(JNIEnv*, jclass, jboolean half, jlong table, jint rows, jint width,
                                                      jlong index, jint n, jlong y) {
     const char* from = values(table);

@@ -46,6 +46,7 @@ DDPM_FOR_EACH_VARIANT(
     void binary(int f, const Value* a, const int64_t* a_strides, const Value* b, const int64_t* b_strides, Value* y,
                 const int32_t* shape, int axes);
     void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n);
+    void dropout(double probability, uint64_t seed, uint64_t offset, const Value* x, Value* y, int64_t n);
     void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
                 double* partial);
     int64_t norm_workspace(const NormShape& s);

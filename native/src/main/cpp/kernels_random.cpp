@@ -62,9 +62,9 @@ void draw_from(int kind, double parameter, const uint32_t* word, float* draw) {
     }
 }
 
-}  // namespace
-
-void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n) {
+// use(first, draw, count) for draws first … first + count − 1 of n, a group at a time.
+template <class Use>
+void draws(int kind, double parameter, uint64_t seed, uint64_t offset, int64_t n, Use use) {
     int64_t groups = (n + kDraws - 1) / kDraws;
 #pragma omp parallel for schedule(static) if (n > 4096)
     for (int64_t g = 0; g < groups; g++) {
@@ -72,9 +72,22 @@ void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y
         float draw[kDraws];
         rounds(seed, offset / 4 + g * kGroup, words);
         draw_from(kind, parameter, words, draw);
-        int64_t count = n - g * kDraws < kDraws ? n - g * kDraws : kDraws;
-        for (int64_t i = 0; i < count; i++) y[g * kDraws + i] = draw[i];
+        use(g * kDraws, draw, n - g * kDraws < kDraws ? n - g * kDraws : kDraws);
     }
+}
+
+}  // namespace
+
+void random(int kind, double parameter, uint64_t seed, uint64_t offset, Value* y, int64_t n) {
+    draws(kind, parameter, seed, offset, n, [=](int64_t first, const float* draw, int64_t count) {
+        for (int64_t i = 0; i < count; i++) y[first + i] = draw[i];
+    });
+}
+
+void dropout(double probability, uint64_t seed, uint64_t offset, const Value* x, Value* y, int64_t n) {
+    draws(keep, probability, seed, offset, n, [=](int64_t first, const float* draw, int64_t count) {
+        for (int64_t i = 0; i < count; i++) y[first + i] = static_cast<float>(x[first + i]) * draw[i];
+    });
 }
 
 }  // namespace VARIANT

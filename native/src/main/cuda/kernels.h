@@ -146,6 +146,10 @@ KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count,
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
                int n);                                                      // flat n
 
+// y[i] = x[i] · draw i of the kind KEEP with this parameter, otherwise likewise; y may be x.
+KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, unsigned long long offset, const T *x, T *y,
+                int n);                                                     // flat n
+
 // ---- norm.cu ---------------------------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels]. gamma, beta [channels] may be 0, scale, shift [n, channels] may be 0.
 // A block does `bundle` neighbouring groups of one image; let B = bundle · channels / groups and

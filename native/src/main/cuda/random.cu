@@ -24,11 +24,21 @@ DEVICE void philox(unsigned long long seed, unsigned long long counter, unsigned
 // In the order of Distribution.Kind.
 enum Kind { UNIFORM, NORMAL, INTEGERS, KEEP };
 
+// A draw of the kind KEEP: word >> 8 is below `below` ⟺ (word >> 8) · 2⁻²⁴ is below the probability.
+struct Keep {
+    unsigned below;
+    float kept;
+};
+DEVICE Keep keepOf(double probability) {
+    Keep keep = {static_cast<unsigned>(ceil(probability * 0x1p24)), static_cast<float>(1 / probability)};
+    return keep;
+}
+DEVICE float drawn(const Keep &keep, unsigned word) { return word >> 8 < keep.below ? keep.kept : 0.0f; }
+
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y, int count) {
     unsigned n = count;
     bool fours = aligned(y, 4 * sizeof(T));
-    unsigned below = kind == KEEP ? static_cast<unsigned>(ceil(parameter * 0x1p24)) : 0;  // k < below ⟺ k · 2⁻²⁴ < parameter
-    float kept = kind == KEEP ? static_cast<float>(1 / parameter) : 0.0f;
+    Keep keep = keepOf(kind == KEEP ? parameter : 1);
     unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
     FLAT(block, 0, (n + 3) / 4) {
         unsigned word[4];
@@ -39,7 +49,7 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
             float unit = (word[i] >> 8) * 0x1p-24f;  // exact
             if (kind == UNIFORM) value[i] = unit;
             if (kind == INTEGERS) value[i] = static_cast<float>(__umulhi(word[i], static_cast<unsigned>(parameter)));
-            if (kind == KEEP) value[i] = word[i] >> 8 < below ? kept : 0.0f;
+            if (kind == KEEP) value[i] = drawn(keep, word[i]);
         }
         if (kind == NORMAL) {
 #pragma unroll
@@ -57,5 +67,32 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if (4 * block + i < n) narrow(value[i], y[4 * block + i]);
+    }
+}
+
+KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, unsigned long long offset, const T *x, T *y,
+                int n) {
+    Keep keep = keepOf(probability);
+    unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
+    unsigned vectors = aligned(x, 16) && aligned(y, 16) ? n / VECTOR : 0;
+    FLAT(i, 0, vectors) {
+        float v[VECTOR];
+        load<VECTOR>(x + i * VECTOR, v);
+#pragma unroll
+        for (int j = 0; j < VECTOR; j += 4) {
+            unsigned word[4];
+            philox(seed, first + (i * VECTOR + j) / 4, word);
+#pragma unroll
+            for (int k = 0; k < 4; k++) v[j + k] *= drawn(keep, word[k]);
+        }
+        store<VECTOR>(v, y + i * VECTOR);
+    }
+    FLAT(i, vectors * VECTOR, n) {
+        unsigned word[4], own = 0;
+        philox(seed, first + i / 4, word);
+#pragma unroll
+        for (int k = 0; k < 4; k++)
+            if (i % 4 == k) own = word[k];
+        narrow(widen(x[i]) * drawn(keep, own), y[i]);
     }
 }

@@ -429,6 +429,19 @@ CASE(philox_known_answer) {
     agree(draw(3, 0.7), keep, tolerance(1e-7), "keep");
 }
 
+CASE(dropout_draws_what_draw_does) {
+    for (int n : {1, 6, 1003, 4096})
+        for (int shift : {0, 1}) {
+            auto x = normal(n, 5), wanted = x;
+            Array mask(n), X(x, false, shift), Y(n, false, shift);
+            launch("draw", flat(n), 3, 0.75, 99ull, static_cast<void *>(nullptr), 8ull, mask.at(), n);
+            auto drawn = mask.get();
+            for (int i = 0; i < n; i++) wanted[i] = drawn[i] == 0 ? 0 : x[i] * static_cast<double>(static_cast<float>(1 / 0.75));
+            launch("dropout", flat(n), 0.75, 99ull, static_cast<void *>(nullptr), 8ull, X.at(), Y.at(), n);
+            agree(Y.get(), wanted, tolerance(), "dropout");
+        }
+}
+
 CASE(draws_count_from_the_step) {
     int n = 1003;
     uint64_t seed = 0x123456789ABCDEFull, offset = 1ull << 34;

@@ -25,7 +25,7 @@ static void fillRegistry() {
     PLAIN(add_bias) PLAIN(copy) PLAIN(copies) BARRIERS(turn_filters) PLAIN(gather) PLAIN(scatter_add)
     BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
     PLAIN(reduce_few) BARRIERS(column_sums)
-    PLAIN(draw)
+    PLAIN(draw) PLAIN(dropout)
     BARRIERS(group_norm) BARRIERS(group_norm_backward) BARRIERS(group_norm_parameters)
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)

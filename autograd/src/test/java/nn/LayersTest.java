@@ -119,14 +119,24 @@ class LayersTest {
     }
 
     @Test
-    void whatAConvolutionAddsToEachImageIsWhatAnAdditionWouldAdd() {
+    void aConvolutionTakesABiasForEachImageInsteadOfItsOwn() {
         Conv2d layer = new Conv2d(init, 3, 5, 3, 1, 1);
         Variable x = normal(2, 4, 4, 3);
         Variable more = normal(2, 5);
+        Variable biases = Add.add(more, layer.bias(x));
         float[] expected = Add.add(layer.forward(x), Reshape.reshape(more, 2, 1, 1, 5))
                 .value()
                 .toFloats();
-        assertArrayEquals(expected, layer.forward(x, more).value().toFloats(), 1e-5f);
+        assertArrayEquals(expected, layer.forward(x, biases).value().toFloats(), 1e-5f);
+    }
+
+    @Test
+    void theEndOfAResidualBlockIsASum() {
+        Conv2d layer = new Conv2d(init, 3, 5, 3, 1, 1);
+        Variable x = normal(2, 4, 4, 3);
+        Variable z = normal(2, 4, 4, 5);
+        float[] expected = Add.add(layer.forward(x), z).value().toFloats();
+        assertArrayEquals(expected, layer.onto(z, x).value().toFloats(), 1e-5f);
     }
 
     @Test

@@ -67,6 +67,9 @@ public final class Kernels {
     /** y[i] ← draw {@code offset + i}; kind by its place in {@code Distribution.Kind}; offset a multiple of 4. */
     public static native void random(boolean half, int kind, double parameter, long seed, long offset, long y, long n);
 
+    /** y[i] ← x[i] times draw i of the distribution "keep". */
+    public static native void dropout(boolean half, double probability, long seed, long offset, long x, long y, long n);
+
     /** y[i] ← table[index[i]], rows of {@code width}; the first place with an index that is not one of 0 … rows−1, or −1. */
     public static native int gather(boolean half, long table, int rows, int width, long index, int n, long y);
 

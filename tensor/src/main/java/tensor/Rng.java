@@ -41,9 +41,15 @@ public final class Rng {
     /** A new tensor of draws; moves the stream on by its size, rounded up to a multiple of 4. */
     public Tensor draw(Distribution distribution, Backend backend, DType dtype, Shape shape) {
         Tensor y = Tensor.empty(backend, dtype, shape);
-        backend.random(distribution, seed, offset, y);
-        offset += (shape.size() + 3L) / 4 * 4;
+        backend.random(distribution, seed, skip(shape.size()), y);
         return y;
+    }
+
+    /** Passes over this many draws, rounded up to a multiple of 4, for someone who makes them himself; where they begin. */
+    public long skip(long draws) {
+        long before = offset;
+        offset += (draws + 3) / 4 * 4;
+        return before;
     }
 
     /** Standard normal draws shaped like {@code x}. */

@@ -93,6 +93,12 @@ public interface Backend extends AutoCloseable {
     void random(Distribution distribution, long seed, long offset, Tensor y);
 
     /**
+     * y[i] ← x[i] · m[i], where m is what {@link #random} would draw of {@link Distribution#keep} with this probability: so
+     * the masks of dropout are made where they are used, and again for the gradient, and never kept. y may be x.
+     */
+    void dropout(double probability, long seed, long offset, Tensor x, Tensor y);
+
+    /**
      * y[i, …] ← table[index[i], …]; index [N] holds whole numbers in 0 … V−1 and anything else throws, here or, on a
      * backend that computes beside the host, when the host next waits for it; table [V, …], y [N, …].
      */

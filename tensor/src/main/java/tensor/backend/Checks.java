@@ -104,6 +104,14 @@ public final class Checks {
             throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
     }
 
+    /** Checks {@link Backend#dropout}. */
+    public static void dropout(Backend on, double probability, long offset, Tensor x, Tensor y) {
+        Distribution.keep(probability);
+        Call call = Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
+        if (offset < 0 || offset % 4 != 0)
+            throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
+    }
+
     /** Checks {@link Backend#gather}; the values of the index are checked with {@link #row}. */
     public static void gather(Backend on, Tensor table, Tensor index, Tensor y) {
         rows(Call.of("gather", on, table), "table", table, index, "y", y).apart("y", y, table, index);

@@ -22,6 +22,7 @@ final class ParityCases {
         all.reductions();
         all.movement();
         all.chance();
+        all.dropout();
         all.updates();
         all.cases.addAll(LayerParityCases.all());
         return all.cases;
@@ -226,6 +227,18 @@ final class ParityCases {
                         b.random(d, 0x123456789ABCDEFL, offset, y);
                         return outputs(y);
                     });
+    }
+
+    private void dropout() {
+        for (long offset : new long[] {0, 12, 1L << 34})
+            for (int size : new int[] {1, 6, 1003, 4096})
+                add("dropout " + size + " from " + offset, 1, (b, in) -> {
+                    Tensor x = in.normal(size);
+                    Tensor y = in.room(size);
+                    b.dropout(0.9, 0x123456789ABCDEFL, offset, x, y);
+                    b.dropout(0.5, 7, offset, x, x);
+                    return outputs(y, x);
+                });
     }
 
     // ---- updates ----------------------------------------------------------------------------------------------

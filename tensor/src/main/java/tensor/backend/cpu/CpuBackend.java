@@ -284,6 +284,21 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
+        Checks.dropout(this, probability, offset, x, y);
+        enter();
+        Kernels.dropout(
+                half(x),
+                probability,
+                seed,
+                offset,
+                address(x),
+                address(y),
+                y.shape().size());
+        written(y);
+    }
+
+    @Override
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         enter();

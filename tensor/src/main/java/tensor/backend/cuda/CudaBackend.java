@@ -226,6 +226,14 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
+        Checks.dropout(this, probability, offset, x, y);
+        engine.context().enter();
+        movement.dropout(probability, seed, offset, x, y);
+        written(y);
+    }
+
+    @Override
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         engine.context().enter();

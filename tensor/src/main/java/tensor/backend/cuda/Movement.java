@@ -131,15 +131,31 @@ final class Movement {
 
     void random(Distribution distribution, long seed, long offset, Tensor y) {
         int n = y.shape().size();
-        GraphRecording recording = engine.recording();
-        engine.launch(Kernel.DRAW, y.dtype())
-                .integer(distribution.kind().ordinal())
-                .wide(distribution.parameter())
-                .wide(seed)
-                .address(recording == null ? 0 : recording.numbers())
-                .wide(recording == null ? offset : recording.fromFirstDraw(offset))
+        position(
+                        engine.launch(Kernel.DRAW, y.dtype())
+                                .integer(distribution.kind().ordinal())
+                                .wide(distribution.parameter()),
+                        seed,
+                        offset)
                 .tensor(y)
                 .integer(n)
                 .flat(n);
+    }
+
+    void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
+        int n = y.shape().size();
+        position(engine.launch(Kernel.DROPOUT, y.dtype()).wide(probability), seed, offset)
+                .tensor(x)
+                .tensor(y)
+                .integer(n)
+                .flat(n);
+    }
+
+    /** Where in which stream: in a recording counted from what a replay is told. */
+    private Launch position(Launch launch, long seed, long offset) {
+        GraphRecording recording = engine.recording();
+        return launch.wide(seed)
+                .address(recording == null ? 0 : recording.numbers())
+                .wide(recording == null ? offset : recording.fromFirstDraw(offset));
     }
 }

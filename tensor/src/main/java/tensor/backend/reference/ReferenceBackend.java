@@ -207,6 +207,16 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
+        Checks.dropout(this, probability, offset, x, y);
+        double[] values = read(x).clone();
+        double[] mask = new double[values.length];
+        Pointwise.random(Distribution.keep(probability), seed, offset, mask);
+        for (int i = 0; i < values.length; i++) values[i] *= mask[i];
+        store(y, values);
+    }
+
+    @Override
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         double[] values = room(y);
