@@ -148,7 +148,7 @@ KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta,
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in
-// the float module.  One block per row: grid rows, block 32 (columns ≤ 128), 128 (≤ 1024) or 256.
+// the float module.  Block 256, any grid is right; good: up to 1024 columns as warp per row, beyond that rows.
 KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns, float scale);
 // p[i, j] = exp(scale · s[i, j] − logSum[i]).
 KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int columns, float scale);     // flat rows·columns
@@ -163,7 +163,7 @@ KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d
 // dq = q̂ (dq̂ − Σ_e q̂ dq̂ / scale), into the query part of dqkv; dqHat packed.
 KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
                                float scale);                                // warp per row, n·length·heads rows
-// logSum[n, e] = log Σ_l exp(k[n, l, e]).  grid (ceil(heads·d / 32), n), block (32, 8)
+// logSum[n, e] = log Σ_l exp(k[n, l, e]).  grid (ceil(heads·d / 32), n), block 256
 KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width);                           // width = heads·d
 // k̂ = exp(k − logSum), packed.
 KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int length, int width);            // flat n·length·width
