@@ -105,14 +105,15 @@ KERNEL(reduce_rows)(const T *x, void *y, float *partial, int outputs, int count,
 KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int count, int slices, int maximum, int yFloat,
                        Axes kept, Axes reduced);
 // Good: rows slices = clamp(count / 16384, 1, max(1, 1024 / outputs)); columns: clamp(count / 512, 1, max(1, 32768 / outputs)).
-// The second stage.  grid ceil(outputs / 32), block (32, 8)
+// The second stage.  Up to FEW_SLICES slices grid ceil(outputs / 256), beyond that ceil(outputs / 8); block 256
+const int FEW_SLICES = 16;
 KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);
 // The same in one stage where count is small (32 or fewer) and the innermost axis stays; maximum as above.  flat outputs
 KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int yFloat, Axes kept, Axes reduced);
 // Sums of the columns of matrices: y[b, c] = Σ_r x[b · image + r · row + c], c < columns, r < count, like the gradients of
 // biases; y and partial as above, with outputs = images · columns. vector: how many columns one thread reads at once, 16
 // bytes, 4 or 1; it divides columns, row and image, and x is aligned to it.
-// grid (ceil(columns / vector / 256), slices, images), block 256, dynamic shared memory 2048 · vector bytes; good: 16 rows
+// grid (ceil(columns / vector / 256), slices, images), block 256, dynamic shared memory 2048 · vector bytes; good: 8 rows
 // for each thread.
 KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count, int row, int image, int vector, int slices,
                     int yFloat);

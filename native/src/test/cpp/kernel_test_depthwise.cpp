@@ -46,7 +46,7 @@ CASE(depthwise_convolution) {
             }
             Array partial(rows * df.size(), true);
             launch("depthwise_weights", Launch{k, unsigned(d.r), 32, 8, 0, rows}, X.at(), DY.at(), partial.at(), d, int(rows));
-            launch("reduce_finish", Launch{unsigned(df.size() + 31) / 32, 1, 32, 8, 0}, partial.at(), DF.at(), int(df.size()), int(rows), 0, 0);
+            launch("reduce_finish", Launch{unsigned(df.size() + 255) / 256, 1, 256, 1, 0}, partial.at(), DF.at(), int(df.size()), int(rows), 0, 0);
             agree(DF.get(), df, tolerance(), "df");
         }
     }
