@@ -181,14 +181,16 @@ KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, in
 
 // ---- depthwise.cu ----------------------------------------------------------------------------------------------------
 // Block (32, 8) for all; the y of a grid may be any number: threads stride over the lines of the image.
-// y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s bytes
-// With stride 1, c = k and 3x3 or 7x7 filters the runs are 7 pixels long, not 4. There dx is a convolution too: of dy with
-// the flipped filters, h, w and p, q exchanged, top and left those of the other side, r − 1 − top and s − 1 − left.
+// With stride 1, c = k and 3x3 or 7x7 filters, the usual case, a thread makes 2 rows of 7 pixels, else one of 4. There dx is a
+// convolution too: of dy with the flipped filters, h, w and p, q exchanged, top and left those of the other side, r − 1 − top
+// and s − 1 − left.
+// y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), usual: n·ceil(p / 2)·ceil(q / 7);
+// dynamic shared memory 132 · r · s bytes
 KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d);
-// dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s · k / c bytes
+// dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 132 · r · s · k / c bytes
 KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d);
 // partial [slices, k·r·s] floats; reduce_finish(partial, df, k·r·s, slices, 0, yFloat) makes df of it, also for slices = 1.
-// grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64)
+// grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64); usual: ceil(r / 2), clamp(n·p / 32, 1, 128)
 KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------

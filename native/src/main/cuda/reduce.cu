@@ -94,7 +94,7 @@ KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int
     }
 }
 
-const int LINES = 256;  // threads of a block that sums columns
+const int LINES = 256;        // threads of a block that sums columns
 const int BATCH_OF_ROWS = 8;  // that a thread adds up in float
 
 template <int V>
