@@ -5,7 +5,62 @@
 
 #define LEAST __uint_as_float(0xff800000u)  // −∞
 
+// This warp and the number of warps in a flat grid.
+DEVICE unsigned flatWarp() { return flatThread() >> 5; }
+DEVICE unsigned flatWarps() { return flatThreads() >> 5; }
+DEVICE unsigned lane() { return threadIdx.x & 31; }
+DEVICE unsigned atMost(unsigned a, unsigned b) { return a < b ? a : b; }
+
+// A row of at most 32 · V · N columns for a warp, which keeps it in registers: a lane has the V columns from columnAt<V>(k) on
+// for each k < N. N is 1, doubled until that is enough; at most 8, for 256 columns where V = 1 and 1024 where V = 4.
+template <int V> constexpr int WARP_COLUMNS = 32 * V * 8;
+template <int V> DEVICE unsigned columnAt(int k) { return (32 * k + lane()) * V; }
+
+template <int V, int N> DEVICE void storeRow(const float (&v)[N][V], unsigned columns, T *row) {
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        unsigned c = columnAt<V>(k);
+        if (c < columns) store<V>(v[k], row + c);
+    }
+}
+
+template <int V, int N = 1>
+DEVICE void softmaxRows(const float *s, T *p, float *logSum, unsigned rows, unsigned columns, float scale) {
+    if constexpr (N < 8)
+        if (columns > 32 * V * N) return softmaxRows<V, 2 * N>(s, p, logSum, rows, columns, scale);
+    for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+        unsigned long long first = static_cast<unsigned long long>(i) * columns;
+        float v[N][V] = {}, most = LEAST, sum = 0;
+#pragma unroll
+        for (int k = 0; k < N; k++)
+            if (columnAt<V>(k) < columns) load<V>(s + first + columnAt<V>(k), v[k]);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                v[k][j] = columnAt<V>(k) < columns ? scale * v[k][j] : LEAST;
+                most = larger(most, v[k][j]);
+            }
+        most = warpMax(most);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+#pragma unroll
+            for (int j = 0; j < V; j++) sum += v[k][j] = expf(v[k][j] - most);
+        sum = warpSum(sum);
+        float inverse = 1.0f / sum;
+#pragma unroll
+        for (int k = 0; k < N; k++)
+#pragma unroll
+            for (int j = 0; j < V; j++) v[k][j] *= inverse;
+        storeRow<V, N>(v, columns, p + first);
+        if (lane() == 0) logSum[i] = most + logf(sum);
+    }
+}
+
 KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns, float scale) {
+    if (columns <= WARP_COLUMNS<4> && columns % 4 == 0 && aligned(s, 16) && aligned(p, 4 * sizeof(T)))
+        return softmaxRows<4>(s, p, logSum, rows, columns, scale);
+    if (columns <= WARP_COLUMNS<1>) return softmaxRows<1>(s, p, logSum, rows, columns, scale);
     for (unsigned i = blockIdx.x; i < rows; i += gridDim.x) {
         const float *row = s + static_cast<unsigned long long>(i) * columns;
         T *out = p + static_cast<unsigned long long>(i) * columns;
@@ -37,7 +92,40 @@ KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int c
     else probabilities<1>(s, logSum, p, all, columns, scale);
 }
 
+// Beyond the row its first columns: a branch would wait for the values that it loads and widens.
+template <int V, int N, class S> DEVICE void loadRow(const S *row, unsigned columns, float (&v)[N][V]) {
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        unsigned c = columnAt<V>(k);
+        load<V>(row + (c < columns ? c : 0), v[k]);
+    }
+}
+template <int V, int N = 1>
+DEVICE void softmaxRowsBackward(const T *p, const float *dp, T *ds, unsigned rows, unsigned columns, float scale) {
+    if constexpr (N < 8)
+        if (columns > 32 * V * N) return softmaxRowsBackward<V, 2 * N>(p, dp, ds, rows, columns, scale);
+    for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
+        unsigned long long first = static_cast<unsigned long long>(i) * columns;
+        float weight[N][V], slope[N][V], dot = 0;
+        loadRow<V, N>(p + first, columns, weight);
+        loadRow<V, N>(dp + first, columns, slope);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+#pragma unroll
+            for (int j = 0; j < V; j++) dot += columnAt<V>(k) < columns ? weight[k][j] * slope[k][j] : 0.0f;
+        dot = warpSum(dot);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+#pragma unroll
+            for (int j = 0; j < V; j++) slope[k][j] = scale * weight[k][j] * (slope[k][j] - dot);
+        storeRow<V, N>(slope, columns, ds + first);
+    }
+}
+
 KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int columns, float scale) {
+    if (columns <= WARP_COLUMNS<4> && columns % 4 == 0 && aligned(p, 4 * sizeof(T)) && aligned(dp, 16) && aligned(ds, 4 * sizeof(T)))
+        return softmaxRowsBackward<4>(p, dp, ds, rows, columns, scale);
+    if (columns <= WARP_COLUMNS<1>) return softmaxRowsBackward<1>(p, dp, ds, rows, columns, scale);
     for (unsigned i = blockIdx.x; i < rows; i += gridDim.x) {
         unsigned long long first = static_cast<unsigned long long>(i) * columns;
         float dot = 0;
@@ -47,11 +135,6 @@ KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int 
             narrow(scale * widen(p[first + j]) * (dp[first + j] - dot), ds[first + j]);
     }
 }
-
-// This warp and the number of warps in a flat grid.
-DEVICE unsigned flatWarp() { return flatThread() >> 5; }
-DEVICE unsigned flatWarps() { return flatThreads() >> 5; }
-DEVICE unsigned lane() { return threadIdx.x & 31; }
 
 KERNEL(row_dot)(const T *a, const T *b, float *y, int rows, int columns) {
     for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
@@ -63,22 +146,72 @@ KERNEL(row_dot)(const T *a, const T *b, float *y, int rows, int columns) {
     }
 }
 
+#ifdef __CUDACC__
+// The sum, or the largest value, of LANES neighbouring lanes, a power of two; the order is that of a binary tree.
+template <int LANES> DEVICE float groupSum(float v) {
+#pragma unroll
+    for (int mask = LANES / 2; mask > 0; mask >>= 1) v += __shfl_xor_sync(0xffffffffu, v, mask);
+    return v;
+}
+template <int LANES> DEVICE float groupMax(float v) {
+#pragma unroll
+    for (int mask = LANES / 2; mask > 0; mask >>= 1) v = larger(v, __shfl_xor_sync(0xffffffffu, v, mask));
+    return v;
+}
+#else
+template <int LANES> DEVICE float groupSum(float v) {
+    return emu::butterfly(v, [](float a, float b) { return a + b; }, LANES);
+}
+template <int LANES> DEVICE float groupMax(float v) { return emu::butterfly(v, larger, LANES); }
+#endif
+
 // Row i = (image · length + position) · heads + head: its first feature in a packed array, and as a query in qkv.
 DEVICE unsigned long long queryAt(unsigned i, int heads, int d) {
     return (static_cast<unsigned long long>(i / heads) * 3 * heads + i % heads) * d;
 }
 
+// Where a row has at most V · LANES features, a lane takes V of them and a warp BATCH · 32 / LANES rows at once. LANES is the
+// smallest power of two that is enough. Lanes without work load what others do and forget it.
+const int BATCH = 2, FEWEST = 4;
+
+template <int V, int LANES = FEWEST>
+DEVICE void querySoftmax(const T *qkv, T *qHat, unsigned rows, int heads, int d, float scale) {
+    if constexpr (LANES < 32)
+        if (d > V * LANES) return querySoftmax<V, 2 * LANES>(qkv, qHat, rows, heads, d, scale);
+    const unsigned side = 32 / LANES;  // rows side by side in a warp
+    unsigned e = lane() % LANES * V;
+    for (unsigned start = flatWarp() * BATCH * side; start < rows; start += flatWarps() * BATCH * side) {
+        unsigned i = start + lane() / LANES;
+        float v[BATCH][V];
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            load<V>(qkv + queryAt(atMost(i + k * side, rows - 1), heads, d) + (e < d ? e : 0), v[k]);
+#pragma unroll
+            for (int j = 0; j < V; j++) v[k][j] = e < d ? v[k][j] : LEAST;
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            float most = v[k][0], sum = 0;
+#pragma unroll
+            for (int j = 1; j < V; j++) most = larger(most, v[k][j]);
+            most = groupMax<LANES>(most);
+#pragma unroll
+            for (int j = 0; j < V; j++) sum += v[k][j] = expf(v[k][j] - most);
+            float factor = scale / groupSum<LANES>(sum);
+#pragma unroll
+            for (int j = 0; j < V; j++) v[k][j] *= factor;
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++)
+            if (i + k * side < rows && e < d) store<V>(v[k], qHat + static_cast<unsigned long long>(i + k * side) * d + e);
+    }
+}
+
 KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d, float scale) {
     unsigned rows = static_cast<unsigned>(n) * length * heads;
-    if (d <= 32) {  // a feature for each lane: read once, and the rows of a warp do not wait for one another
-#pragma unroll 4
-        for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
-            float v = lane() < d ? widen(qkv[queryAt(i, heads, d) + lane()]) : LEAST;
-            float e = expf(v - warpMax(v)), sum = warpSum(e);
-            if (lane() < d) narrow(e * (scale / sum), qHat[static_cast<unsigned long long>(i) * d + lane()]);
-        }
-        return;
-    }
+    if (d <= 32 * VECTOR && d % VECTOR == 0 && aligned(qkv, 16) && aligned(qHat, 16))
+        return querySoftmax<VECTOR>(qkv, qHat, rows, heads, d, scale);
+    if (d <= 32) return querySoftmax<1, 32>(qkv, qHat, rows, heads, d, scale);
     for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
         const T *q = qkv + queryAt(i, heads, d);
         T *out = qHat + static_cast<unsigned long long>(i) * d;
@@ -91,19 +224,42 @@ KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d
     }
 }
 
+template <int V, int LANES = FEWEST>
+DEVICE void querySoftmaxBackward(const T *qHat, const T *dqHat, T *dqkv, unsigned rows, int heads, int d, float scale) {
+    if constexpr (LANES < 32)
+        if (d > V * LANES) return querySoftmaxBackward<V, 2 * LANES>(qHat, dqHat, dqkv, rows, heads, d, scale);
+    const unsigned side = 32 / LANES;
+    unsigned e = lane() % LANES * V;
+    for (unsigned start = flatWarp() * BATCH * side; start < rows; start += flatWarps() * BATCH * side) {
+        unsigned i = start + lane() / LANES;
+        float q[BATCH][V], slope[BATCH][V];
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            unsigned long long at = static_cast<unsigned long long>(atMost(i + k * side, rows - 1)) * d + (e < d ? e : 0);
+            load<V>(qHat + at, q[k]);
+            load<V>(dqHat + at, slope[k]);
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            float dot = 0;
+#pragma unroll
+            for (int j = 0; j < V; j++) dot += q[k][j] * slope[k][j];
+            dot = groupSum<LANES>(e < d ? dot : 0.0f) / scale;
+#pragma unroll
+            for (int j = 0; j < V; j++) q[k][j] *= slope[k][j] - dot;
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++)
+            if (i + k * side < rows && e < d) store<V>(q[k], dqkv + queryAt(i + k * side, heads, d) + e);
+    }
+}
+
 KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
                                float scale) {
     unsigned rows = static_cast<unsigned>(n) * length * heads;
-    if (d <= 32) {
-#pragma unroll 4
-        for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
-            unsigned long long at = static_cast<unsigned long long>(i) * d + lane();
-            float q = lane() < d ? widen(qHat[at]) : 0.0f, slope = lane() < d ? widen(dqHat[at]) : 0.0f;
-            float dot = warpSum(q * slope) / scale;
-            if (lane() < d) narrow(q * (slope - dot), dqkv[queryAt(i, heads, d) + lane()]);
-        }
-        return;
-    }
+    if (d <= 32 * VECTOR && d % VECTOR == 0 && aligned(qHat, 16) && aligned(dqHat, 16) && aligned(dqkv, 16))
+        return querySoftmaxBackward<VECTOR>(qHat, dqHat, dqkv, rows, heads, d, scale);
+    if (d <= 32) return querySoftmaxBackward<1, 32>(qHat, dqHat, dqkv, rows, heads, d, scale);
     for (unsigned i = flatWarp(); i < rows; i += flatWarps()) {
         unsigned long long first = static_cast<unsigned long long>(i) * d;
         T *dq = dqkv + queryAt(i, heads, d);
@@ -115,28 +271,71 @@ KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, in
     }
 }
 
-KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width) {
-    __shared__ float part[8][32];
-    unsigned e = blockIdx.x * 32 + threadIdx.x, image = blockIdx.y;
-    if (image >= n) return;
-    bool inside = e < width;
-    const T *k = qkv + static_cast<unsigned long long>(image) * length * 3 * width + width + (inside ? e : 0);
-    float most = LEAST;
-#pragma unroll 8
-    for (unsigned l = threadIdx.y; l < length; l += 8) most = larger(most, widen(k[3ull * l * width]));
-    part[threadIdx.y][threadIdx.x] = most;
-    __syncthreads();
-    for (int j = 0; j < 8; j++) most = larger(most, part[j][threadIdx.x]);
-    __syncthreads();
-    float sum = 0;
-#pragma unroll 8
-    for (unsigned l = threadIdx.y; l < length; l += 8) sum += expf(widen(k[3ull * l * width]) - most);
-    part[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y == 0 && inside) {
-        for (int j = 1; j < 8; j++) sum += part[j][threadIdx.x];
-        logSum[image * width + e] = most + logf(sum);
+// Σ exp(v) = sum · exp(most) over some values v; most is finite, so that it holds for no value and for −∞ too.
+struct LogSum {
+    float most, sum;
+};
+DEVICE LogSum none() {
+    LogSum s = {__uint_as_float(0xff7fffffu), 0};  // the least of all finite floats
+    return s;
+}
+DEVICE void add(const LogSum &other, LogSum &s) {
+    float most = larger(s.most, other.most);
+    s.sum = s.sum * expf(s.most - most) + other.sum * expf(other.most - most);
+    s.most = most;
+}
+
+// The 32 features from blockIdx.x · 32 on, V for each thread and 256 / (32 / V) lines of threads.
+template <int V> DEVICE void keyLogSum(const T *qkv, float *logSum, int length, int width) {
+    const unsigned SIDE = 32 / V, LINES = 256 / SIDE, BATCH = 16 / V;
+    __shared__ LogSum part[LINES][32];
+    unsigned line = threadIdx.x / SIDE, first = blockIdx.x * 32, at = threadIdx.x % SIDE * V, image = blockIdx.y;
+    LogSum own[V];
+#pragma unroll
+    for (int j = 0; j < V; j++) own[j] = none();
+    if (first + at < width) {
+        const T *k = qkv + static_cast<unsigned long long>(image) * length * 3 * width + width + first + at;
+        for (unsigned l = line; l < length; l += BATCH * LINES) {
+            float v[BATCH][V];
+#pragma unroll
+            for (unsigned b = 0; b < BATCH; b++) {
+                unsigned at = l + b * LINES;
+                load<V>(k + 3ull * atMost(at, length - 1) * width, v[b]);
+#pragma unroll
+                for (int j = 0; j < V; j++) v[b][j] = at < length ? v[b][j] : LEAST;
+            }
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                float most = own[j].most, sum = 0;
+#pragma unroll
+                for (unsigned b = 0; b < BATCH; b++) most = larger(most, v[b][j]);
+#pragma unroll
+                for (unsigned b = 0; b < BATCH; b++) sum += expf(v[b][j] - most);
+                own[j].sum = own[j].sum * expf(own[j].most - most) + sum;
+                own[j].most = most;
+            }
+        }
     }
+#pragma unroll
+    for (int j = 0; j < V; j++) part[line][at + j] = own[j];
+    __syncthreads();
+    // A warp adds up every eighth line, then the first one adds up those of the warps.
+    unsigned warp = threadIdx.x >> 5, e = lane();
+    LogSum total = part[warp][e];
+#pragma unroll
+    for (unsigned l = 8; l < LINES; l += 8) add(part[warp + l][e], total);
+    part[warp][e] = total;
+    __syncthreads();
+    if (warp != 0 || first + e >= width) return;
+#pragma unroll
+    for (unsigned l = 1; l < 8; l++) add(part[l][e], total);
+    logSum[image * width + first + e] = total.most + logf(total.sum);
+}
+
+KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width) {
+    if (blockIdx.y >= n) return;
+    if (width % VECTOR == 0 && aligned(qkv, 16)) keyLogSum<VECTOR>(qkv, logSum, length, width);
+    else keyLogSum<1>(qkv, logSum, length, width);
 }
 
 // Element i of a packed array [n, length, width]: its place as a key in qkv, and that of its sum in [n, width].
@@ -198,20 +397,36 @@ DEVICE long long inBlocks(unsigned i, int heads, int first, int count, int d) {
     return ((static_cast<long long>(image) * heads + first + h) * d + row % d) * d + column % d;
 }
 
+template <int V> DEVICE void diagonalBlocks(T *full, T *blocks, unsigned all, int heads, int first, int count, int d) {
+    FLAT(i, 0, all / V) {
+        long long at = inBlocks(i * V, heads, first, count, d);
+        float v[V] = {};
+        if (at >= 0) {
+            load<V>(full + i * V, v);
+            store<V>(v, blocks + at);
+        } else store<V>(v, full + i * V);
+    }
+}
+
 KERNEL(diagonal_blocks)(T *full, T *blocks, int n, int heads, int first, int count, int d) {
     unsigned all = static_cast<unsigned>(n) * count * d * count * d;
-    FLAT(i, 0, all) {
-        long long at = inBlocks(i, heads, first, count, d);
-        if (at >= 0) blocks[at] = full[i];
-        else narrow(0.0f, full[i]);
+    if (d % VECTOR == 0 && aligned(full, 16) && aligned(blocks, 16))
+        diagonalBlocks<VECTOR>(full, blocks, all, heads, first, count, d);
+    else diagonalBlocks<1>(full, blocks, all, heads, first, count, d);
+}
+
+template <int V> DEVICE void blockDiagonal(const T *blocks, T *full, unsigned all, int heads, int first, int count, int d) {
+    FLAT(i, 0, all / V) {
+        long long at = inBlocks(i * V, heads, first, count, d);
+        float v[V] = {};
+        if (at >= 0) load<V>(blocks + at, v);
+        store<V>(v, full + i * V);
     }
 }
 
 KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, int count, int d) {
     unsigned all = static_cast<unsigned>(n) * count * d * count * d;
-    FLAT(i, 0, all) {
-        long long at = inBlocks(i, heads, first, count, d);
-        if (at >= 0) full[i] = blocks[at];
-        else narrow(0.0f, full[i]);
-    }
+    if (d % VECTOR == 0 && aligned(full, 16) && aligned(blocks, 16))
+        blockDiagonal<VECTOR>(blocks, full, all, heads, first, count, d);
+    else blockDiagonal<1>(blocks, full, all, heads, first, count, d);
 }

@@ -11,14 +11,17 @@
 #include "kernels.h"
 
 const int RUN = 4;   // pixels of one thread
-const int LONG = 7;  // pixels of one thread where filters and steps are the usual ones, which the compiler can unroll
+const int LONG = 7, HIGH = 2;  // pixels of one thread where filters and steps are the usual ones, which the compiler can unroll
+const int LINE = 33;           // floats between taps in shared memory: 32 channels, and one for other banks
 
-// The block's filters, tap by tap, 32 channels each: filter[tap · 32 + lane].
-DEVICE void stageFilters(const T *f, float *filter, int first, int k, int taps, int flipped) {
+// The block's filters, tap by tap, 32 channels each: filter[tap · LINE + lane]; taps: those of one channel.
+DEVICE void stageFilters(const T *f, float *filter, int first, int channels, int taps, int flipped) {
     unsigned thread = threadIdx.y * 32 + threadIdx.x;
+#pragma unroll 4
     for (unsigned i = thread; i < 32 * taps; i += 256) {
         unsigned lane = i / taps, tap = i - lane * taps;
-        filter[(flipped ? taps - 1 - tap : tap) * 32 + lane] = first + lane < k ? widen(f[static_cast<unsigned long long>(first + lane) * taps + tap]) : 0.0f;
+        filter[(flipped ? taps - 1 - tap : tap) * LINE + lane] =
+            first + lane < channels ? widen(f[static_cast<unsigned long long>(first) * taps + i]) : 0.0f;
     }
 }
 
@@ -27,35 +30,41 @@ DEVICE bool usual(const Depthwise &d, int side) { return d.stride == 1 && d.c ==
 
 // v[k] = the pixels from w on of a row, 0 beside the image.
 template <int N> DEVICE void neighbours(const T *row, int w, int width, int step, float *v) {
+    const T *from = row + static_cast<long long>(w) * step;
 #pragma unroll
-    for (int k = 0; k < N; k++)
-        v[k] = static_cast<unsigned>(w + k) < static_cast<unsigned>(width) ? widen(row[static_cast<unsigned>(w + k) * step]) : 0.0f;
+    for (int k = 0; k < N; k++, from += step) v[k] = static_cast<unsigned>(w + k) < static_cast<unsigned>(width) ? widen(*from) : 0.0f;
 }
 
-// LONG pixels of a row share what they read: LONG + S − 1 values for LONG · S products.
+// HIGH rows of LONG pixels share what they read: LONG + S − 1 values for HIGH · LONG · S products.
 template <int S> DEVICE void usualDepthwise(const T *x, const float *filters, T *y, const Depthwise &d, unsigned i) {
-    int runs = (d.q + LONG - 1) / LONG;
-    unsigned all = static_cast<unsigned>(d.n) * d.p * runs;
+    int runs = (d.q + LONG - 1) / LONG, layers = (d.p + HIGH - 1) / HIGH;
+    unsigned all = static_cast<unsigned>(d.n) * layers * runs;
     for (unsigned j = blockIdx.y * 8 + threadIdx.y; j < all; j += gridDim.y * 8) {
-        unsigned line = j / runs, n = line / d.p;
-        int q = (j - line * runs) * LONG, p = line - n * d.p;
-        float sum[LONG] = {};
+        unsigned layer = j / runs, n = layer / layers;
+        int q = (j - layer * runs) * LONG, p = (layer - n * layers) * HIGH;
+        float sum[HIGH][LONG] = {};
 #pragma unroll 1
-        for (int r = 0; r < S; r++) {
+        for (int r = 0; r < S + HIGH - 1; r++) {
             int h = p + r - d.top;
             if (h < 0 || h >= d.h) continue;
             float v[LONG + S - 1];
             neighbours<LONG + S - 1>(x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + i, q - d.left, d.w, d.c, v);
 #pragma unroll
-            for (int s = 0; s < S; s++) {
-                float tap = filters[(r * S + s) * 32 + threadIdx.x];
+            for (int t = 0; t < HIGH; t++) {  // it is row r − t of the taps of row p + t
+                if (static_cast<unsigned>(r - t) >= S) continue;
+                const float *taps = filters + (r - t) * S * LINE + threadIdx.x;
 #pragma unroll
-                for (int k = 0; k < LONG; k++) sum[k] += tap * v[k + s];
+                for (int s = 0; s < S; s++)
+#pragma unroll
+                    for (int k = 0; k < LONG; k++) sum[t][k] += taps[s * LINE] * v[k + s];
             }
         }
 #pragma unroll
-        for (int k = 0; k < LONG; k++)
-            if (q + k < d.q) narrow(sum[k], y[(static_cast<unsigned long long>(line) * d.q + q + k) * d.k + i]);
+        for (int t = 0; t < HIGH; t++)
+#pragma unroll
+            for (int k = 0; k < LONG; k++)
+                if (p + t < d.p && q + k < d.q)
+                    narrow(sum[t][k], y[((static_cast<unsigned long long>(n) * d.p + p + t) * d.q + q + k) * d.k + i]);
     }
 }
 
@@ -77,7 +86,7 @@ KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d) {
             if (h < 0 || h >= d.h) continue;
             const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + c;
             for (int s = 0; s < d.s; s++) {
-                float tap = filters[(r * d.s + s) * 32 + threadIdx.x];
+                float tap = filters[(r * d.s + s) * LINE + threadIdx.x];
 #pragma unroll
                 for (int k = 0; k < RUN; k++) {
                     int w = static_cast<int>(q + k) * d.stride + s - d.left;
@@ -92,14 +101,9 @@ KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d) {
 }
 
 KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d) {
-    DYNAMIC_SHARED(float, filters);  // [multiplier, taps, 32]
+    DYNAMIC_SHARED(float, filters);  // [multiplier, taps, LINE]
     int first = blockIdx.x * 32, c = first + threadIdx.x, times = d.k / d.c, taps = d.r * d.s;
-    unsigned thread = threadIdx.y * 32 + threadIdx.x;
-    for (unsigned i = thread; i < 32 * times * taps; i += 256) {
-        unsigned lane = i / (times * taps), rest = i - lane * times * taps;
-        filters[rest * 32 + lane] =
-            first + lane < d.c ? widen(f[static_cast<unsigned long long>(first + lane) * times * taps + rest]) : 0.0f;
-    }
+    stageFilters(f, filters, first, d.c, times * taps, 0);
     __syncthreads();
     if (c >= d.c) return;
     int runs = (d.w + RUN - 1) / RUN;
@@ -117,7 +121,7 @@ KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d) {
                     int right = static_cast<int>(w + k) + d.left - s, q = right / d.stride;
                     if (right < 0 || right % d.stride != 0 || q >= d.q) continue;
                     for (int m = 0; m < times; m++)
-                        sum[k] += filters[(m * taps + r * d.s + s) * 32 + threadIdx.x] *
+                        sum[k] += filters[(m * taps + r * d.s + s) * LINE + threadIdx.x] *
                                   widen(row[static_cast<unsigned>(q) * d.k + m]);
                 }
         }
@@ -127,28 +131,62 @@ KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d) {
     }
 }
 
-// The S sums of one row of taps over the lines begin … end of this thread.
-template <int S>
-DEVICE void usualSlopes(const T *x, const T *dy, const Depthwise &d, int i, int r, unsigned begin, unsigned end, float *sum) {
-    for (unsigned line = begin + threadIdx.y; line < end; line += 8) {
-        unsigned n = line / d.p;
-        int h = static_cast<int>(line - n * d.p) + r - d.top;
-        if (h < 0 || h >= d.h) continue;
-        const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + i;
-        const T *slope = dy + static_cast<unsigned long long>(line) * d.q * d.k + i;
-        for (int q = 0; q < d.q; q += LONG) {
-            float g[LONG], v[LONG + S - 1];
-            neighbours<LONG>(slope, q, d.q, d.k, g);
-            neighbours<LONG + S - 1>(row, q - d.left, d.w, d.c, v);
-#pragma unroll
-            for (int s = 0; s < S; s++)
-#pragma unroll
-                for (int k = 0; k < LONG; k++) sum[s] += g[k] * v[k + s];
-        }
-    }
+// The lines of this block's slice.
+DEVICE void slice(unsigned lines, int slices, unsigned &begin, unsigned &end) {
+    unsigned length = (lines + slices - 1) / slices;
+    begin = blockIdx.z * length;
+    end = begin + length < lines ? begin + length : lines;
 }
 
-// The same for any filter: the taps s0 … s0 + 7 of the row.
+// Writes the sum of what the threads of a column have for tap number `tap` of filter i.
+DEVICE void putSlope(float own, float *partial, const Depthwise &d, int i, int tap) {
+    __shared__ float part[8][32];
+    __syncthreads();
+    part[threadIdx.y][threadIdx.x] = own;
+    __syncthreads();
+    if (threadIdx.y != 0 || i >= d.k) return;
+    float total = 0;
+    for (int j = 0; j < 8; j++) total += part[j][threadIdx.x];
+    unsigned taps = d.r * d.s;
+    partial[static_cast<unsigned long long>(blockIdx.z) * d.k * taps + i * taps + tap] = total;
+}
+
+// The rows r … r + HIGH − 1 of taps share what they read of x: in line p of an image row r meets output row p, row r + t the
+// one t before it, so that there are HIGH − 1 lines more than output rows.
+template <int S> DEVICE void usualWeights(const T *x, const T *dy, float *partial, const Depthwise &d, int slices) {
+    int i = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y * HIGH;
+    unsigned high = d.p + HIGH - 1, begin, end;
+    slice(d.n * high, slices, begin, end);
+    float sum[HIGH][S] = {};
+    for (unsigned line = begin + threadIdx.y; line < end && i < d.k; line += 8) {
+        unsigned n = line / high;
+        int p = static_cast<int>(line - n * high), h = p + r - d.top;
+        if (h < 0 || h >= d.h) continue;
+        const T *row = x + (static_cast<unsigned long long>(n) * d.h + h) * d.w * d.c + i;
+        const T *slope = dy + (static_cast<unsigned long long>(n) * d.p + p) * d.q * d.k + i;
+        for (int q = 0; q < d.q; q += LONG) {
+            float v[LONG + S - 1];
+            neighbours<LONG + S - 1>(row, q - d.left, d.w, d.c, v);
+#pragma unroll
+            for (int t = 0; t < HIGH; t++) {
+                if (r + t >= S || p < t || p - t >= d.p) continue;
+                float g[LONG];
+                neighbours<LONG>(slope - static_cast<unsigned long long>(t) * d.q * d.k, q, d.q, d.k, g);
+#pragma unroll
+                for (int s = 0; s < S; s++)
+#pragma unroll
+                    for (int k = 0; k < LONG; k++) sum[t][s] += g[k] * v[k + s];
+            }
+        }
+    }
+#pragma unroll
+    for (int t = 0; t < HIGH; t++)
+#pragma unroll
+        for (int s = 0; s < S; s++)
+            if (r + t < S) putSlope(sum[t][s], partial, d, i, (r + t) * S + s);
+}
+
+// For any filter: the taps s0 … s0 + 7 of the row.
 DEVICE void slopes(const T *x, const T *dy, const Depthwise &d, int i, int r, int s0, unsigned begin, unsigned end, float *sum) {
     int c = i / (d.k / d.c);
     for (unsigned line = begin + threadIdx.y; line < end; line += 8) {
@@ -168,31 +206,18 @@ DEVICE void slopes(const T *x, const T *dy, const Depthwise &d, int i, int r, in
     }
 }
 
-// Block (x, y, z): 32 channels, tap row y, slice z of the lines (n, p); eight taps of the row at a time.
+// Block (x, y, z): 32 channels, tap row y or HIGH rows from y · HIGH on, slice z of the lines; eight taps of the row at a time.
 KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices) {
-    __shared__ float part[8][32];
+    if (usual(d, 7)) return usualWeights<7>(x, dy, partial, d, slices);
+    if (usual(d, 3)) return usualWeights<3>(x, dy, partial, d, slices);
     int i = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y;
-    bool inside = i < d.k;
-    unsigned lines = static_cast<unsigned>(d.n) * d.p, length = (lines + slices - 1) / slices, begin = blockIdx.z * length;
-    unsigned end = begin + length < lines ? begin + length : lines;
+    unsigned begin, end;
+    slice(static_cast<unsigned>(d.n) * d.p, slices, begin, end);
     for (int s0 = 0; s0 < d.s; s0 += 8) {
         float sum[8] = {};
-        if (inside) {
-            if (usual(d, 7)) usualSlopes<7>(x, dy, d, i, r, begin, end, sum);
-            else if (usual(d, 3)) usualSlopes<3>(x, dy, d, i, r, begin, end, sum);
-            else slopes(x, dy, d, i, r, s0, begin, end, sum);
-        }
+        if (i < d.k) slopes(x, dy, d, i, r, s0, begin, end, sum);
 #pragma unroll
-        for (int s = 0; s < 8; s++) {
-            __syncthreads();
-            part[threadIdx.y][threadIdx.x] = sum[s];
-            __syncthreads();
-            if (threadIdx.y == 0 && inside && s0 + s < d.s) {
-                float total = 0;
-                for (int j = 0; j < 8; j++) total += part[j][threadIdx.x];
-                unsigned taps = d.r * d.s, outputs = d.k * taps;
-                partial[static_cast<unsigned long long>(blockIdx.z) * outputs + i * taps + r * d.s + s0 + s] = total;
-            }
-        }
+        for (int s = 0; s < 8; s++)
+            if (s0 + s < d.s) putSlope(sum[s], partial, d, i, r * d.s + s0 + s);
     }
 }

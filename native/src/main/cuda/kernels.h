@@ -128,14 +128,15 @@ KERNEL(reduce_rows)(const T *x, void *y, float *partial, int outputs, int count,
 KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int count, int slices, int maximum, int yFloat,
                        Axes kept, Axes reduced);
 // Good: rows slices = clamp(count / 16384, 1, max(1, 1024 / outputs)); columns: clamp(count / 512, 1, max(1, 32768 / outputs)).
-// The second stage.  grid ceil(outputs / 32), block (32, 8)
+// The second stage.  Up to FEW_SLICES slices grid ceil(outputs / 256), beyond that ceil(outputs / 8); block 256
+const int FEW_SLICES = 16;
 KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);
 // The same in one stage where count is small (32 or fewer) and the innermost axis stays; maximum as above.  flat outputs
 KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int yFloat, Axes kept, Axes reduced);
 // Sums of the columns of matrices: y[b, c] = Σ_r x[b · image + r · row + c], c < columns, r < count, like the gradients of
 // biases; y and partial as above, with outputs = images · columns. vector: how many columns one thread reads at once, 16
 // bytes, 4 or 1; it divides columns, row and image, and x is aligned to it.
-// grid (ceil(columns / vector / 256), slices, images), block 256, dynamic shared memory 2048 · vector bytes; good: 16 rows
+// grid (ceil(columns / vector / 256), slices, images), block 256, dynamic shared memory 2048 · vector bytes; good: 8 rows
 // for each thread.
 KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count, int row, int image, int vector, int slices,
                     int yFloat);
@@ -175,7 +176,7 @@ KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta,
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in
-// the float module.  One block per row: grid rows, block 32 (columns ≤ 128), 128 (≤ 1024) or 256.
+// the float module.  Block 256, any grid is right; good: up to 1024 columns as warp per row, beyond that rows.
 KERNEL(softmax_rows)(const float *s, T *p, float *logSum, int rows, int columns, float scale);
 // p[i, j] = exp(scale · s[i, j] − logSum[i]).
 KERNEL(probabilities)(const float *s, const float *logSum, T *p, int rows, int columns, float scale);     // flat rows·columns
@@ -190,7 +191,7 @@ KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d
 // dq = q̂ (dq̂ − Σ_e q̂ dq̂ / scale), into the query part of dqkv; dqHat packed.
 KERNEL(query_softmax_backward)(const T *qHat, const T *dqHat, T *dqkv, int n, int length, int heads, int d,
                                float scale);                                // warp per row, n·length·heads rows
-// logSum[n, e] = log Σ_l exp(k[n, l, e]).  grid (ceil(heads·d / 32), n), block (32, 8)
+// logSum[n, e] = log Σ_l exp(k[n, l, e]).  grid (ceil(heads·d / 32), n), block 256
 KERNEL(key_log_sum)(const T *qkv, float *logSum, int n, int length, int width);                           // width = heads·d
 // k̂ = exp(k − logSum), packed.
 KERNEL(key_softmax)(const T *qkv, const float *logSum, T *kHat, int n, int length, int width);            // flat n·length·width
@@ -207,14 +208,16 @@ KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, in
 
 // ---- depthwise.cu ----------------------------------------------------------------------------------------------------
 // Block (32, 8) for all; the y of a grid may be any number: threads stride over the lines of the image.
-// y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s bytes
-// With stride 1, c = k and 3x3 or 7x7 filters the runs are 7 pixels long, not 4. There dx is a convolution too: of dy with
-// the flipped filters, h, w and p, q exchanged, top and left those of the other side, r − 1 − top and s − 1 − left.
+// With stride 1, c = k and 3x3 or 7x7 filters, the usual case, a thread makes 2 rows of 7 pixels, else one of 4. There dx is a
+// convolution too: of dy with the flipped filters, h, w and p, q exchanged, top and left those of the other side, r − 1 − top
+// and s − 1 − left.
+// y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), usual: n·ceil(p / 2)·ceil(q / 7);
+// dynamic shared memory 132 · r · s bytes
 KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d);
-// dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 128 · r · s · k / c bytes
+// dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 132 · r · s · k / c bytes
 KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d);
 // partial [slices, k·r·s] floats; reduce_finish(partial, df, k·r·s, slices, 0, yFloat) makes df of it, also for slices = 1.
-// grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64)
+// grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64); usual: ceil(r / 2), clamp(n·p / 32, 1, 128)
 KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------

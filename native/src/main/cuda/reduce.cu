@@ -94,7 +94,8 @@ KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int
     }
 }
 
-const int LINES = 256;  // threads of a block that sums columns
+const int LINES = 256;        // threads of a block that sums columns
+const int BATCH_OF_ROWS = 8;  // that a thread adds up in float
 
 template <int V>
 DEVICE void columnSums(const T *x, void *y, float *partial, int columns, int count, int row, int image, int slices, int yFloat) {
@@ -106,19 +107,18 @@ DEVICE void columnSums(const T *x, void *y, float *partial, int columns, int cou
     double sum[V] = {};
     if (line < lines) {
         const T *from = x + static_cast<unsigned long long>(blockIdx.z) * image + (first + at) * V;
-        unsigned r = s.begin + line;
-        for (; r + 3 * lines < s.end; r += 4 * lines) {
-            float v[4][V];
+        for (unsigned r = s.begin + line; r < s.end; r += BATCH_OF_ROWS * lines) {
+            float v[BATCH_OF_ROWS][V];
 #pragma unroll
-            for (int k = 0; k < 4; k++) load<V>(from + static_cast<unsigned long long>(r + k * lines) * row, v[k]);
+            for (int k = 0; k < BATCH_OF_ROWS; k++) {  // a branch would wait for the values that it loads and widens
+                unsigned at = r + k * lines;
+                load<V>(from + static_cast<unsigned long long>(at < s.end ? at : r) * row, v[k]);
 #pragma unroll
-            for (int j = 0; j < V; j++) sum[j] += static_cast<double>((v[0][j] + v[1][j]) + (v[2][j] + v[3][j]));
-        }
-        for (; r < s.end; r += lines) {
-            float v[V];
-            load<V>(from + static_cast<unsigned long long>(r) * row, v);
+                for (int j = 0; j < V; j++) v[k][j] = at < s.end ? v[k][j] : 0.0f;
+            }
 #pragma unroll
-            for (int j = 0; j < V; j++) sum[j] += v[j];
+            for (int j = 0; j < V; j++)
+                sum[j] += static_cast<double>(((v[0][j] + v[1][j]) + (v[2][j] + v[3][j])) + ((v[4][j] + v[5][j]) + (v[6][j] + v[7][j])));
         }
 #pragma unroll
         for (int j = 0; j < V; j++) part[(line * side + at) * V + j] = sum[j];
@@ -138,25 +138,41 @@ KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count,
     else columnSums<1>(x, y, partial, columns, count, row, image, slices, yFloat);
 }
 
-KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat) {
-    __shared__ double part[8][32];
-    unsigned o = blockIdx.x * 32 + threadIdx.x;
-    double sum = 0;
-    float most = LOWEST;
-    if (o < outputs) {
-#pragma unroll 4
-        for (int s = threadIdx.y; s < slices; s += 8) {
-            float value = partial[static_cast<unsigned>(s) * outputs + o];
-            sum += value;
-            most = larger(most, value);
+// The slices first, first + step, … of output o; many loads are under way at once.
+DEVICE void addSlices(const float *partial, unsigned o, unsigned outputs, unsigned slices, unsigned first, unsigned step, int maximum,
+                      double &sum, float &most) {
+    for (unsigned s = first; s < slices; s += FEW_SLICES * step) {
+        float v[FEW_SLICES];
+#pragma unroll
+        for (int k = 0; k < FEW_SLICES; k++)
+            v[k] = s + k * step < slices ? partial[(s + k * step) * outputs + o] : maximum ? LOWEST : 0.0f;
+#pragma unroll
+        for (int k = 0; k < FEW_SLICES; k++) {
+            sum += v[k];
+            most = larger(most, v[k]);
         }
     }
-    part[threadIdx.y][threadIdx.x] = maximum ? most : sum;
-    __syncthreads();
-    if (threadIdx.y != 0 || o >= outputs) return;
-    for (int j = 1; j < 8; j++) {
-        sum += part[j][threadIdx.x];
-        most = larger(most, static_cast<float>(part[j][threadIdx.x]));
+}
+
+KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat) {
+    __shared__ double part[32][9];  // an odd number of columns, so that a column lies in different banks
+    double sum = 0;
+    float most = LOWEST;
+    if (slices <= FEW_SLICES) {  // a thread for each output
+        unsigned o = flatThread();
+        if (o >= outputs) return;
+        addSlices(partial, o, outputs, slices, 0, 1, maximum, sum, most);
+        put(maximum ? most : static_cast<float>(sum), o, y, yFloat, nullptr, outputs, 1);
+        return;
     }
-    put(maximum ? most : static_cast<float>(sum), o, y, yFloat, nullptr, outputs, 1);
+    // Eight outputs side by side and 32 lines of threads, then a warp for each output.
+    unsigned column = threadIdx.x % 8, line = threadIdx.x / 8, o = blockIdx.x * 8 + column;
+    if (o < outputs) addSlices(partial, o, outputs, slices, line, 32, maximum, sum, most);
+    part[line][column] = maximum ? most : sum;
+    __syncthreads();
+    unsigned warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+    sum = part[lane][warp];
+    float result = maximum ? warpMax(static_cast<float>(sum)) : static_cast<float>(warpSum(sum));
+    o = blockIdx.x * 8 + warp;
+    if (lane == 0 && o < outputs) put(result, o, y, yFloat, nullptr, outputs, 1);
 }

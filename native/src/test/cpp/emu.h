@@ -152,14 +152,14 @@ inline void runBlock(unsigned n) {
     }
 }
 
-// Σ, or another commutative combination, over a warp, in the order of a butterfly; every lane gets it.
+// Σ, or another commutative combination, over a warp or over groups of so many neighbouring lanes (a power of two), in the
+// order of a butterfly; every lane gets that of its group.
 struct Exchange {
     uint64_t value[32];
-    uint64_t result;
     bool ready;
 };
 inline Exchange exchanges[32][2];
-template <class N, class F> N butterfly(N v, F f) {
+template <class N, class F> N butterfly(N v, F f, int group = 32) {
     static_assert(sizeof(N) <= 8, "");
     Exchange &e = exchanges[current->number / 32][current->phase];
     current->phase ^= 1;
@@ -169,13 +169,14 @@ template <class N, class F> N butterfly(N v, F f) {
     if (!e.ready) {
         N lane[32];
         for (int i = 0; i < 32; i++) memcpy(&lane[i], &e.value[i], sizeof(N));
-        for (int half = 16; half > 0; half /= 2)
-            for (int i = 0; i < half; i++) lane[i] = f(lane[i], lane[i + half]);
-        memcpy(&e.result, &lane[0], sizeof(N));
+        for (int half = group / 2; half > 0; half /= 2)
+            for (int i = 0; i < 32; i++)
+                if (i % group < half) lane[i] = f(lane[i], lane[i + half]);
+        for (int i = 0; i < 32; i++) memcpy(&e.value[i], &lane[i / group * group], sizeof(N));
         e.ready = true;
     }
     N result;
-    memcpy(&result, &e.result, sizeof(N));
+    memcpy(&result, &e.value[current->number % 32], sizeof(N));
     return result;
 }
 

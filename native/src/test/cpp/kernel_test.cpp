@@ -314,6 +314,11 @@ CASE(gather_and_scatter) {
 
 // ---- reductions -------------------------------------------------------------------------------------------------------
 
+static Launch finish(unsigned outputs, int slices) {
+    unsigned each = slices <= FEW_SLICES ? 256 : 8;
+    return {(outputs + each - 1) / each, 1, 256, 1, 0};
+}
+
 CASE(sums_and_maxima) {
     struct Shape {
         Axes kept, reduced;
@@ -351,7 +356,7 @@ CASE(sums_and_maxima) {
                         void *to = yFloat ? wide.at() : y.at();
                         launch(columns ? "reduce_columns" : "reduce_rows", columns ? both : rows, in.at(), to, partial.at(), outputs,
                                count, slices, maximum, yFloat, s.kept, s.reduced);
-                        if (slices > 1) launch("reduce_finish", Launch{unsigned(outputs + 31) / 32, 1, 32, 8, 0}, partial.at(), to, outputs, slices, maximum, yFloat);
+                        if (slices > 1) launch("reduce_finish", finish(outputs, slices), partial.at(), to, outputs, slices, maximum, yFloat);
                         agree(yFloat ? wide.get() : y.get(), maximum ? most : sum, maximum ? 0 : yFloat ? 1e-6 : tolerance(), s.name);
                     }
                 }
@@ -371,11 +376,30 @@ CASE(sums_and_maxima) {
     expect(std::isnan(y.get()[0]), "a NaN is the largest");
 }
 
+CASE(sums_and_maxima_of_slices) {
+    for (int slices : {1, 2, 16, 17, 64, 512, 600, 1100})
+        for (int outputs : {1, 7, 8, 33, 300}) {
+            auto x = normal(size_t(slices) * outputs, 14, true);
+            std::vector<double> sum(outputs), most(outputs, -INFINITY);
+            for (size_t i = 0; i < x.size(); i++) {
+                sum[i % outputs] += x[i];
+                most[i % outputs] = std::fmax(most[i % outputs], x[i]);
+            }
+            Array partial(x, true), y(outputs), wide(outputs, true);
+            for (int maximum : {0, 1}) {
+                launch("reduce_finish", finish(outputs, slices), partial.at(), wide.at(), outputs, slices, maximum, 1);
+                agree(wide.get(), maximum ? most : sum, maximum ? 0 : 1e-6, "slices");
+                launch("reduce_finish", finish(outputs, slices), partial.at(), y.at(), outputs, slices, maximum, 0);
+                agree(y.get(), maximum ? most : sum, tolerance(), "slices, to T");
+            }
+        }
+}
+
 // Bias gradients, and sums over the pixels of each image.
 CASE(sums_of_columns) {
     struct Matrices {
         int images, count, columns, row, image;
-    } all[] = {{1, 97, 28, 28, 0}, {1, 1000, 18, 18, 0}, {3, 50, 64, 64, 3200}, {2, 33, 40, 48, 33 * 48}, {1, 40, 2056, 2056, 0}, {1, 5, 1, 1, 0}};
+    } all[] = {{1, 97, 28, 28, 0}, {1, 1000, 18, 18, 0}, {1, 3000, 128, 128, 0}, {3, 50, 64, 64, 3200}, {2, 33, 40, 48, 33 * 48}, {1, 40, 2056, 2056, 0}, {1, 5, 1, 1, 0}};
     const int widest = tolerance() > 1e-3 ? 8 : 4;  // values in 16 bytes
     for (const Matrices &m : all) {
         auto x = normal(size_t(m.images) * m.count * m.row, 12);
@@ -394,7 +418,7 @@ CASE(sums_of_columns) {
                     launch("column_sums", Launch{blocks, unsigned(slices), 256, 1, unsigned(2048 * vector), unsigned(m.images)}, in.at(), to,
                            partial.at(), m.columns, m.count, m.row, m.image, vector, slices, yFloat);
                     if (slices > 1)
-                        launch("reduce_finish", Launch{(outputs + 31) / 32, 1, 32, 8, 0}, partial.at(), to, int(outputs), slices, 0, yFloat);
+                        launch("reduce_finish", finish(outputs, slices), partial.at(), to, int(outputs), slices, 0, yFloat);
                     agree(yFloat ? wide.get() : y.get(), sum, yFloat ? 1e-6 : tolerance(), "sums of columns");
                 }
             }

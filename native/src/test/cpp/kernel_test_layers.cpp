@@ -103,98 +103,136 @@ CASE(group_norm_of_every_kind) {
 
 // ---- attention --------------------------------------------------------------------------------------------------------
 
-CASE(attention_softmax) {
-    for (int columns : {1, 33, 256, 700}) {
-        int rows = 5;
-        float scale = 0.3f;
-        unsigned block = columns <= 128 ? 32 : columns <= 1024 ? 128 : 256;
-        Launch l = {unsigned(rows), 1, block, 1, 0};
-        Doubles s = normal(rows * columns, 40, true), dp = normal(rows * columns, 41, true), p(s.size()), ds(s.size()), logSum(rows), dots(rows);
-        for (double &v : s) v *= 20;
-        for (double &v : s) v = stored(v, true);
-        for (int i = 0; i < rows; i++) {
-            double most = -INFINITY, sum = 0, dot = 0;
-            for (int j = 0; j < columns; j++) most = std::fmax(most, double(scale) * s[i * columns + j]);
-            for (int j = 0; j < columns; j++) sum += exp(double(scale) * s[i * columns + j] - most);
-            logSum[i] = most + log(sum);
-            for (int j = 0; j < columns; j++) p[i * columns + j] = exp(double(scale) * s[i * columns + j] - logSum[i]);
-            for (int j = 0; j < columns; j++) dot += stored(p[i * columns + j]) * dp[i * columns + j];
-            for (int j = 0; j < columns; j++)
-                ds[i * columns + j] = double(scale) * stored(p[i * columns + j]) * (dp[i * columns + j] - dot);
-        }
-        Array S(s, true), P(s.size()), L(rows, true), Q(s.size()), DP(dp, true), DS(s.size());
+static void softmax(int columns, int shift) {
+    int rows = 5;
+    float scale = 0.3f;
+    Doubles s = normal(rows * columns, 40, true), dp = normal(rows * columns, 41, true), p(s.size()), ds(s.size()), logSum(rows), dots(rows);
+    for (double &v : s) v = stored(v * 20, true);
+    for (int i = 0; i < rows; i++) {
+        double most = -INFINITY, sum = 0, dot = 0;
+        for (int j = 0; j < columns; j++) most = std::fmax(most, double(scale) * s[i * columns + j]);
+        for (int j = 0; j < columns; j++) sum += exp(double(scale) * s[i * columns + j] - most);
+        logSum[i] = most + log(sum);
+        for (int j = 0; j < columns; j++) p[i * columns + j] = exp(double(scale) * s[i * columns + j] - logSum[i]);
+        for (int j = 0; j < columns; j++) dot += stored(p[i * columns + j]) * dp[i * columns + j];
+        for (int j = 0; j < columns; j++)
+            ds[i * columns + j] = double(scale) * stored(p[i * columns + j]) * (dp[i * columns + j] - dot);
+    }
+    Array S(s, true, shift), P(s.size(), false, shift), L(rows, true), Q(s.size()), DP(dp, true, shift), DS(s.size(), false, shift);
+    for (unsigned grid : {1u, 2u, 5u}) {
+        Launch l = {grid, 1, 256, 1, 0};
+        P.put(Doubles(p.size()));
         launch("softmax_rows", l, S.at(), P.at(), L.at(), rows, columns, scale);
         agree(P.get(), p, tolerance(3e-6), "softmax");
         agree(L.get(), logSum, 1e-6, "logSum");
-        P.put(Doubles(p.size()));
-        launch("softmax_rows", Launch{2, 1, block, 1, 0}, S.at(), P.at(), L.at(), rows, columns, scale);
-        agree(P.get(), p, tolerance(3e-6), "softmax, several rows to a block");
-        L.put(logSum);
-        launch("probabilities", flat(rows * columns), S.at(), L.at(), Q.at(), rows, columns, scale);
-        agree(Q.get(), p, tolerance(5e-6), "probabilities");
         P.put(p);
         launch("softmax_rows_backward", l, P.at(), DP.at(), DS.at(), rows, columns, scale);
         if (columns > 1) agree(DS.get(), ds, tolerance(3e-6), "ds");
-        launch("softmax_rows_backward", Launch{2, 1, block, 1, 0}, P.at(), DP.at(), DS.at(), rows, columns, scale);
-        if (columns > 1) agree(DS.get(), ds, tolerance(3e-6), "ds, several rows to a block");
-        Doubles a = normal(rows * columns, 42), b = normal(rows * columns, 43);
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < columns; j++) dots[i] += a[i * columns + j] * b[i * columns + j];
-        Array A(a), B(b), Y(rows, true);
-        launch("row_dot", warps(rows), A.at(), B.at(), Y.at(), rows, columns);
-        agree(Y.get(), dots, 2e-6, "row_dot");
     }
+    L.put(logSum);
+    launch("probabilities", flat(rows * columns), S.at(), L.at(), Q.at(), rows, columns, scale);
+    agree(Q.get(), p, tolerance(5e-6), "probabilities");
+    if (!halves) {
+        launch("softmax_rows_backward", Launch{2, 1, 256, 1, 0}, P.at(), DP.at(), DP.at(), rows, columns, scale);
+        if (columns > 1) agree(DP.get(), ds, 3e-6, "ds in place");
+        launch("softmax_rows", Launch{2, 1, 256, 1, 0}, S.at(), S.at(), L.at(), rows, columns, scale);
+        agree(S.get(), p, 3e-6, "softmax in place");
+    }
+    Doubles a = normal(rows * columns, 42), b = normal(rows * columns, 43);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++) dots[i] += a[i * columns + j] * b[i * columns + j];
+    Array A(a), B(b), Y(rows, true);
+    launch("row_dot", warps(rows), A.at(), B.at(), Y.at(), rows, columns);
+    agree(Y.get(), dots, 2e-6, "row_dot");
 }
 
-CASE(linear_attention) {
-    const int sizes[][4] = {{1, 1, 1, 5}, {2, 49, 4, 32}, {2, 13, 3, 5}, {1, 20, 1, 70}};
-    for (auto &size : sizes) {
-        int n = size[0], length = size[1], heads = size[2], d = size[3], width = heads * d;
-        float scale = float(1 / sqrt(d));
-        Doubles qkv = normal(n * length * 3 * width, 50), qHat(n * length * width), kHat(qHat.size()), logSum(n * width);
-        Doubles dq = normal(qHat.size(), 51), dk = normal(qHat.size(), 52), dot = normal(n * width, 53, true), expected(qkv.size(), 7);
-        auto in = [&](int part, int i, int l, int e) { return ((i * length + l) * 3 + part) * width + e; };
-        auto packed = [&](int i, int l, int e) { return (i * length + l) * width + e; };
-        for (int i = 0; i < n; i++) {
-            for (int l = 0; l < length; l++)
-                for (int h = 0; h < heads; h++) {
-                    double sum = 0, product = 0;
-                    for (int e = h * d; e < (h + 1) * d; e++) sum += exp(qkv[in(0, i, l, e)]);
-                    for (int e = h * d; e < (h + 1) * d; e++) {
-                        qHat[packed(i, l, e)] = stored(scale * exp(qkv[in(0, i, l, e)]) / sum);
-                        product += qHat[packed(i, l, e)] * dq[packed(i, l, e)];
-                    }
-                    for (int e = h * d; e < (h + 1) * d; e++)
-                        expected[in(0, i, l, e)] = qHat[packed(i, l, e)] * (dq[packed(i, l, e)] - product / scale);
+CASE(attention_softmax) {
+    for (int columns : {1, 31, 33, 64, 100, 128, 132, 200, 256, 257, 260, 700, 1000, 1024, 1025, 1028})
+        for (int shift : {0, 1}) softmax(columns, shift);
+}
+
+static void linear(int n, int length, int heads, int d, int shift) {
+    int width = heads * d;
+    float scale = float(1 / sqrt(d));
+    Doubles qkv = normal(n * length * 3 * width, 50), qHat(n * length * width), kHat(qHat.size()), logSum(n * width);
+    Doubles dq = normal(qHat.size(), 51), dk = normal(qHat.size(), 52), dot = normal(n * width, 53, true), expected(qkv.size(), 7);
+    auto in = [&](int part, int i, int l, int e) { return ((i * length + l) * 3 + part) * width + e; };
+    auto packed = [&](int i, int l, int e) { return (i * length + l) * width + e; };
+    for (int i = 0; i < n; i++) {
+        for (int l = 0; l < length; l++)
+            for (int h = 0; h < heads; h++) {
+                double sum = 0, product = 0;
+                for (int e = h * d; e < (h + 1) * d; e++) sum += exp(qkv[in(0, i, l, e)]);
+                for (int e = h * d; e < (h + 1) * d; e++) {
+                    qHat[packed(i, l, e)] = stored(scale * exp(qkv[in(0, i, l, e)]) / sum);
+                    product += qHat[packed(i, l, e)] * dq[packed(i, l, e)];
                 }
-            for (int e = 0; e < width; e++) {
-                double sum = 0;
-                for (int l = 0; l < length; l++) sum += exp(qkv[in(1, i, l, e)]);
-                logSum[i * width + e] = log(sum);
-                for (int l = 0; l < length; l++) {
-                    kHat[packed(i, l, e)] = stored(exp(qkv[in(1, i, l, e)]) / sum);
-                    expected[in(1, i, l, e)] = kHat[packed(i, l, e)] * (dk[packed(i, l, e)] - dot[i * width + e]);
-                }
+                for (int e = h * d; e < (h + 1) * d; e++)
+                    expected[in(0, i, l, e)] = qHat[packed(i, l, e)] * (dq[packed(i, l, e)] - product / scale);
+            }
+        for (int e = 0; e < width; e++) {
+            double sum = 0;
+            for (int l = 0; l < length; l++) sum += exp(qkv[in(1, i, l, e)]);
+            logSum[i * width + e] = log(sum);
+            for (int l = 0; l < length; l++) {
+                kHat[packed(i, l, e)] = stored(exp(qkv[in(1, i, l, e)]) / sum);
+                expected[in(1, i, l, e)] = kHat[packed(i, l, e)] * (dk[packed(i, l, e)] - dot[i * width + e]);
             }
         }
-        Array Q(qkv), QH(qHat.size()), KH(qHat.size()), L(logSum.size(), true), DQ(dq), DK(dk), D(dot, true), G(Doubles(qkv.size(), 7));
-        launch("query_softmax", warps(n * length * heads), Q.at(), QH.at(), n, length, heads, d, scale);
+    }
+    Array Q(qkv, false, shift), QH(qHat.size(), false, shift), KH(qHat.size()), L(logSum.size(), true), DQ(dq), DK(dk);
+    Array D(dot, true), G(Doubles(qkv.size(), 7), false, shift);
+    for (Launch l : {warps(n * length * heads), Launch{1, 1, 256, 1, 0}}) {
+        QH.put(Doubles(qHat.size()));
+        launch("query_softmax", l, Q.at(), QH.at(), n, length, heads, d, scale);
         agree(QH.get(), qHat, tolerance(), "query softmax");
-        launch("key_log_sum", Launch{unsigned(width + 31) / 32, unsigned(n), 32, 8, 0}, Q.at(), L.at(), n, length, width);
-        agree(L.get(), logSum, 1e-6, "logSum");
-        launch("key_softmax", flat(qHat.size()), Q.at(), L.at(), KH.at(), n, length, width);
-        agree(KH.get(), kHat, tolerance(2e-6), "key softmax");
-        QH.put(qHat);
-        KH.put(kHat);
-        launch("query_softmax_backward", warps(n * length * heads), QH.at(), DQ.at(), G.at(), n, length, heads, d, scale);
+    }
+    launch("key_log_sum", Launch{unsigned(width + 31) / 32, unsigned(n), 256, 1, 0}, Q.at(), L.at(), n, length, width);
+    agree(L.get(), logSum, 1e-6, "logSum");
+    launch("key_softmax", flat(qHat.size()), Q.at(), L.at(), KH.at(), n, length, width);
+    agree(KH.get(), kHat, tolerance(2e-6), "key softmax");
+    QH.put(qHat);
+    KH.put(kHat);
+    for (Launch l : {warps(n * length * heads), Launch{1, 1, 256, 1, 0}}) {
+        G.put(Doubles(qkv.size(), 7));
+        launch("query_softmax_backward", l, QH.at(), DQ.at(), G.at(), n, length, heads, d, scale);
         launch("key_softmax_backward", flat(qHat.size()), KH.at(), DK.at(), D.at(), G.at(), n, length, width);
         agree(G.get(), expected, tolerance(2e-6), "dq and dk, and dv left alone");
     }
 }
 
+CASE(linear_attention) {
+    const int sizes[][4] = {{1, 1, 1, 5},  {2, 49, 4, 32}, {2, 13, 3, 5},  {1, 20, 1, 70},  {2, 9, 2, 8},  {1, 300, 2, 33}, {2, 40, 3, 64},
+                            {1, 300, 1, 24}, {1, 5, 2, 128}, {1, 70, 1, 256}, {1, 3, 1, 264}, {3, 1, 2, 16}};  // n, length, heads, d
+    for (auto &size : sizes)
+        for (int shift : {0, 1}) linear(size[0], size[1], size[2], size[3], shift);
+}
+
+// Keys of any size, growing along the image, −∞ among them.
+CASE(sums_of_keys) {
+    for (int length : {1, 127, 300})
+        for (int width : {8, 33, 64}) {
+            Doubles qkv = normal(length * 3 * width, 54), logSum(width);
+            for (int e = 0; e < width; e++) {
+                double most = -INFINITY;
+                for (int l = 0; l < length; l++) {
+                    double &k = qkv[(l * 3 + 1) * width + e];
+                    k = l > 0 && (l + e) % 3 == 0 ? -INFINITY : stored(k * 50 + l);
+                    most = std::fmax(most, k);
+                }
+                for (int l = 0; l < length; l++) logSum[e] += exp(qkv[(l * 3 + 1) * width + e] - most);
+                logSum[e] = most + log(logSum[e]);
+            }
+            Array Q(qkv), L(width, true);
+            launch("key_log_sum", Launch{unsigned(width + 31) / 32, 1, 256, 1, 0}, Q.at(), L.at(), 1, length, width);
+            agree(L.get(), logSum, 1e-6, "logSum");
+        }
+}
+
 CASE(matrices_of_several_heads) {
-    const int sizes[][5] = {{2, 4, 0, 4, 32}, {3, 5, 1, 3, 7}, {1, 2, 1, 1, 9}};  // n, heads, first, count, d
-    for (auto &size : sizes) {
+    const int sizes[][5] = {{2, 4, 0, 4, 32}, {3, 5, 1, 3, 7}, {1, 2, 1, 1, 9}, {2, 3, 1, 2, 8}, {1, 2, 0, 2, 64}};  // n, heads, first, count, d
+    for (auto &size : sizes)
+        for (int shift : {0, 1}) {
         int n = size[0], heads = size[1], first = size[2], count = size[3], d = size[4], w = count * d;
         Doubles full = normal(n * w * w, 55), blocks(n * heads * d * d, 7), kept(full.size());
         for (int i = 0; i < n; i++)
@@ -204,7 +242,7 @@ CASE(matrices_of_several_heads) {
                         int at = (i * w + h * d + r) * w + h * d + c;
                         blocks[((i * heads + first + h) * d + r) * d + c] = kept[at] = full[at];
                     }
-        Array F(full), B(Doubles(blocks.size(), 7)), G(full);
+        Array F(full, false, shift), B(Doubles(blocks.size(), 7), false, shift), G(full, false, shift);
         launch("diagonal_blocks", flat(full.size()), F.at(), B.at(), n, heads, first, count, d);
         agree(F.get(), kept, 0, "what mixes two heads is gone");
         agree(B.get(), blocks, 0, "the blocks, the other heads left alone");

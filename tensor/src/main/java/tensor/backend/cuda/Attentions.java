@@ -100,9 +100,11 @@ final class Attentions {
         Heads.release(scores, slopes);
     }
 
+    /** A warp for each row while its registers hold it, beyond that a block. */
     private static void launchRows(Launch launch, Heads at, AttentionParams p) {
-        int block = at.length() <= 128 ? 32 : at.length() <= 1024 ? 128 : 256;
-        launch.integer(at.rows()).integer(at.length()).number(p.scale()).grid(at.rows(), 1, block, 1, 0);
+        launch.integer(at.rows()).integer(at.length()).number(p.scale());
+        if (at.length() <= 1024) launch.warps(at.rows());
+        else launch.grid(at.rows(), 1, 256, 1, 0);
     }
 
     /** Where the heads of qkv [N, L, 3·heads·d] and of packed arrays [N, L, heads·d] lie, for one batch over the images. */

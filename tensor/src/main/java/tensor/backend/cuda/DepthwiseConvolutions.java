@@ -16,6 +16,10 @@ final class DepthwiseConvolutions {
     private static final int LINES = 8;
     /** Neighbouring pixels of one thread. */
     private static final int RUN = 4;
+    /** The same of a {@link #usual} convolution, and how many rows of them. */
+    private static final int LONG = 7;
+
+    private static final int HIGH = 2;
     /** Bytes of shared memory that a block has without asking for more. */
     private static final int SHARED = 48 << 10;
 
@@ -33,7 +37,12 @@ final class DepthwiseConvolutions {
     }
 
     private static int filterBytes(Geometry g) {
-        return 4 * LANES * g.r() * g.s();
+        return 4 * (LANES + 1) * g.r() * g.s();
+    }
+
+    /** Whether its filters and steps are those that the kernels have unrolled. */
+    private static boolean usual(Geometry g) {
+        return g.stride() == 1 && g.c() == g.k() && g.r() == g.s() && (g.r() == 3 || g.r() == 7);
     }
 
     void forward(Geometry g, Tensor x, Tensor w, Tensor y) {
@@ -41,12 +50,15 @@ final class DepthwiseConvolutions {
     }
 
     private void convolve(Geometry g, Tensor x, Tensor w, Tensor y, boolean flipped) {
+        int lines = usual(g)
+                ? lines(g.n(), parts(g.p(), HIGH), parts(g.q(), LONG))
+                : lines(g.n(), g.p(), parts(g.q(), RUN));
         engine.launch(Kernel.DEPTHWISE, x.dtype())
                 .tensor(x)
                 .tensor(w)
                 .tensor(y)
                 .depthwise(g, flipped)
-                .grid(blocks(g.k()), lines(g.n(), g.p(), g.q()), LANES, LINES, filterBytes(g));
+                .grid(parts(g.k(), LANES), lines, LANES, LINES, filterBytes(g));
     }
 
     /** Where steps are of one pixel and channels have one filter, a convolution too, with the filters from their last tap on. */
@@ -60,13 +72,19 @@ final class DepthwiseConvolutions {
                 .tensor(dy)
                 .tensor(dx)
                 .depthwise(g, false)
-                .grid(blocks(g.c()), lines(g.n(), g.h(), g.w()), LANES, LINES, filterBytes(g) * (g.k() / g.c()));
+                .grid(
+                        parts(g.c(), LANES),
+                        lines(g.n(), g.h(), parts(g.w(), RUN)),
+                        LANES,
+                        LINES,
+                        filterBytes(g) * (g.k() / g.c()));
     }
 
     /** Sums over slices of the images' lines, which a second kernel adds up in order. */
     void weights(Geometry g, Tensor x, Tensor dy, Tensor dw) {
         int outputs = dw.shape().size();
-        int slices = clamp((long) g.n() * g.p() / 64, 64);
+        long rows = (long) g.n() * g.p();
+        int slices = usual(g) ? clamp(rows / 32, 128) : clamp(rows / 64, 64);
         Buffer partial = engine.scratch(DType.F32.bytes() * (long) slices * outputs);
         engine.launch(Kernel.DEPTHWISE_WEIGHTS, x.dtype())
                 .tensor(x)
@@ -74,16 +92,17 @@ final class DepthwiseConvolutions {
                 .address(partial.address())
                 .depthwise(g, false)
                 .integer(slices)
-                .grid(blocks(g.k()), g.r(), slices, LANES, LINES, 0);
+                .grid(parts(g.k(), LANES), usual(g) ? parts(g.r(), HIGH) : g.r(), slices, LANES, LINES, 0);
         reductions.finish(partial, ReduceOp.SUM, dw, x.dtype(), outputs, slices);
     }
 
-    private static int blocks(int channels) {
-        return (channels + LANES - 1) / LANES;
+    private static int parts(int whole, int part) {
+        return (whole + part - 1) / part;
     }
 
-    private static int lines(int images, int height, int width) {
-        return clamp(((long) images * height * ((width + RUN - 1) / RUN) + LINES - 1) / LINES, 1024);
+    /** Blocks below one another for so many images, layers of an image and runs of a layer. */
+    private static int lines(int images, int layers, int runs) {
+        return clamp(((long) images * layers * runs + LINES - 1) / LINES, 1024);
     }
 
     private static int clamp(long value, int most) {

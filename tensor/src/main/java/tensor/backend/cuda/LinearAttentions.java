@@ -34,7 +34,7 @@ final class LinearAttentions {
                 .integer(at.images())
                 .integer(at.length())
                 .integer(width)
-                .grid((width + 31) / 32, at.images(), 32, 8, 0);
+                .grid((width + 31) / 32, at.images(), 256, 1, 0);
         Buffer q = queries(at, p, qkv);
         Buffer k = keys(at, qkv, logSum);
         for (Group g : Group.of(at)) {

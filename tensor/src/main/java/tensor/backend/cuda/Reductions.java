@@ -16,11 +16,15 @@ final class Reductions {
     /** Threads of a block that sums columns of matrices. */
     private static final int COLUMN_BLOCK = 256;
     /** Values that one thread of it should add up, at least. */
-    private static final int COLUMN_RUN = 16;
+    private static final int COLUMN_RUN = 8;
     /** Blocks of it that keep a large device busy. */
     private static final int COLUMN_BLOCKS = 512;
     /** Up to so many values an output is made by one thread. */
     private static final int FEW = 32;
+    /** Up to so many slices of an output are added up by one thread, more by a warp. */
+    private static final int FEW_SLICES = 16;
+    /** Threads of a block that adds up slices. */
+    private static final int FINISH_BLOCK = 256;
 
     private final Engine engine;
     private final Axes kept = new Axes();
@@ -133,6 +137,7 @@ final class Reductions {
     /** y ← f over the slices, whose values are floats, and lets go of them; nothing where they are {@code null}. */
     void finish(Buffer partial, ReduceOp f, Tensor y, DType dtype, int outputs, int slices) {
         if (partial == null) return;
+        int each = slices <= FEW_SLICES ? FINISH_BLOCK : FINISH_BLOCK / 32;
         engine.launch(Kernel.REDUCE_FINISH, dtype)
                 .address(partial.address())
                 .tensor(y)
@@ -140,7 +145,7 @@ final class Reductions {
                 .integer(slices)
                 .integer(f == ReduceOp.MAX)
                 .integer(y.dtype() != dtype)
-                .grid((outputs + 31) / 32, 1, 32, 8, 0);
+                .grid((outputs + each - 1) / each, 1, FINISH_BLOCK, 1, 0);
         partial.release();
     }
 
