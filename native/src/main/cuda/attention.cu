@@ -9,7 +9,6 @@
 DEVICE unsigned flatWarp() { return flatThread() >> 5; }
 DEVICE unsigned flatWarps() { return flatThreads() >> 5; }
 DEVICE unsigned lane() { return threadIdx.x & 31; }
-DEVICE unsigned atMost(unsigned a, unsigned b) { return a < b ? a : b; }
 
 // A row of at most 32 · V · N columns for a warp, which keeps it in registers: a lane has the V columns from columnAt<V>(k) on
 // for each k < N. N is 1, doubled until that is enough; at most 8, for 256 columns where V = 1 and 1024 where V = 4.

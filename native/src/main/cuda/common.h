@@ -108,6 +108,8 @@ template <int V> DEVICE void store(const float *v, bf16 *to) {
     }
 }
 
+DEVICE unsigned atMost(unsigned v, unsigned most) { return v < most ? v : most; }
+
 // This thread's place in a flat grid, and how many threads there are.
 DEVICE unsigned flatThread() { return blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE unsigned flatThreads() { return gridDim.x * blockDim.x; }

@@ -62,14 +62,14 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     Array DS(scale.size(), true), DH(scale.size(), true);
     void *none = nullptr, *g = affine ? G.at() : none, *b = affine ? B.at() : none, *s = conditioned ? S.at() : none;
     void *h = conditioned ? H.at() : none;
-    unsigned room = (halves ? 8 : 4) * c.block + width;
-    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4 * (2 * room + 6 * width + 4 * c.bundle)};
+    unsigned room = ((halves ? 8 : 4) + 1) * c.block + 4 * width + 32;
+    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4 * (2 * room + 4 * c.bundle)};
     l.gz = c.slices;
     Array sums(2 * c.n * c.slices * c.channels, true);
     std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
     void *between = c.slices == 1 ? none : sums.at();
     for (int phase : phases)
-        launch("group_norm", l, X.at(), g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, c.channels, c.groups, c.bundle, float(eps),
+        launch("group_norm", l, X.at(), g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
                int(activated));
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
@@ -78,11 +78,11 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     R.put(rstd);
     for (int phase : phases)
         launch("group_norm_backward", l, X.at(), g, b, s, h, M.at(), R.at(), DY.at(), DX.at(), affine ? P.at() : none, conditioned ? DS.at() : none,
-               conditioned ? DH.at() : none, between, phase, c.length, c.channels, c.groups, c.bundle, int(activated));
+               conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated));
     agree(DX.get(), dx, tolerance(3e-6), "dx");
     const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
     if (affine) {
-        launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 8, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
+        launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 32, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
         agree(DG.get(), dgamma, bound, "dgamma");
         agree(DB.get(), dbeta, bound, "dbeta");
     }
@@ -97,6 +97,19 @@ CASE(group_norm_of_every_kind) {
         {2, 91, 33, 11, 11, 64}, {2, 91, 33, 11, 4, 64}, {3, 16, 28, 4, 4, 32}, {3, 16, 28, 4, 1, 96}, {1, 49, 64, 32, 16, 256},
         {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64},
         {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4}};
+    for (const NormCase &c : shapes)
+        for (int kind = 0; kind < 8; kind++) norm(c, kind & 1, kind & 2, kind & 4);
+}
+
+// A share in registers, in part or whole: each number of a thread's vectors, up to more than it can hold; threads and rows to
+// spare; one group, and groups of 1, 2, 4, 8 and 12 channels.
+CASE(group_norm_from_registers) {
+    const NormCase shapes[] = {
+        {1, 61, 32, 8, 8, 512}, {2, 61, 32, 8, 8, 256}, {2, 61, 32, 8, 8, 128}, {1, 61, 32, 8, 8, 96},  {2, 61, 32, 8, 8, 64},
+        {1, 61, 32, 8, 8, 32},  {2, 64, 32, 8, 8, 64},  {1, 65, 32, 8, 8, 64},  {2, 33, 32, 32, 32, 64}, {2, 33, 64, 32, 16, 64},
+        {2, 33, 64, 8, 2, 64},  {1, 17, 64, 8, 4, 256}, {2, 50, 72, 6, 2, 96},  {1, 50, 96, 8, 4, 128},  {2, 37, 48, 1, 1, 96},
+        {2, 49, 112, 1, 1, 224}, {1, 49, 224, 1, 1, 1024}, {1, 196, 56, 1, 1, 1024}, {1, 100, 28, 1, 1, 256}, {2, 70, 48, 4, 3, 192},
+        {2, 1, 32, 8, 8, 32},   {1, 1024, 16, 4, 4, 512}, {2, 90, 112, 1, 1, 128, 3}, {1, 60, 64, 8, 4, 64, 4}};
     for (const NormCase &c : shapes)
         for (int kind = 0; kind < 8; kind++) norm(c, kind & 1, kind & 2, kind & 4);
 }

@@ -8,12 +8,21 @@ import tensor.memory.Buffer;
 
 /**
  * Group norm, affine map, conditioning and SiLU by one kernel each way, channels last. A thread block takes a bundle of
- * neighbouring groups of one image, so that what it reads of a pixel is at least 32 channels in a row.
+ * neighbouring groups of one image, and each of its threads, if it can, all it needs into registers at once, so that what
+ * is normalised is read once.
  */
 final class Norms {
-    /** Fewest neighbouring channels that a block should read. */
-    private static final int RUN = 32;
-    /** So few blocks leave a large device idle … */
+    /** Fewest bytes of neighbouring channels that a block should read … */
+    private static final int RUN = 64;
+    /** … and where two blocks of such runs do not fit a multiprocessor at once: what memory hands out at least. */
+    private static final int SHORT_RUN = 32;
+    /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.cu. */
+    private static final int HELD = 8;
+    /** The same of x and of dy, backward; HELD_PAIRS of norm.cu. */
+    private static final int HELD_PAIRS = 4;
+    /** Threads that a multiprocessor has registers for, in one block or several. */
+    private static final int THREADS = 1024;
+    /** So few blocks leave a large device idle, where each is more than its threads can hold … */
     private static final int FEW_BLOCKS = 256;
     /** … for a time that is worth a second launch when each has so many values: the pixels are cut into slices … */
     private static final int LONG = 16384;
@@ -34,23 +43,66 @@ final class Norms {
 
     /** How the kernels are launched for one shape. */
     private record Launching(
-            int images, int length, int channels, int groups, int bundle, int slices, int block, int shared) {
-        static Launching of(NormParams p, Tensor x) {
+            int images, int length, int depth, int groups, int bundle, int slices, int block, int shared) {
+        /**
+         * @param held vectors of x that a thread can hold
+         */
+        static Launching of(NormParams p, Tensor x, int held, CudaContext device) {
             int images = x.shape().get(0);
             int channels = x.shape().get(-1);
             int length = x.shape().size() / images / channels;
-            int width = channels / p.groups();
-            int vector = 16 / x.dtype().bytes();
-            int bundle = 1;
-            while (bundle < p.groups() && (bundle * width < RUN || bundle * width % vector != 0)) bundle++;
-            int run = bundle * width;
-            int blocks = images * ((p.groups() + bundle - 1) / bundle);
+            int groups = p.groups();
+            int depth = channels / groups;
+            int most = 16 / x.dtype().bytes();
+            int bundle = bundle(RUN / x.dtype().bytes(), depth, groups, most);
+            if ((long) length * bundle * depth > (long) most * held * THREADS / 2)
+                bundle = bundle(SHORT_RUN / x.dtype().bytes(), depth, groups, most);
+            int run = bundle * depth;
+            int last = groups % bundle * depth;
+            int vector = most;
+            while (run % vector != 0 || last % vector != 0) vector = vector > 4 ? 4 : 1;
+            int columns = run / vector;
+            int bundles = images * ((groups + bundle - 1) / bundle);
             long work = (long) length * run;
-            int slices = blocks > FEW_BLOCKS || work < LONG ? 1 : (int) Math.min(MOST_SLICES, work / SLICE);
-            long own = work / slices;
-            int block = own < 4096 ? 64 : own < LONG ? 256 : 512;
-            int shared = 4 * (2 * (vector * block + run) + 6 * run + 4 * bundle);
-            return new Launching(images, length, channels, p.groups(), bundle, slices, block, shared);
+
+            int slices = 1;
+            if (threads(length, held, columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
+                slices = (int) Math.min(MOST_SLICES, work / SLICE);
+            int pixels = (length + slices - 1) / slices;
+            long blocks = (long) bundles * slices;
+            int multiprocessors = device.multiprocessors();
+            // as many threads as can be on the device with those of all other blocks, and enough to hold everything
+            long fill = THREADS / Math.min(THREADS / 64, (blocks + multiprocessors - 1) / multiprocessors) / 32 * 32;
+            long least = slices == 1 ? threads(pixels, held, columns) : 64;
+            long useful = threads(pixels, 1, columns);
+            int block = (int) (least > THREADS ? THREADS / 2 : Math.min(useful, Math.max(least, fill)));
+            int shared = shared(block, run, most, bundle);
+            while (block > 64 && shared > device.sharedLimit() - 4096) { // as Kernels allows
+                block = block / 64 * 32;
+                shared = shared(block, run, most, bundle);
+            }
+            return new Launching(images, length, depth, groups, bundle, slices, block, shared);
+        }
+
+        /** Bytes of shared memory of a block. */
+        private static int shared(int block, int run, int vector, int bundle) {
+            return 4 * (2 * ((vector + 1) * block + 4 * run + 32) + 4 * bundle);
+        }
+
+        /** The fewest groups with so many channels or more that are a whole number of vectors. */
+        private static int bundle(int least, int depth, int groups, int vector) {
+            int bundle = 1;
+            while (bundle < groups && (bundle * depth < least || bundle * depth % vector != 0)) bundle++;
+            return bundle;
+        }
+
+        /** Threads, in whole warps, that hold {@code pixels} if each has {@code held} of them in its column. */
+        private static long threads(int pixels, int held, int columns) {
+            return (((pixels + held - 1L) / held) * columns + 31) / 32 * 32;
+        }
+
+        private int channels() {
+            return depth * groups;
         }
 
         /**
@@ -60,13 +112,13 @@ final class Norms {
          * @param rest ends them
          */
         void go(Engine engine, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
-            Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels);
+            Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
             for (int phase : slices == 1 ? new int[] {WHOLE} : new int[] {SUMS, APPLY})
                 rest.apply(tensors.get()
                                 .address(sums == null ? 0 : sums.address())
                                 .integer(phase)
                                 .integer(length)
-                                .integer(channels)
+                                .integer(depth)
                                 .integer(groups)
                                 .integer(bundle))
                         .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared);
@@ -85,7 +137,7 @@ final class Norms {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        Launching l = Launching.of(p, x);
+        Launching l = Launching.of(p, x, HELD, engine.context());
         l.go(
                 engine,
                 () -> engine.launch(Kernel.GROUP_NORM, x.dtype())
@@ -116,8 +168,8 @@ final class Norms {
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
-        Launching l = Launching.of(p, x);
-        Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels);
+        Launching l = Launching.of(p, x, HELD_PAIRS, engine.context());
+        Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
                 () -> engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype())
@@ -140,8 +192,8 @@ final class Norms {
                 .tensor(dgamma)
                 .tensor(dbeta)
                 .integer(l.images)
-                .integer(l.channels)
-                .grid((2 * l.channels + 31) / 32, 1, 32, 8, 0);
+                .integer(l.channels())
+                .grid((2 * l.channels() + 31) / 32, 1, 32, 32, 0);
         partial.release();
     }
 }
