@@ -24,7 +24,7 @@ struct NormShape {
 
 // What a norm needs beside its values.
 struct NormArrays {
-    const float *gamma, *beta, *scale, *shift;
+    const float *offset, *gamma, *beta, *scale, *shift;
     float *mean, *rstd;
 };
 
@@ -51,8 +51,9 @@ DDPM_FOR_EACH_VARIANT(
                 double* partial);
     int64_t norm_workspace(const NormShape& s);
     void group_norm(const NormShape& s, const NormArrays& a, const Value* x, Value* y, float* workspace);
-    void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* x, const Value* dy, Value* dx,
-                             float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace);
+    void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* x, const Value* dy, const Value* before,
+                             Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
+                             float* workspace);
     int64_t attention_workspace(const AttentionShape& s);
     void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace);
     void attention_backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum,

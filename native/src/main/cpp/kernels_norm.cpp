@@ -1,12 +1,14 @@
 // Group norm over x [n, spatial, channels], channels last, with affine map, time conditioning and SiLU in one kernel each
 // way. For one image and channel c of group g everything is linear before SiLU:
 //
-//   z = A_c x + B_c      A_c = rstd_g gamma_c (1 + scale_c)      B_c = (beta_c − mean_g rstd_g gamma_c)(1 + scale_c) + shift_c
+//   z = A_c x + B_c      A_c = rstd_g gamma_c (1 + scale_c)      B_c = (beta_c − m_c rstd_g gamma_c)(1 + scale_c) + shift_c
+//
+// with m_c = mean_g − offset_c: what is added to a channel is taken off the mean that is taken off the channel, and costs nothing.
 //
 // Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and k_c = gamma_c (1 + scale_c):
 //
 //   dx = rstd (k_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} k_c S1_c / m      M2_g likewise with S2      m = values in a group
-//   dgamma += (1 + scale) S2      dbeta += (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
+//   doffset = Σ dx      dgamma += (1 + scale) S2      dbeta += (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
 //
 // One image fits the second-level cache, so memory is read once although the image is gone over three times (mean,
 // variance about the mean, result). Rows are taken several at a time, with the coefficients repeated. One thread does one
@@ -31,6 +33,8 @@ struct Coefficients {
     float gamma(int64_t c) const { return a.gamma ? a.gamma[c] : 1.0f; }
     float beta(int64_t c) const { return a.beta ? a.beta[c] : 0.0f; }
     float scale(int64_t c) const { return a.scale ? 1.0f + a.scale[image * s.channels + c] : 1.0f; }
+    float offset(int64_t c) const { return a.offset ? a.offset[image * s.channels + c] : 0.0f; }
+    float mean(int64_t c) const { return a.mean[image * s.groups + c / (s.channels / s.groups)] - offset(c); }
     float shift(int64_t c) const { return a.shift ? a.shift[image * s.channels + c] : 0.0f; }
 
     // A and B of z = A x + B, repeated to `width`.
@@ -40,7 +44,7 @@ struct Coefficients {
             int64_t g = image * s.groups + c / in_group;
             float k = a.rstd[g] * gamma(c);
             A[c] = k * scale(c);
-            B[c] = (beta(c) - a.mean[g] * k) * scale(c) + shift(c);
+            B[c] = (beta(c) - mean(c) * k) * scale(c) + shift(c);
         }
         repeat(A, width, s.channels);
         repeat(B, width, s.channels);
@@ -52,7 +56,7 @@ struct Coefficients {
 NormShape in_vectors(const NormShape& s, const NormArrays& a) {
     constexpr int64_t few = 4;
     int64_t n = s.spatial * s.channels;
-    bool alike = s.groups == 1 && !a.gamma && !a.beta && !a.scale && !a.shift;
+    bool alike = s.groups == 1 && !a.offset && !a.gamma && !a.beta && !a.scale && !a.shift;
     return alike && s.channels >= few && n % few == 0 ? NormShape{s.n, n / few, few, 1, s.eps, s.silu} : s;
 }
 
@@ -74,10 +78,12 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         const Value* x = xs + image * n;
         clear(sum, width);
         add_rows(x, n, width, sum);
+        Coefficients k{s, a, image};
         for (int64_t g = 0; g < s.groups; g++) {
-            float mean = static_cast<float>(fold(sum, width, s.channels, g * in_group, in_group) / m);
-            a.mean[image * s.groups + g] = mean;
-            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) A[c] = mean;
+            double total = fold(sum, width, s.channels, g * in_group, in_group);
+            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) total += static_cast<double>(k.offset(c)) * s.spatial;
+            a.mean[image * s.groups + g] = static_cast<float>(total / m);
+            for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) A[c] = k.mean(c);
         }
         repeat(A, width, s.channels);
         clear(sum, width);
@@ -91,7 +97,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
             a.rstd[image * s.groups + g] =
                 static_cast<float>(static_cast<double>(1.0L) / __builtin_sqrt(variance + static_cast<double>(s.eps)));
         }
-        Coefficients{s, a, image}.affine(A, B, width);
+        k.affine(A, B, width);
         Value* to = y + image * n;
         over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
@@ -101,8 +107,9 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
     }
 }
 
-void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, Value* dx,
-                         float* dgamma, float* dbeta, float* dscale, float* dshift, float* workspace) {
+void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, const Value* before,
+                         Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
+                         float* workspace) {
     NormShape s = in_vectors(given, a);
     int64_t width = rows_width(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
     float m = static_cast<float>(s.spatial * in_group);
@@ -119,7 +126,7 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
         Coefficients k{s, a, image};
         k.affine(A, B, width);
         for (int64_t c = 0; c < s.channels; c++) {
-            mean[c] = a.mean[image * s.groups + c / in_group];
+            mean[c] = k.mean(c);
             rstd[c] = a.rstd[image * s.groups + c / in_group];
         }
         repeat(mean, width, s.channels);
@@ -160,21 +167,37 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
             }
             M1 /= m;
             M2 /= m;
-            float r = a.rstd[image * s.groups + g], mu = a.mean[image * s.groups + g];
+            float r = a.rstd[image * s.groups + g];
             for (int64_t c = g * in_group; c < (g + 1) * in_group; c++) {
                 P[c] = r * k.gamma(c) * k.scale(c);
                 Q[c] = -r * r * M2;
-                R[c] = r * (mu * r * M2 - M1);
+                R[c] = r * (k.mean(c) * r * M2 - M1);
             }
         }
         repeat(P, width, s.channels);
         repeat(Q, width, s.channels);
         repeat(R, width, s.channels);
-        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+        auto gradient = [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
             T d = s.silu ? get<T>(dz + i) : get<T>(dyi + i);
-            put(to + i, d * get<T>(P + j) + get<T>(x + i) * get<T>(Q + j) + get<T>(R + j));
+            return d * get<T>(P + j) + get<T>(x + i) * get<T>(Q + j) + get<T>(R + j);
+        };
+        const Value* sofar = before ? before + image * n : nullptr;
+        float* sum = doffset ? S2 : nullptr;
+        clear(S2, width);
+        if (!sofar && !sum) {
+            over_rows(n, width, [&](auto zero, int64_t i, int64_t j) { put(to + i, gradient(zero, i, j)); });
+            continue;
+        }
+        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+            using T = decltype(zero);
+            T d = gradient(zero, i, j);
+            if (sum) add(sum + j, d);
+            put(to + i, sofar ? d + get<T>(sofar + i) : d);
         });
+        if (sum)
+            for (int64_t c = 0; c < s.channels; c++)
+                doffset[image * s.channels + c] = static_cast<float>(fold(sum, width, s.channels, c, 1));
     }
     if (!dgamma) return;
     for (int64_t c = 0; c < s.channels; c++) {

@@ -1,12 +1,12 @@
 // Group norm over x [n, length, channels], channels last, with affine map, time conditioning and SiLU in one kernel each
-// way. For channel c of group g of one image, with x̂ = (x − mean_g) rstd_g:
+// way. For channel c of group g of one image, with x̂ = (x + offset_c − mean_g) rstd_g:
 //
 //   z = a_c x̂ + b_c      a_c = gamma_c (1 + scale_c)      b_c = beta_c (1 + scale_c) + shift_c      y = silu(z) or z
 //
 // Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
 //
 //   dx = rstd (a_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} a_c S1_c / m      M2_g = Σ_{c in g} a_c S2_c / m
-//   dgamma = Σ_n (1 + scale) S2      dbeta = Σ_n (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1
+//   dgamma = Σ_n (1 + scale) S2      dbeta = Σ_n (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1      doffset = Σ dx
 //
 // A block does `bundle` neighbouring groups of one image. A thread keeps its channels and goes down the pixels. It loads a
 // handful of its vectors at once, still packed, and then computes from registers; where the handful is its whole share, x and
@@ -160,6 +160,7 @@ struct OfChannel {
 struct Shared {
     OfGroup *group;        // [bundle]
     OfChannel *channel;    // [width]
+    float *offset;         // [width]
     float *sum1, *sum2;    // [VECTOR · block + width + 32]
     float *part1, *part2;  // [block + width]
 };
@@ -168,20 +169,22 @@ DEVICE Shared sharedOf(float *memory, int width, int bundle) {
     Shared s;
     s.group = reinterpret_cast<OfGroup *>(memory);
     s.channel = reinterpret_cast<OfChannel *>(memory + 4 * bundle);
-    s.sum1 = memory + 4 * (bundle + width);
+    s.offset = memory + 4 * (bundle + width);
+    s.sum1 = s.offset + width;
     s.sum2 = s.sum1 + sums;
     s.part1 = s.sum2 + sums;
     s.part2 = s.part1 + threads + width;
     return s;
 }
 
-// a_c and b_c of the bundle.
-DEVICE void coefficients(const Bundle &b, const Shared &s, const float *gamma, const float *beta, const float *scale,
-                         const float *shift, int channels) {
+// offset_c, a_c and b_c of the bundle.
+DEVICE void coefficients(const Bundle &b, const Shared &s, const float *offset, const float *gamma, const float *beta,
+                         const float *scale, const float *shift, int channels) {
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned at = b.channel + c, conditioned = b.image * channels + at;
         float times = scale ? 1.0f + scale[conditioned] : 1.0f;
+        s.offset[c] = offset ? offset[conditioned] : 0.0f;
         s.channel[c].a = gamma ? gamma[at] * times : times;
         s.channel[c].b = (beta ? beta[at] * times : 0.0f) + (shift ? shift[conditioned] : 0.0f);
     }
@@ -192,7 +195,7 @@ DEVICE void coefficients(const Bundle &b, const Shared &s, const float *gamma, c
 const bool CENTRED = sizeof(T) == 4;
 DEVICE float centred(float v, float mu) { return CENTRED ? v - mu : v; }
 
-// z = k · centred(x, mu) + plus for S channels of the bundle from c on, and the groups that they are in.
+// z = k · centred(x, mu) + plus, what an offset adds being in plus, for S channels of the bundle from c on, and the groups that they are in.
 template <int S> struct Linear {
     unsigned group[S];
     float mu[S], k[S], plus[S];
@@ -209,7 +212,7 @@ template <int S> DEVICE Linear<S> linear(const Bundle &b, const Shared &s, unsig
         l.group[j] = g;
         l.mu[j] = s.group[g].mean;
         l.k[j] = s.channel[c + j].a * s.group[g].rstd;
-        l.plus[j] = CENTRED ? s.channel[c + j].b : s.channel[c + j].b - l.mu[j] * l.k[j];
+        l.plus[j] = s.channel[c + j].b + l.k[j] * (CENTRED ? s.offset[c + j] : s.offset[c + j] - l.mu[j]);
     }
     return l;
 }
@@ -218,12 +221,19 @@ template <int S> DEVICE Linear<S> linear(const Bundle &b, const Shared &s, unsig
 template <int P> struct Moments {
     float n, mean[P], squares[P];
 };
-template <int V, int SIZE, int N> DEVICE void add(Packed<V> (&held)[N], unsigned count, Moments<V / SIZE> &m) {
+// The offsets of these channels, or 0, are part of the values.
+template <int V, int SIZE, int N>
+DEVICE void add(Packed<V> (&held)[N], const float *offset, unsigned count, Moments<V / SIZE> &m) {
     float more = static_cast<float>(count * SIZE), each = __fdividef(1.0f, more);
     float all = m.n + more, weight = m.n > 0 ? __fdividef(more, all) : 1.0f;
 #pragma unroll
     for (int p = 0; p < V / SIZE; p++) {
-        float sum = 0, squares = 0;
+        float sum = 0, squares = 0, offsets[SIZE] = {};
+        if (offset) {
+            load<SIZE>(offset + p * SIZE, offsets);
+#pragma unroll
+            for (int j = 0; j < SIZE; j++) sum += static_cast<float>(count) * offsets[j];
+        }
 #pragma unroll
         for (int k = 0; k < N; k++)
             if (k < count) {
@@ -240,7 +250,7 @@ template <int V, int SIZE, int N> DEVICE void add(Packed<V> (&held)[N], unsigned
                 float part = 0;
 #pragma unroll
                 for (int j = 0; j < SIZE; j++) {
-                    float d = get(held[k], p * SIZE + j) - mean;
+                    float d = get(held[k], p * SIZE + j) - (mean - offsets[j]);
                     part += d * d;
                 }
                 squares += part;
@@ -298,7 +308,7 @@ DEVICE void normalize(const Bundle &b, const Shared &s, unsigned c, unsigned cou
 
 // ALL: the phase is WHOLE and every thread holds its whole share.
 template <int V, int SIZE, bool ALL>
-DEVICE void groupNorm(Bundle b, const T *x, const float *gamma, const float *beta, const float *scale, const float *shift,
+DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta, const float *scale, const float *shift,
                       T *y, float *mean, float *rstd, float *sums, int phase, int length, int channels, int groups,
                       int bundle, float eps, int silu) {
     DYNAMIC_SHARED(float, memory);
@@ -306,7 +316,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *gamma, const float *bet
     if (ALL) b.pixels = length;
     Packed<V> held[HELD];
     if (ALL) fetch(x + (b.first + b.column * V), b.step, b.own, held);
-    coefficients(b, s, gamma, beta, scale, shift, channels);
+    coefficients(b, s, offset, gamma, beta, scale, shift, channels);
 
     if (!ALL && phase == APPLY) {
 #pragma unroll 1
@@ -327,15 +337,16 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *gamma, const float *bet
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Moments<V / SIZE> m = {};
+            const float *offsets = offset ? offset + b.image * channels + b.channel + c : nullptr;
             if (ALL) {
-                if (b.own > 0) add<V, SIZE>(held, b.own, m);
+                if (b.own > 0) add<V, SIZE>(held, offsets, b.own, m);
             } else
 #pragma unroll 1
                 for (unsigned done = 0; done < b.own; done += FEW) {
                     unsigned count = atMost(b.own - done, FEW);
                     Packed<V> few[FEW];
                     fetch(x + (b.first + c + done * b.step), b.step, count, few);
-                    add<V, SIZE>(few, count, m);
+                    add<V, SIZE>(few, offsets, count, m);
                 }
             if (alone) {
                 float n = m.n, centre = m.mean[0], squares = m.squares[0];
@@ -418,12 +429,12 @@ DEVICE bool by(int vector, const T *x, const T *y, int depth, int groups, int bu
            aligned(x, vector * sizeof(T)) && aligned(y, vector * sizeof(T));
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const float *gamma, const float *beta, const float *scale,
+KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
                    float eps, int silu) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, \
+    groupNorm<V, SIZE, ALL>(b, x, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, \
                             eps, silu)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \
@@ -483,7 +494,7 @@ DEVICE void differentiate(const Bundle &b, const Shared &s, unsigned c, unsigned
 #pragma unroll
         for (int i = 0; i < S; i++) {
             slope[i] = s.group[l.group[i]].slope;
-            rest[i] = s.group[l.group[i]].rest;
+            rest[i] = s.group[l.group[i]].rest + slope[i] * s.offset[c + j + i];
         }
 #pragma unroll
         for (int k = 0; k < N; k++)
@@ -573,8 +584,9 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 }
 
 template <int V, bool ALL>
-DEVICE void groupNormBackward(Bundle b, const T *x, const float *gamma, const float *beta, const float *scale,
-                              const float *shift, const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
+DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+                              const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
+                              float *doffset, float *partial, float *dscale,
                               float *dshift, float *sums, int phase, int length, int channels, int groups, int bundle,
                               int silu) {
     const int QUAD = V < 4 ? V : 4, S = Packed<V>::EACH;  // channels whose sums are stored at once; that are computed at once
@@ -591,7 +603,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *gamma, const fl
         s.group[g].mean = mean[b.image * groups + b.group + g];
         s.group[g].rstd = rstd[b.image * groups + b.group + g];
     }
-    coefficients(b, s, gamma, beta, scale, shift, channels);
+    coefficients(b, s, offset, gamma, beta, scale, shift, channels);
     __syncthreads();
 
     if (ALL) {
@@ -641,7 +653,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *gamma, const fl
 #pragma unroll 1
         for (unsigned c = g * b.depth + (threadIdx.x & 31); c < (g + 1) * b.depth; c += 32) {
             OfChannel own = s.channel[c];
-            float sum2 = r * (CENTRED ? own.total2 : own.total2 - mu * own.total1);
+            float sum2 = r * (own.total2 + (CENTRED ? s.offset[c] : s.offset[c] - mu) * own.total1);
             s.channel[c].total2 = sum2;
             m1 += own.a * own.total1;
             m2 += own.a * sum2;
@@ -661,6 +673,29 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *gamma, const fl
         forget(beside);  // and the bundle, too
         b = bundleOf<V>(length, channels, b.depth, groups, bundle);
         differentiate(b, s, b.column * V, b.own, silu, held, beside);
+        if (doffset)
+#pragma unroll
+            for (int j = 0; j < V; j += QUAD) {
+                float sum[QUAD] = {};
+#pragma unroll
+                for (int k = 0; k < HELD_PAIRS; k++)
+#pragma unroll
+                    for (int i = 0; i < QUAD; i++)
+                        if (k < b.own) sum[i] += get(beside[k], j + i);
+                if (b.row < b.rows) store<QUAD>(sum, s.sum1 + place<V>(b, b.column * V + j));
+            }
+        if (before) {
+            fetch(before + (b.first + b.column * V), b.step, b.own, held);
+#pragma unroll
+            for (int k = 0; k < HELD_PAIRS; k++)
+#pragma unroll
+                for (int j = 0; j < V; j += S) {
+                    float sum[S];
+#pragma unroll
+                    for (int i = 0; i < S; i++) sum[i] = get(beside[k], j + i) + get(held[k], j + i);
+                    put(sum, beside[k], j);
+                }
+        }
         put(beside, dx + (b.first + b.column * V), b.step, b.own);
     } else if (b.row < b.rows)
 #pragma unroll 1
@@ -696,15 +731,22 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *gamma, const fl
         if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
         if (dshift) dshift[conditioned] = sum1;
     }
+    if (!ALL || !doffset) return;
+    __syncthreads();
+    addRows<V>(b, s);
+#pragma unroll 1
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x)
+        doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = s.channel[c].total1;
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *gamma, const float *beta, const float *scale,
-                            const float *shift, const float *mean, const float *rstd, const T *dy, T *dx, float *partial, float *dscale,
+KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
+                            float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
                             int silu) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL)                                                                                          \
-    groupNormBackward<V, ALL>(b, x, gamma, beta, scale, shift, mean, rstd, dy, dx, partial, dscale, dshift, sums, phase, \
+    groupNormBackward<V, ALL>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, dshift, sums, phase, \
                               length, channels, groups, bundle, silu)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
@@ -712,7 +754,7 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *gamma, c
         if (V == VECTOR && phase == WHOLE && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
         else GROUP_NORM_BY(V, false);                                                              \
     }
-    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T))) GROUP_NORM(VECTOR)
+    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T))) GROUP_NORM(VECTOR)
     else if (VECTOR != 4 && by(4, x, dx, depth, groups, bundle) && aligned(dy, 4 * sizeof(T))) GROUP_NORM(4)
     else GROUP_NORM(1)
 #undef GROUP_NORM

@@ -14,6 +14,25 @@ public interface Pullback {
      */
     Tensor[] apply(Tensor dy, boolean[] needed);
 
+    /**
+     * A pullback that takes what other uses of its first input have contributed to that one's gradient, and adds its own in
+     * the pass that computes it: one pass less at the end of every residual block.
+     */
+    @FunctionalInterface
+    interface Adding extends Pullback {
+        /**
+         * As {@link Pullback#apply}, with dx₀ ← before + the gradient.
+         *
+         * @param before of the shape of the first input, not to be written to; {@code null} for none
+         */
+        Tensor[] apply(Tensor dy, Tensor before, boolean[] needed);
+
+        @Override
+        default Tensor[] apply(Tensor dy, boolean[] needed) {
+            return apply(dy, null, needed);
+        }
+    }
+
     /** One lambda for each input; only those needed are run. */
     @SafeVarargs
     @SuppressWarnings("varargs")

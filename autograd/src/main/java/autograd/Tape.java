@@ -18,8 +18,14 @@ import tensor.memory.Scope;
  * the tape are therefore gone after {@code backward}, but for the loss itself: read them before, or copy them.
  */
 public final class Tape implements AutoCloseable {
-    /** y = op(x): what the reverse sweep needs to know. */
-    private record Node(String op, Variable[] x, Variable[] y, JointOp.Pullback pullback, Scope saved) {
+    /** (dy₀, dy₁, …), the gradient of x₀ so far ↦ (dx₀, dx₁, …). */
+    @FunctionalInterface
+    private interface Step {
+        Tensor[] apply(Tensor[] dy, Tensor before, boolean[] needed);
+    }
+
+    /** y = op(x): what the reverse sweep needs to know; whether dx₀ has what was there before added to it. */
+    private record Node(String op, Variable[] x, Variable[] y, Step pullback, boolean adds, Scope saved) {
         boolean[] needed() {
             boolean[] needed = new boolean[x.length];
             for (int k = 0; k < x.length; k++) needed[k] = x[k].needsGradient();
@@ -56,19 +62,35 @@ public final class Tape implements AutoCloseable {
                 op.name(),
                 inputs -> {
                     Op.Result result = op.apply(inputs);
-                    return new JointOp.Result(
-                            new Tensor[] {result.value()},
-                            (dy, needed) -> result.pullback().apply(dy[0], needed));
+                    Tensor[] value = {result.value()};
+                    return result.pullback() instanceof Pullback.Adding adding
+                            ? new Noted(value, (dy, before, needed) -> adding.apply(dy[0], before, needed), true)
+                            : new Noted(
+                                    value,
+                                    (dy, before, needed) -> result.pullback().apply(dy[0], needed),
+                                    false);
                 },
                 x)[0];
     }
 
     /** (y₀, y₁, …) = op(x), likewise. */
     public static Variable[] recordAll(JointOp op, Variable... x) {
-        return note(op.name(), op, x);
+        return note(
+                op.name(),
+                inputs -> {
+                    JointOp.Result result = op.apply(inputs);
+                    return new Noted(
+                            result.values(),
+                            (dy, before, needed) -> result.pullback().apply(dy, needed),
+                            false);
+                },
+                x);
     }
 
-    private static Variable[] note(String name, JointOp op, Variable... x) {
+    /** What applying an op of either kind yields. */
+    private record Noted(Tensor[] values, Step pullback, boolean adds) {}
+
+    private static Variable[] note(String name, Function<Tensor[], Noted> op, Variable... x) {
         Tensor[] inputs = new Tensor[x.length];
         boolean needsGradient = false;
         for (int k = 0; k < x.length; k++) {
@@ -84,9 +106,9 @@ public final class Tape implements AutoCloseable {
             }
         Scope saved = Scope.open(name);
         try {
-            JointOp.Result result = op.apply(inputs);
+            Noted result = op.apply(inputs);
             Variable[] y = variables(result.values(), Variable::recorded);
-            tape.nodes.add(new Node(name, x.clone(), y, result.pullback(), saved.leave()));
+            tape.nodes.add(new Node(name, x.clone(), y, result.pullback(), result.adds(), saved.leave()));
             return y;
         } catch (RuntimeException | Error e) {
             saved.close();
@@ -130,7 +152,8 @@ public final class Tape implements AutoCloseable {
         try (Scope scope = Scope.open(node.op + "'")) {
             Tensor[] dy = Arrays.stream(node.y).map(gradients::take).toArray(Tensor[]::new);
             if (Arrays.stream(dy).allMatch(Objects::isNull)) return; // y does not reach the loss
-            Tensor[] dx = node.pullback.apply(dy, node.needed());
+            Tensor before = node.adds && node.x[0].needsGradient() ? gradients.take(node.x[0]) : null;
+            Tensor[] dx = node.pullback.apply(dy, before, node.needed());
             for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
             if (node.x[k].needsGradient() && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
         }

@@ -53,10 +53,9 @@ public class Conv2d extends UnaryLayer {
         return bias.like(x);
     }
 
-    /** With a bias of their own for the pixels of each image, instead of the layer's: y[n,p,q,k] = (x ∗ w)[n,p,q,k] + biases[n,k]. */
-    public final Variable forward(Variable x, Variable biases) {
-        int k = weight.value().shape().get(0);
-        return add(autograd.ops.Conv2d.conv2d(params, x, filter(x)), reshape(biases, -1, 1, 1, k));
+    /** x ∗ w, without the bias of a layer that has one: for whom adds it elsewhere. */
+    public final Variable withoutBias(Variable x) {
+        return autograd.ops.Conv2d.conv2d(params, x, filter(x));
     }
 
     /** z + x ∗ w + b, for a layer with a bias: the end of a residual block; z [N,P,Q,K]. */

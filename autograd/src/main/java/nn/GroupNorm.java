@@ -34,6 +34,12 @@ public final class GroupNorm extends UnaryLayer {
         return autograd.ops.GroupNorm.groupNorm(params, x, weight.variable(), bias.variable());
     }
 
+    /** Of x + offset, offset [N, C]. */
+    public Variable forward(Variable x, Variable offset) {
+        return autograd.ops.GroupNorm.groupNorm(
+                params, x, weight.variable(), bias.variable(), like(offset, weight.variable()));
+    }
+
     /** With conditioning: the normalised value times (1 + scale) plus shift, both [N, C], before SiLU. */
     public Variable forward(Variable x, Variable scale, Variable shift) {
         return autograd.ops.GroupNorm.groupNorm(

@@ -29,6 +29,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Distribution;
+import tensor.backend.NormParams;
 import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
@@ -119,15 +120,17 @@ class LayersTest {
     }
 
     @Test
-    void aConvolutionTakesABiasForEachImageInsteadOfItsOwn() {
-        Conv2d layer = new Conv2d(init, 3, 5, 3, 1, 1);
+    void aNormOfAnOffsetIsTheNormOfTheSum() {
+        Conv2d convolution = new Conv2d(init, 3, 6, 3, 1, 1);
+        GroupNorm norm = new GroupNorm(init, new NormParams(2, 1e-5, true), 6);
         Variable x = normal(2, 4, 4, 3);
-        Variable more = normal(2, 5);
-        Variable biases = Add.add(more, layer.bias(x));
-        float[] expected = Add.add(layer.forward(x), Reshape.reshape(more, 2, 1, 1, 5))
-                .value()
-                .toFloats();
-        assertArrayEquals(expected, layer.forward(x, biases).value().toFloats(), 1e-5f);
+        Variable offset = normal(2, 6);
+        Variable sum = Add.add(convolution.forward(x), Reshape.reshape(offset, 2, 1, 1, 6));
+        Variable biases = Add.add(offset, convolution.bias(x));
+        assertArrayEquals(
+                norm.forward(sum).value().toFloats(),
+                norm.forward(convolution.withoutBias(x), biases).value().toFloats(),
+                1e-5f);
     }
 
     @Test

@@ -78,7 +78,7 @@ public final class Kernels {
 
     // ---- normalisation, attention ----------------------------------------------------------------------------
 
-    /** Group norm of x [n, spatial, channels]; gamma, beta may be 0 together, scale, shift likewise. */
+    /** Group norm of x [n, spatial, channels]; offset may be 0, gamma, beta may be 0 together, scale, shift likewise. */
     public static native void groupNorm(
             boolean half,
             int n,
@@ -88,6 +88,7 @@ public final class Kernels {
             float eps,
             boolean silu,
             long x,
+            long offset,
             long gamma,
             long beta,
             long scale,
@@ -96,7 +97,10 @@ public final class Kernels {
             long mean,
             long rstd);
 
-    /** Its gradients; dgamma, dbeta are 0 exactly when gamma is, dscale, dshift exactly when scale is. */
+    /**
+     * Its gradients; doffset is 0 exactly when offset is, dgamma, dbeta exactly when gamma is, dscale, dshift exactly when
+     * scale is; before may be 0.
+     */
     public static native void groupNormBackward(
             boolean half,
             int n,
@@ -105,6 +109,7 @@ public final class Kernels {
             int groups,
             boolean silu,
             long x,
+            long offset,
             long gamma,
             long beta,
             long scale,
@@ -112,7 +117,9 @@ public final class Kernels {
             long mean,
             long rstd,
             long dy,
+            long before,
             long dx,
+            long doffset,
             long dgamma,
             long dbeta,
             long dscale,

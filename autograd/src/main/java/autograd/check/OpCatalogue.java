@@ -211,6 +211,22 @@ public final class OpCatalogue {
                         of(2, 5, 3, 28),
                         exact(28),
                         exact(28));
+                if (groups < 28) // else nothing is left of an offset
+                add(
+                            "GroupNorm",
+                            name + ", offset",
+                            x -> GroupNorm.groupNorm(p, x[0], x[1], x[2], x[3]),
+                            of(3, 5, 3, 28),
+                            exact(28),
+                            exact(28),
+                            exact(3, 28));
+                add(
+                        "GroupNorm",
+                        name + ", used elsewhere, too",
+                        x -> Mul.mul(GroupNorm.groupNorm(p, x[0], x[1], x[2]), x[0]),
+                        of(2, 5, 3, 28),
+                        exact(28),
+                        exact(28));
                 add(
                         "GroupNorm",
                         name + ", scale and shift",

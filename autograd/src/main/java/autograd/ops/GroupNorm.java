@@ -1,6 +1,7 @@
 package autograd.ops;
 
 import autograd.Op;
+import autograd.Pullback;
 import autograd.Tape;
 import autograd.Variable;
 import tensor.Shape;
@@ -9,12 +10,13 @@ import tensor.backend.Backend;
 import tensor.backend.NormParams;
 
 /**
- * Group normalisation (Wu and He 2018) with affine map, optional conditioning and optional SiLU, in one kernel each way.
+ * Group normalisation (Wu and He 2018) with affine map, optional conditioning in two forms and optional SiLU, in one kernel
+ * each way.
  *
- * <pre>x̂ = (x − mean) / √(var + eps)   over the pixels and channels of one group of one image
+ * <pre>x̂ = (x + offset − mean) / √(var + eps)   over the pixels and channels of one group of one image
  * z = (x̂ · gamma + beta) · (1 + scale) + shift          y = silu(z) or z</pre>
  *
- * Shapes: x [N,…,C]; gamma, beta [C]; scale, shift [N,C] or absent → y like x. Keeps: x, the four vectors, mean and
+ * Shapes: x [N,…,C]; gamma, beta [C]; scale, shift or offset [N,C] or absent → y like x. Keeps: x, the vectors, mean and
  * 1/√(var + eps) of each group; the backward pass computes x̂ and z anew.
  */
 public record GroupNorm(NormParams params) implements Op {
@@ -27,24 +29,30 @@ public record GroupNorm(NormParams params) implements Op {
         return Tape.record(new GroupNorm(params), x, gamma, beta, scale, shift);
     }
 
+    public static Variable groupNorm(NormParams params, Variable x, Variable gamma, Variable beta, Variable offset) {
+        return Tape.record(new GroupNorm(params), x, gamma, beta, offset);
+    }
+
     @Override
     public Result apply(Tensor... in) {
         Tensor x = in[0];
         Tensor gamma = in[1];
         Tensor beta = in[2];
-        Tensor scale = in.length > 3 ? in[3] : null;
-        Tensor shift = in.length > 3 ? in[4] : null;
+        Tensor offset = in.length == 4 ? in[3] : null;
+        Tensor scale = in.length == 5 ? in[3] : null;
+        Tensor shift = in.length == 5 ? in[4] : null;
         Backend backend = x.backend();
         Tensor y = x.emptyLike();
         Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), params.groups()));
         Tensor rstd = mean.emptyLike();
-        backend.groupNorm(params, x, gamma, beta, scale, shift, y, mean, rstd);
-        return new Result(y, (dy, needed) -> {
+        backend.groupNorm(params, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        Pullback.Adding pullback = (dy, before, needed) -> {
             Tensor[] d = new Tensor[in.length];
             for (int k = 0; k < d.length; k++) d[k] = in[k].emptyLike();
             backend.groupNormBackward(
                     params,
                     x,
+                    offset,
                     gamma,
                     beta,
                     scale,
@@ -52,12 +60,15 @@ public record GroupNorm(NormParams params) implements Op {
                     mean,
                     rstd,
                     dy,
+                    before,
                     d[0],
+                    offset == null ? null : d[3],
                     d[1],
                     d[2],
                     scale == null ? null : d[3],
                     scale == null ? null : d[4]);
             return d;
-        });
+        };
+        return new Result(y, pullback);
     }
 }

@@ -31,11 +31,27 @@ public record Standardize(double eps) implements Op {
         Tensor mean = x.emptyExact(Shape.of(filters, 1));
         Tensor rstd = mean.emptyLike();
         Backend backend = x.backend();
-        backend.groupNorm(params, x, null, null, null, null, y, mean, rstd);
+        backend.groupNorm(params, x, null, null, null, null, null, y, mean, rstd);
         return new Result(y.reshape(in[0].shape()), Pullback.perInput(dy -> {
             Tensor dx = x.emptyLike();
             backend.groupNormBackward(
-                    params, x, null, null, null, null, mean, rstd, dy.reshape(x.shape()), dx, null, null, null, null);
+                    params,
+                    x,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    mean,
+                    rstd,
+                    dy.reshape(x.shape()),
+                    null,
+                    dx,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null);
             return dx.reshape(in[0].shape());
         }));
     }

@@ -26,14 +26,14 @@ final class GroupNormInputs {
 
     final Tensor shift;
 
-    /** From p, x, gamma, beta, scale, shift. */
+    /** From p, x, offset, gamma, beta, scale, shift. */
     GroupNormInputs(LibtorchKernels kernels, Object[] a) {
         params = (NormParams) a[0];
         x = kernels.image(a[1]);
-        gamma = a[2] == null ? null : LibtorchKernels.plain(a[2]);
-        beta = a[3] == null ? null : LibtorchKernels.plain(a[3]);
-        scale = ofEachImage(a[4]);
-        shift = ofEachImage(a[5]);
+        gamma = a[3] == null ? null : LibtorchKernels.plain(a[3]);
+        beta = a[4] == null ? null : LibtorchKernels.plain(a[4]);
+        scale = ofEachImage(a[5]);
+        shift = ofEachImage(a[6]);
     }
 
     /** In the type of x, in which a linear layer under autocast would leave it; ours keeps it exact. */

@@ -24,10 +24,11 @@ final class LibtorchGradients {
         return () -> torch.grad(y, x, dys, new BoolOptional(true), false, false);
     }
 
-    /** p, x, gamma, beta, scale, shift, mean, rstd, dy, … */
+    /** p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, … */
     Runnable groupNorm(Object[] a) {
+        if (a[2] != null || a[10] != null) return null;
         GroupNormInputs in = new GroupNormInputs(kernels, a);
-        return sweep(in.all(), in::forward, kernels.image(a[8]));
+        return sweep(in.all(), in::forward, kernels.image(a[9]));
     }
 
     /** p, qkv, y, logSum, dy, dqkv. */

@@ -207,6 +207,7 @@ final class LibtorchKernels {
     }
 
     private Runnable groupNorm(Object[] a) {
+        if (a[2] != null) return null; // an offset
         GroupNormInputs in = new GroupNormInputs(this, a);
         return in::forward;
     }

@@ -47,8 +47,10 @@ final class ConvNextBlock extends Block {
 
     @Override
     Variable compute(Variable x, Variable[] times) {
-        Variable h = place < 0 ? depthwise.forward(x) : depthwise.forward(x, times[place]);
-        h = norm2.forward(gelu(conv1.forward(norm1.forward(h))));
+        Variable h = place < 0
+                ? norm1.forward(depthwise.forward(x))
+                : Norms.forward(norm1, depthwise.withoutBias(x), times[place]);
+        h = norm2.forward(gelu(conv1.forward(h)));
         return shortcut == null ? conv2.onto(x, h) : Conv2d.sum(conv2, h, shortcut, x);
     }
 }

@@ -1,6 +1,7 @@
 package ddpm.unet;
 
 import static autograd.ops.Add.add;
+import static autograd.ops.Cast.like;
 import static autograd.ops.Reshape.reshape;
 import static autograd.ops.Slice.slice;
 
@@ -73,7 +74,7 @@ final class ResnetBlock extends Block {
             Variable condition = times[place];
             h = scaleShift
                     ? norm1.forward(h, slice(condition, 1, 0, out), slice(condition, 1, out, out))
-                    : add(norm1.forward(h), reshape(condition, -1, 1, 1, out));
+                    : add(norm1.forward(h), reshape(like(condition, h), -1, 1, 1, out));
         }
         h = norm2.forward(conv2.forward(dropout.forward(h)));
         return add(h, shortcut == null ? x : shortcut.forward(x));

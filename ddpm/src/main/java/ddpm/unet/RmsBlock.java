@@ -1,6 +1,7 @@
 package ddpm.unet;
 
 import static autograd.ops.Add.add;
+import static autograd.ops.Cast.like;
 import static autograd.ops.Mul.mul;
 import static autograd.ops.Pointwise.silu;
 import static autograd.ops.Reshape.reshape;
@@ -51,7 +52,7 @@ final class RmsBlock extends Layer {
 
     Variable forward(Variable x, Variable[] times) {
         return local("block", () -> {
-            Variable p = reshape(times[place], -1, 1, 1, 2 * out);
+            Variable p = reshape(like(times[place], x), -1, 1, 1, 2 * out);
             Variable h = mul(norm1.forward(conv1.forward(x)), shift(slice(p, 3, 0, out), 1));
             h = dropout.forward(silu(add(h, slice(p, 3, out, out))));
             h = silu(norm2.forward(conv2.forward(h)));

@@ -1,5 +1,6 @@
 package ddpm.unet;
 
+import static autograd.ops.Cast.cast;
 import static autograd.ops.Concat.concat;
 import static autograd.ops.Split.split;
 
@@ -47,12 +48,15 @@ final class TimeProjections {
         return add(map);
     }
 
-    /** t [N, width] → pᵢ [N, outᵢ] for every block, in the order of their places. */
+    /** t [N, width] → pᵢ [N, outᵢ], exact, for every block, in the order of their places. */
     Variable[] forward(Variable t) {
         Variable all = Linear.sideBySide(activation.of(t), maps.toArray(Linear[]::new));
         if (!convolutions.isEmpty())
             all = Add.add(
                     all, concat(0, convolutions.stream().map(c -> c.bias(t)).toArray(Variable[]::new)));
-        return split(all, 1, maps.stream().mapToInt(Linear::out).toArray());
+        return split(
+                cast(all, t.value().dtype().exact()),
+                1,
+                maps.stream().mapToInt(Linear::out).toArray());
     }
 }

@@ -83,7 +83,7 @@ final class UNet2DBlock extends Layer {
             Variable p = times[place];
             h = scaleShift
                     ? norm2.forward(conv1.forward(h), slice(p, 1, 0, out), slice(p, 1, out, out))
-                    : norm2.forward(conv1.forward(h, p));
+                    : norm2.forward(conv1.withoutBias(h), p);
             h = dropout.forward(activated(h));
             Variable kept = resampled(x);
             Variable y = shortcut == null ? conv2.onto(kept, h) : Conv2d.sum(conv2, h, shortcut, kept);

@@ -131,14 +131,15 @@ public interface Backend extends AutoCloseable {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     /**
-     * Group norm, affine map, optional time conditioning, optional SiLU, over x [N, …, C]:
-     * <pre>x̂ = (x − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift      y = silu(z) or z</pre>
-     * gamma, beta [C] or both {@code null} (1 and 0); scale, shift [N,C] or both {@code null} (0); mean, rstd
-     * [N, groups] are written for the backward pass. The variance is the biased one.
+     * Group norm, affine map, optional time conditioning in two forms, optional SiLU, over x [N, …, C]:
+     * <pre>x̂ = (x + offset − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift      y = silu(z) or z</pre>
+     * offset [N,C] or {@code null} (0); gamma, beta [C] or both {@code null} (1 and 0); scale, shift [N,C] or both
+     * {@code null} (0); mean, rstd [N, groups] of x + offset are written for the backward pass. The variance is the biased one.
      */
     void groupNorm(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -148,12 +149,14 @@ public interface Backend extends AutoCloseable {
             Tensor rstd);
 
     /**
-     * Gradients of {@link #groupNorm}, from what it was given and wrote. dgamma, dbeta [C] are {@code null} exactly
-     * when gamma is, dscale, dshift [N,C] exactly when scale is.
+     * Gradients of {@link #groupNorm}, from what it was given and wrote. doffset [N,C] is {@code null} exactly when offset is,
+     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← before + the gradient; before,
+     * like x, is what other uses of x have contributed, or {@code null}.
      */
     void groupNormBackward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -161,7 +164,9 @@ public interface Backend extends AutoCloseable {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,

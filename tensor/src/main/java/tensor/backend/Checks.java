@@ -198,6 +198,7 @@ public final class Checks {
             Backend on,
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -205,11 +206,11 @@ public final class Checks {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        norm(Call.of("groupNorm", on, x), p, x, gamma, beta, scale, shift, mean, rstd)
+        norm(Call.of("groupNorm", on, x), p, x, offset, gamma, beta, scale, shift, mean, rstd)
                 .operand("y", y, "the shape of x", x.shape())
-                .apart("y", y, x, gamma, beta, scale, shift)
-                .apart("mean", mean, x, gamma, beta, scale, shift, y)
-                .apart("rstd", rstd, x, gamma, beta, scale, shift, y, mean);
+                .apart("y", y, x, offset, gamma, beta, scale, shift)
+                .apart("mean", mean, x, offset, gamma, beta, scale, shift, y)
+                .apart("rstd", rstd, x, offset, gamma, beta, scale, shift, y, mean);
     }
 
     /** Checks {@link Backend#groupNormBackward}. */
@@ -217,6 +218,7 @@ public final class Checks {
             Backend on,
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -224,29 +226,35 @@ public final class Checks {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
-        Call call = norm(Call.of("groupNormBackward", on, x), p, x, gamma, beta, scale, shift, mean, rstd)
+        Call call = norm(Call.of("groupNormBackward", on, x), p, x, offset, gamma, beta, scale, shift, mean, rstd)
                 .operand("dy", dy, "the shape of x", x.shape())
                 .operand("dx", dx, "the shape of x", x.shape());
+        if (before != null) call.operand("before", before, "the shape of x", x.shape());
         channels(call, x, "dgamma", dgamma, "dbeta", dbeta);
         conditioning(call, x, "dscale", dscale, "dshift", dshift);
+        ofImages(call, x, "doffset", doffset);
+        call.together("offset and doffset", offset, doffset);
         call.together("gamma and dgamma", gamma, dgamma);
         call.together("scale and dscale", scale, dscale);
-        Tensor[] inputs = {x, gamma, beta, scale, shift, mean, rstd, dy};
-        call.apart("dx", dx, inputs).apart("dgamma", dgamma, inputs).apart("dbeta", dbeta, inputs);
-        call.apart("dscale", dscale, inputs).apart("dshift", dshift, inputs);
-        call.apart("dgamma", dgamma, dx).apart("dbeta", dbeta, dx, dgamma).apart("dscale", dscale, dx, dgamma, dbeta);
-        call.apart("dshift", dshift, dx, dgamma, dbeta, dscale);
+        Tensor[] inputs = {x, offset, gamma, beta, scale, shift, mean, rstd, dy, before};
+        Tensor[] outputs = {dx, doffset, dgamma, dbeta, dscale, dshift};
+        String[] roles = {"dx", "doffset", "dgamma", "dbeta", "dscale", "dshift"};
+        for (int i = 0; i < outputs.length; i++)
+            call.apart(roles[i], outputs[i], inputs).apart(roles[i], outputs[i], Arrays.copyOf(outputs, i));
     }
 
     private static Call norm(
             Call call,
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -260,6 +268,7 @@ public final class Checks {
                     + p.groups() + " groups");
         channels(call, x, "gamma", gamma, "beta", beta);
         conditioning(call, x, "scale", scale, "shift", shift);
+        ofImages(call, x, "offset", offset);
         int n = x.shape().get(0);
         return call.exact("mean", mean, "[N, groups]", n, p.groups()).exact("rstd", rstd, "[N, groups]", n, p.groups());
     }
@@ -273,10 +282,12 @@ public final class Checks {
 
     private static void conditioning(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {
         call.together(roleA + " and " + roleB, a, b);
-        if (a == null) return;
-        int n = x.shape().get(0);
-        int c = x.shape().get(-1);
-        call.exact(roleA, a, "[N,C]", n, c).exact(roleB, b, "[N,C]", n, c);
+        ofImages(call, x, roleA, a);
+        ofImages(call, x, roleB, b);
+    }
+
+    private static void ofImages(Call call, Tensor x, String role, Tensor a) {
+        if (a != null) call.exact(role, a, "[N,C]", x.shape().get(0), x.shape().get(-1));
     }
 
     /** Checks {@link Backend#softmax}. */

@@ -181,29 +181,36 @@ final class LayerParityCases {
         int length = Shape.of(shape).size() / (n * c);
         String name = "groupNorm " + Arrays.toString(shape) + " groups " + groups + (affine ? " affine" : "")
                 + (conditioned ? " scale-shift" : "") + (silu ? " silu" : "");
-        add(name, length * c / groups * (affine ? n : 1), (b, in) -> {
-            Tensor x = in.normal(shape);
-            b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
-            Tensor gamma = affine ? in.exact().normal(c) : null;
-            Tensor beta = affine ? in.exact().normal(c) : null;
-            Tensor scale = conditioned ? in.exact().normal(n, c) : null;
-            Tensor shift = conditioned ? in.exact().normal(n, c) : null;
-            Tensor y = in.room(shape);
-            Tensor mean = in.exact().room(n, groups);
-            Tensor rstd = in.exact().room(n, groups);
-            b.groupNorm(p, x, gamma, beta, scale, shift, y, mean, rstd);
-            Tensor dx = in.room(shape);
-            Tensor dgamma = affine ? in.exact().room(c) : null;
-            Tensor dbeta = affine ? in.exact().room(c) : null;
-            Tensor dscale = conditioned ? in.exact().room(n, c) : null;
-            Tensor dshift = conditioned ? in.exact().room(n, c) : null;
-            Tensor dy = in.normal(shape);
-            b.groupNormBackward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
-            List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
-            if (affine) all.addAll(List.of(dgamma, dbeta));
-            if (conditioned) all.addAll(List.of(dscale, dshift));
-            return all.toArray(Tensor[]::new);
-        });
+        for (boolean more : new boolean[] {false, true})
+            add(name + (more ? " offset, before" : ""), length * c / groups * (affine ? n : 1), (b, in) -> {
+                Tensor x = in.normal(shape);
+                b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
+                Tensor gamma = affine ? in.exact().normal(c) : null;
+                Tensor beta = affine ? in.exact().normal(c) : null;
+                Tensor scale = conditioned ? in.exact().normal(n, c) : null;
+                Tensor shift = conditioned ? in.exact().normal(n, c) : null;
+                Tensor y = in.room(shape);
+                Tensor mean = in.exact().room(n, groups);
+                Tensor rstd = in.exact().room(n, groups);
+                Tensor offset = more ? in.exact().normal(n, c) : null;
+                b.groupNorm(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+                Tensor dx = in.room(shape);
+                Tensor before = more ? in.normal(shape) : null;
+                Tensor doffset = more ? in.exact().room(n, c) : null;
+                Tensor dgamma = affine ? in.exact().room(c) : null;
+                Tensor dbeta = affine ? in.exact().room(c) : null;
+                Tensor dscale = conditioned ? in.exact().room(n, c) : null;
+                Tensor dshift = conditioned ? in.exact().room(n, c) : null;
+                Tensor dy = in.normal(shape);
+                b.groupNormBackward(
+                        p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                        dscale, dshift);
+                List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
+                if (affine) all.addAll(List.of(dgamma, dbeta));
+                if (more && c > groups) all.add(doffset); // else it is 0
+                if (conditioned) all.addAll(List.of(dscale, dshift));
+                return all.toArray(Tensor[]::new);
+            });
     }
 
     private void attentions() {

@@ -376,6 +376,7 @@ public final class CpuBackend implements Backend {
     public void groupNorm(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -383,7 +384,7 @@ public final class CpuBackend implements Backend {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        Checks.groupNorm(this, p, x, gamma, beta, scale, shift, y, mean, rstd);
+        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         enter();
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
@@ -396,6 +397,7 @@ public final class CpuBackend implements Backend {
                 (float) p.eps(),
                 p.silu(),
                 address(x),
+                address(offset),
                 address(gamma),
                 address(beta),
                 address(scale),
@@ -410,6 +412,7 @@ public final class CpuBackend implements Backend {
     public void groupNormBackward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -417,13 +420,16 @@ public final class CpuBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
         Checks.groupNormBackward(
-                this, p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                dscale, dshift);
         enter();
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
@@ -435,6 +441,7 @@ public final class CpuBackend implements Backend {
                 p.groups(),
                 p.silu(),
                 address(x),
+                address(offset),
                 address(gamma),
                 address(beta),
                 address(scale),
@@ -442,12 +449,14 @@ public final class CpuBackend implements Backend {
                 address(mean),
                 address(rstd),
                 address(dy),
+                address(before),
                 address(dx),
+                address(doffset),
                 address(dgamma),
                 address(dbeta),
                 address(dscale),
                 address(dshift));
-        written(dx, dgamma, dbeta, dscale, dshift);
+        written(dx, doffset, dgamma, dbeta, dscale, dshift);
     }
 
     @Override

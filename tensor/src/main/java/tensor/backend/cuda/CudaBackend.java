@@ -53,7 +53,7 @@ public final class CudaBackend implements Backend {
         reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
         convolutions = new Convolutions(engine, dnn, products, movement, reductions);
-        norms = new Norms(engine);
+        norms = new Norms(engine, reductions);
         softmaxes = new Softmaxes(engine, dnn);
         attentions = new Attentions(engine, products);
         linearAttentions = new LinearAttentions(engine, products);
@@ -299,6 +299,7 @@ public final class CudaBackend implements Backend {
     public void groupNorm(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -306,9 +307,9 @@ public final class CudaBackend implements Backend {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        Checks.groupNorm(this, p, x, gamma, beta, scale, shift, y, mean, rstd);
+        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         engine.context().enter();
-        norms.forward(p, x, gamma, beta, scale, shift, y, mean, rstd);
+        norms.forward(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         written(y, mean, rstd);
     }
 
@@ -316,6 +317,7 @@ public final class CudaBackend implements Backend {
     public void groupNormBackward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -323,16 +325,21 @@ public final class CudaBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
         Checks.groupNormBackward(
-                this, p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                dscale, dshift);
         engine.context().enter();
-        norms.backward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
-        written(dx, dgamma, dbeta, dscale, dshift);
+        norms.backward(
+                p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta, dscale,
+                dshift);
+        written(dx, doffset, dgamma, dbeta, dscale, dshift);
     }
 
     @Override

@@ -2,8 +2,10 @@ package tensor.backend.cuda;
 
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.NormParams;
+import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
 
 /**
@@ -36,15 +38,27 @@ final class Norms {
     private static final int APPLY = 2;
 
     private final Engine engine;
+    private final Reductions reductions;
 
-    Norms(Engine engine) {
+    Norms(Engine engine, Reductions reductions) {
         this.engine = engine;
+        this.reductions = reductions;
     }
 
     /** How the kernels are launched for one shape. */
     private record Launching(
-            int images, int length, int depth, int groups, int bundle, int slices, int block, int shared) {
+            int images,
+            int length,
+            int depth,
+            int groups,
+            int bundle,
+            int slices,
+            int block,
+            int shared,
+            boolean whole) {
         /**
+         * Chooses all but {@code whole}, which says whether threads then hold everything.
+         *
          * @param held vectors of x that a thread can hold
          */
         static Launching of(NormParams p, Tensor x, int held, CudaContext device) {
@@ -81,12 +95,14 @@ final class Norms {
                 block = block / 64 * 32;
                 shared = shared(block, run, most, bundle);
             }
-            return new Launching(images, length, depth, groups, bundle, slices, block, shared);
+            boolean whole =
+                    slices == 1 && vector == most && columns <= block && length <= (long) held * (block / columns);
+            return new Launching(images, length, depth, groups, bundle, slices, block, shared, whole);
         }
 
         /** Bytes of shared memory of a block. */
         private static int shared(int block, int run, int vector, int bundle) {
-            return 4 * (2 * ((vector + 1) * block + 4 * run + 32) + 4 * bundle);
+            return 4 * (2 * ((vector + 1) * block + 32) + 9 * run + 4 * bundle);
         }
 
         /** The fewest groups with so many channels or more that are a whole number of vectors. */
@@ -130,6 +146,7 @@ final class Norms {
     void forward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -142,6 +159,7 @@ final class Norms {
                 engine,
                 () -> engine.launch(Kernel.GROUP_NORM, x.dtype())
                         .tensor(x)
+                        .tensor(offset)
                         .tensor(gamma)
                         .tensor(beta)
                         .tensor(scale)
@@ -152,10 +170,14 @@ final class Norms {
                 launch -> launch.number(p.eps()).integer(p.silu()));
     }
 
-    /** {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel. */
+    /**
+     * {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel. Where
+     * threads do not hold everything, doffset is, too, and what came before is added by a third.
+     */
     void backward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -163,7 +185,9 @@ final class Norms {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
@@ -174,6 +198,7 @@ final class Norms {
                 engine,
                 () -> engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype())
                         .tensor(x)
+                        .tensor(offset)
                         .tensor(gamma)
                         .tensor(beta)
                         .tensor(scale)
@@ -181,11 +206,18 @@ final class Norms {
                         .tensor(mean)
                         .tensor(rstd)
                         .tensor(dy)
+                        .tensor(l.whole ? before : null)
                         .tensor(dx)
+                        .tensor(l.whole ? doffset : null)
                         .address(partial == null ? 0 : partial.address())
                         .tensor(dscale)
                         .tensor(dshift),
                 launch -> launch.integer(p.silu()));
+        if (!l.whole) {
+            Shape pixels = Shape.of(l.images, l.length, l.channels());
+            if (doffset != null) reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
+            engine.addBias(dx, null, before);
+        }
         if (partial == null) return;
         engine.launch(Kernel.GROUP_NORM_PARAMETERS, x.dtype())
                 .address(partial.address())

@@ -287,6 +287,7 @@ public final class ReferenceBackend implements Backend {
     public void groupNorm(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -294,8 +295,8 @@ public final class ReferenceBackend implements Backend {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        Checks.groupNorm(this, p, x, gamma, beta, scale, shift, y, mean, rstd);
-        GroupNorm norm = new GroupNorm(p, x.shape(), read(gamma), read(beta), read(scale), read(shift));
+        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        GroupNorm norm = new GroupNorm(p, x.shape(), read(offset), read(gamma), read(beta), read(scale), read(shift));
         double[] values = room(y);
         double[] means = room(mean);
         double[] rstds = room(rstd);
@@ -309,6 +310,7 @@ public final class ReferenceBackend implements Backend {
     public void groupNormBackward(
             NormParams p,
             Tensor x,
+            Tensor offset,
             Tensor gamma,
             Tensor beta,
             Tensor scale,
@@ -316,21 +318,30 @@ public final class ReferenceBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
+            Tensor before,
             Tensor dx,
+            Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
         Checks.groupNormBackward(
-                this, p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
-        GroupNorm norm = new GroupNorm(p, x.shape(), read(gamma), read(beta), read(scale), read(shift));
+                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                dscale, dshift);
+        GroupNorm norm = new GroupNorm(p, x.shape(), read(offset), read(gamma), read(beta), read(scale), read(shift));
         double[] dxs = room(dx);
+        double[] doffsets = room(doffset);
         double[] dgammas = room(dgamma);
         double[] dbetas = room(dbeta);
         double[] dscales = room(dscale);
         double[] dshifts = room(dshift);
-        norm.backward(read(x), read(mean), read(rstd), read(dy), dxs, dgammas, dbetas, dscales, dshifts);
+        norm.backward(read(x), read(mean), read(rstd), read(dy), dxs, doffsets, dgammas, dbetas, dscales, dshifts);
+        if (before != null) {
+            double[] more = read(before);
+            for (int i = 0; i < dxs.length; i++) dxs[i] += more[i];
+        }
         store(dx, dxs);
+        store(doffset, doffsets);
         store(dgamma, dgammas);
         store(dbeta, dbetas);
         store(dscale, dscales);

@@ -53,8 +53,9 @@ class CudaGroupNormTest {
             Tensor mean = x.empty(Shape.of(N, G));
             Tensor rstd = x.empty(Shape.of(N, G));
             NormParams p = new NormParams(G, EPS, false);
-            opened.groupNorm(p, x, null, null, null, null, y, mean, rstd);
-            opened.groupNormBackward(p, x, null, null, null, null, mean, rstd, dy, dx, null, null, null, null);
+            opened.groupNorm(p, x, null, null, null, null, null, y, mean, rstd);
+            opened.groupNormBackward(
+                    p, x, null, null, null, null, null, mean, rstd, dy, null, dx, null, null, null, null, null);
 
             Tensor planes = channelsFirst(x);
             Tensor viewed = planes.emptyLike();

@@ -108,13 +108,13 @@ class ReferenceGradientsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "false, false, false",
-        "true, false, false",
-        "true, true, false",
-        "true, true, true",
-        "false, true, true"
+        "false, false, false, false",
+        "true, false, false, true",
+        "true, true, false, false",
+        "true, true, true, true",
+        "false, true, true, false"
     })
-    void groupNorm(boolean affine, boolean conditioned, boolean silu) {
+    void groupNorm(boolean affine, boolean conditioned, boolean silu, boolean moved) {
         NormParams p = new NormParams(3, 1e-3, silu);
         Tensor x = normal(2, 3, 2, 6);
         Tensor gamma = affine ? normal(6) : null;
@@ -124,30 +124,45 @@ class ReferenceGradientsTest {
         Tensor mean = normal(2, 3);
         Tensor rstd = normal(2, 3);
         Tensor dy = normal(x.shape());
-        norm(p, x, gamma, beta, scale, shift, mean, rstd);
+        Tensor offset = moved ? normal(2, 6) : null;
+        norm(p, x, offset, gamma, beta, scale, shift, mean, rstd);
+        Tensor doffset = moved ? offset.emptyLike() : null;
+        Tensor before = normal(x.shape());
         Tensor dx = x.emptyLike();
         Tensor dgamma = affine ? gamma.emptyLike() : null;
         Tensor dbeta = affine ? beta.emptyLike() : null;
         Tensor dscale = conditioned ? scale.emptyLike() : null;
         Tensor dshift = conditioned ? shift.emptyLike() : null;
-        backend.groupNormBackward(p, x, gamma, beta, scale, shift, mean, rstd, dy, dx, dgamma, dbeta, dscale, dshift);
+        backend.groupNormBackward(
+                p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta, dscale,
+                dshift);
+        dx = dx.add(before.mul(-1));
         Tensor m = mean.emptyLike();
         Tensor r = rstd.emptyLike();
-        assertPullback("x", t -> norm(p, t, gamma, beta, scale, shift, m, r), x, dy, dx);
+        assertPullback("x", t -> norm(p, t, offset, gamma, beta, scale, shift, m, r), x, dy, dx);
+        if (moved) assertPullback("offset", t -> norm(p, x, t, gamma, beta, scale, shift, m, r), offset, dy, doffset);
         if (affine) {
-            assertPullback("gamma", t -> norm(p, x, t, beta, scale, shift, m, r), gamma, dy, dgamma);
-            assertPullback("beta", t -> norm(p, x, gamma, t, scale, shift, m, r), beta, dy, dbeta);
+            assertPullback("gamma", t -> norm(p, x, offset, t, beta, scale, shift, m, r), gamma, dy, dgamma);
+            assertPullback("beta", t -> norm(p, x, offset, gamma, t, scale, shift, m, r), beta, dy, dbeta);
         }
         if (conditioned) {
-            assertPullback("scale", t -> norm(p, x, gamma, beta, t, shift, m, r), scale, dy, dscale);
-            assertPullback("shift", t -> norm(p, x, gamma, beta, scale, t, m, r), shift, dy, dshift);
+            assertPullback("scale", t -> norm(p, x, offset, gamma, beta, t, shift, m, r), scale, dy, dscale);
+            assertPullback("shift", t -> norm(p, x, offset, gamma, beta, scale, t, m, r), shift, dy, dshift);
         }
     }
 
     private Tensor norm(
-            NormParams p, Tensor x, Tensor gamma, Tensor beta, Tensor scale, Tensor shift, Tensor mean, Tensor rstd) {
+            NormParams p,
+            Tensor x,
+            Tensor offset,
+            Tensor gamma,
+            Tensor beta,
+            Tensor scale,
+            Tensor shift,
+            Tensor mean,
+            Tensor rstd) {
         Tensor y = x.emptyLike();
-        backend.groupNorm(p, x, gamma, beta, scale, shift, y, mean, rstd);
+        backend.groupNorm(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         return y;
     }
 
