@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs the GPU tests for a machine that has a driver, cuBLAS and cuDNN and nothing else of ours: no Maven, no network, no
 # JDK. Makes bench/target/gpu-pack (and gpu-pack.tar.xz beside it): a small Java, the classes, JCuda and its bridges, the
-# kernels, JMH, the rival torch_steps.py, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small];
+# kernels, JMH, the rival torch_steps.py, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small] [--checks];
 # the report lies in FOLDER (gpu-report). And ./run-gpu-benchmarks [FOLDER] [--gate] [--small]; benchmarks.json and benchmarks.md lie there.
 # Needs the project compiled (mvn -pl bench -am package -DskipTests).
 set -euo pipefail
@@ -46,7 +46,7 @@ cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/bench/tor
 
 cat > "$pack/run-gpu-tests" <<'RUN'
 #!/usr/bin/env bash
-# Runs the GPU tests on this machine: ./run-gpu-tests [FOLDER] [--small]
+# Runs the GPU tests on this machine: ./run-gpu-tests [FOLDER] [--small] [--checks]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true

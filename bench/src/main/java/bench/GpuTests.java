@@ -37,7 +37,8 @@ import tensor.memory.Scope;
  * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md}.
  *
  * <p><b>How to run.</b> {@code bench/gpu-pack.sh} makes a folder that needs nothing but a driver, cuBLAS and cuDNN on the
- * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins.
+ * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins; {@code
+ * --checks} times nothing, for a machine on which something else runs.
  *
  * <p><b>Result and reading.</b> In the report; nothing is claimed that did not run on the device that it names.
  */
@@ -50,13 +51,15 @@ public final class GpuTests {
     private static final int NO_DEVICE = 7;
 
     private final boolean small;
+    private final boolean timed;
     private final Path out;
     private final List<String> failures = new ArrayList<>();
     private final Map<String, Object> report = new LinkedHashMap<>();
     private final StringBuilder text = new StringBuilder();
 
-    private GpuTests(boolean small, Path out) {
+    private GpuTests(boolean small, boolean timed, Path out) {
         this.small = small;
+        this.timed = timed;
         this.out = out;
     }
 
@@ -67,7 +70,8 @@ public final class GpuTests {
             return;
         }
         Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.get(0));
-        GpuTests tests = new GpuTests(options.contains("--small"), Files.createDirectories(out));
+        GpuTests tests =
+                new GpuTests(options.contains("--small"), !options.contains("--checks"), Files.createDirectories(out));
         try {
             System.exit(tests.run() ? 0 : 1);
         } catch (IllegalStateException e) {
@@ -83,9 +87,11 @@ public final class GpuTests {
         for (Run run : runs())
             for (Precision precision : Precision.values())
                 part(run.label() + ", " + precision, () -> train(run, precision));
-        part("training steps", this::timings);
-        part("sampling steps", this::sampling);
-        part("PyTorch", this::torch);
+        if (timed) {
+            part("training steps", this::timings);
+            part("sampling steps", this::sampling);
+            part("PyTorch", this::torch);
+        }
         say("");
         say(failures.isEmpty() ? "All checks passed." : failures.size() + " checks FAILED:");
         for (String failure : failures) say("- " + failure);
