@@ -75,7 +75,7 @@ public final class StepParts implements Callable<Integer> {
             case "matmul" -> "product";
             case "groupNorm", "groupNormBackward" -> "norms";
             case "attention", "attentionBackward", "linearAttention", "linearAttentionBackward" -> "attention";
-            case "cast", "unary", "binary", "reduce", "softmax", "softmaxBackward" -> "pointwise, sums";
+            case "cast", "unary", "binary", "dropout", "reduce", "softmax", "softmaxBackward" -> "pointwise, sums";
             case "copy", "gather", "scatterAdd" -> "movement";
             case "adam", "exponentialAverage", "sumOfSquares" -> "update";
             default -> "rest";
