@@ -55,6 +55,38 @@ class TapeTest {
         }
     }
 
+    /** y = 2x, whose pullback adds to what is there. */
+    private record Twice(List<Tensor> seen) implements Op {
+        @Override
+        public Result apply(Tensor... x) {
+            Pullback.Adding pullback = (dy, before, needed) -> {
+                seen.add(before);
+                Tensor dx = dy.mul(2);
+                return new Tensor[] {before == null ? dx : dx.add(before)};
+            };
+            return new Result(x[0].mul(2), pullback);
+        }
+    }
+
+    @Test
+    void whatAddsIsGivenWhatOtherUsesHaveContributed() {
+        Variable x = Variable.leaf(f64(3));
+        List<Tensor> seen = new ArrayList<>();
+        try (Tape tape = Tape.start()) {
+            Variable y = Tape.record(new Twice(seen), x); // the sweep meets it after the product
+            Variable loss = Add.add(Mul.mul(x, x), y); // x² + 2x
+            assertArrayEquals(
+                    new double[] {2 * 3 + 2}, tape.backward(Sum.sum(loss)).of(x).toDoubles());
+        }
+        assertEquals(1, seen.size());
+        assertTrue(seen.get(0) != null);
+        try (Tape tape = Tape.start()) {
+            Variable y = Tape.record(new Twice(seen), x);
+            assertArrayEquals(new double[] {2}, tape.backward(Sum.sum(y)).of(x).toDoubles());
+        }
+        assertNull(seen.get(1), "nothing came before");
+    }
+
     @Test
     void oneGradientHandedToTwoInputsIsNotSharedWhenOneGrows() {
         Variable a = Variable.leaf(f64(1));
