@@ -117,8 +117,14 @@ public final class Sampling {
 
     /** How often the network is asked for each image: by the sampler, and twice as often with classifier-free guidance. */
     public int evaluations() {
-        boolean guided = settings.labels() && label != NONE && settings.guidance() != 1 && classifier == null;
+        boolean guided = settings.labels() && isTold() && settings.guidance() != 1 && classifier == null;
         return settings.sampler().evaluations(diffusion.schedule()) * (guided ? 2 : 1);
+    }
+
+    /** Whether the network is told labels: guided by 0 times what they change, it would be asked with them for nothing. */
+    private boolean isTold() {
+        boolean ignored = settings.guidance() == 0 && settings.guidanceRescale() == 0 && classifier == null;
+        return label != NONE && !ignored;
     }
 
     /**
@@ -178,7 +184,7 @@ public final class Sampling {
 
     /** The network as it is asked for images first, first + 1, …: labels, guidance, small pictures. */
     private Denoiser network(UNet unet, int first, Tensor noise, Noise source) {
-        boolean told = unet.ports().classes() > 0 && label != NONE;
+        boolean told = unet.ports().classes() > 0 && isTold();
         Denoiser network = told ? labelled(unet, first, noise) : unet;
         return settings.enlarges() ? network.given(shown(first, noise, source)) : network;
     }

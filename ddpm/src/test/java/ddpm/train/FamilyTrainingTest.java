@@ -162,6 +162,26 @@ class FamilyTrainingTest {
         }
     }
 
+    /** Guided by 0 times what a label changes is not told: the same bits, for half the work. */
+    @Test
+    void guidanceOfZeroAsksOnceWithoutTheLabel() {
+        Settings settings = settings("labels=true guidance=0");
+        try (Backend backend = Backends.open("auto", 2).backend();
+                Scope root = Scope.open("zero");
+                Training training = new Training(settings, Halves.of(12), backend)) {
+            run(training, 3);
+            UNet unet = training.unet();
+            Sampling zero = new Sampling(settings, training.diffusion(), backend, unet.config(), 1);
+            Sampling none = new Sampling(settings, training.diffusion(), backend, unet.config(), Sampling.NONE);
+            assertArrayEquals(
+                    none.draw(unet, 3, 1, null, Interrupts.none()), zero.draw(unet, 3, 1, null, Interrupts.none()));
+            assertEquals(none.evaluations(), zero.evaluations());
+            Sampling rescaled = new Sampling(
+                    settings.with(Setting.GUIDANCE_RESCALE, 0.5), training.diffusion(), backend, unet.config(), 1);
+            assertEquals(2 * none.evaluations(), rescaled.evaluations());
+        }
+    }
+
     /** 8x8 from 4x4, and the other way round: with more noise on it, less of the small picture is believed. */
     @Test
     void theSmallPictureDecidesWhatIsDrawn() {
