@@ -151,7 +151,7 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
 KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, unsigned long long offset, const T *x, T *y,
                 int n);                                                     // flat n
 
-// ---- norm.cu ---------------------------------------------------------------------------------------------------------
+// ---- norm.cu, norm_backward.cu -----------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels], channels = depth · groups. gamma, beta [channels] may be 0, offset,
 // scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
 //   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32

@@ -4,6 +4,7 @@
 #include "reduce.cu"
 #include "random.cu"
 #include "norm.cu"
+#include "norm_backward.cu"
 #include "attention.cu"
 #include "depthwise.cu"
 #include "update.cu"

@@ -18,9 +18,9 @@ final class Norms {
     private static final int RUN = 64;
     /** … and where two blocks of such runs do not fit a multiprocessor at once: what memory hands out at least. */
     private static final int SHORT_RUN = 32;
-    /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.cu. */
+    /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.h. */
     private static final int HELD = 8;
-    /** The same of x and of dy, backward; HELD_PAIRS of norm.cu. */
+    /** The same of x and of dy, backward; HELD_PAIRS of norm.h. */
     private static final int HELD_PAIRS = 4;
     /** Threads that a multiprocessor has registers for, in one block or several. */
     private static final int THREADS = 1024;
