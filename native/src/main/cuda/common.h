@@ -114,6 +114,13 @@ DEVICE unsigned atMost(unsigned v, unsigned most) { return v < most ? v : most; 
 DEVICE unsigned flatThread() { return blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE unsigned flatThreads() { return gridDim.x * blockDim.x; }
 
+// This warp and the number of warps in a flat grid, and this thread's place in its warp.
+DEVICE unsigned flatWarp() { return flatThread() >> 5; }
+DEVICE unsigned flatWarps() { return flatThreads() >> 5; }
+DEVICE unsigned lane() { return threadIdx.x & 31; }
+
+#define LEAST __uint_as_float(0xff800000u)  // −∞
+
 // The work begin … end, shared out among the threads of a flat grid.
 #define FLAT(i, begin, end) \
     _Pragma("unroll 1") for (unsigned i = (begin) + flatThread(); i < static_cast<unsigned>(end); i += flatThreads())

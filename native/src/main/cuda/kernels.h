@@ -189,7 +189,8 @@ KERNEL(softmax_rows_backward)(const T *p, const float *dp, T *ds, int rows, int 
 // y[i] = Σ_c a[i, c] b[i, c]
 KERNEL(row_dot)(const T *a, const T *b, float *y, int rows, int columns);   // warp per row
 
-// Linear attention; qkv [n, length, 3·heads·d], the packed arrays [n, length, heads·d], logSum [n, heads·d].
+// ---- linear_attention.cu ---------------------------------------------------------------------------------------------
+// qkv [n, length, 3·heads·d], the packed arrays [n, length, heads·d], logSum [n, heads·d].
 // q̂ = scale · softmax over the d features of each head's query, packed.
 KERNEL(query_softmax)(const T *qkv, T *qHat, int n, int length, int heads, int d, float scale);           // warp per row, n·length·heads rows
 // dq = q̂ (dq̂ − Σ_e q̂ dq̂ / scale), into the query part of dqkv; dqHat packed.

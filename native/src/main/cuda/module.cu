@@ -6,5 +6,6 @@
 #include "norm.cu"
 #include "norm_backward.cu"
 #include "attention.cu"
+#include "linear_attention.cu"
 #include "depthwise.cu"
 #include "update.cu"

@@ -4,8 +4,6 @@
 #include "axes.h"
 #include "kernels.h"
 
-#define LOWEST __uint_as_float(0xff800000u)  // −∞
-
 // The values that a block takes of each output: [begin, end).
 struct Stretch {
     unsigned begin, end;
@@ -28,7 +26,7 @@ KERNEL(reduce_rows)(const T *x, void *y, float *partial, int outputs, int count,
     const T *row = x + place(kept, blockIdx.x);
     float result;
     if (maximum) {
-        result = LOWEST;
+        result = LEAST;
         for (unsigned r = s.begin + threadIdx.x; r < s.end; r += blockDim.x)
             result = larger(result, widen(row[place(reduced, r)]));
         result = blockMax(result);
@@ -45,11 +43,11 @@ KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int cou
     __shared__ double part[8][32];
     Stretch s = stretch(count, slices);
     unsigned o = blockIdx.x * 32 + threadIdx.x;
-    double result = maximum ? static_cast<double>(LOWEST) : 0;
+    double result = maximum ? static_cast<double>(LEAST) : 0;
     if (o < outputs) {
         const T *column = x + place(kept, o);
         if (maximum) {
-            float most = LOWEST;
+            float most = LEAST;
             for (unsigned r = s.begin + threadIdx.y; r < s.end; r += 8)
                 most = larger(most, widen(column[place(reduced, r)]));
             result = most;
@@ -145,7 +143,7 @@ DEVICE void addSlices(const float *partial, unsigned o, unsigned outputs, unsign
         float v[FEW_SLICES];
 #pragma unroll
         for (int k = 0; k < FEW_SLICES; k++)
-            v[k] = s + k * step < slices ? partial[(s + k * step) * outputs + o] : maximum ? LOWEST : 0.0f;
+            v[k] = s + k * step < slices ? partial[(s + k * step) * outputs + o] : maximum ? LEAST : 0.0f;
 #pragma unroll
         for (int k = 0; k < FEW_SLICES; k++) {
             sum += v[k];
@@ -157,7 +155,7 @@ DEVICE void addSlices(const float *partial, unsigned o, unsigned outputs, unsign
 KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat) {
     __shared__ double part[32][9];  // an odd number of columns, so that a column lies in different banks
     double sum = 0;
-    float most = LOWEST;
+    float most = LEAST;
     if (slices <= FEW_SLICES) {  // a thread for each output
         unsigned o = flatThread();
         if (o >= outputs) return;
