@@ -1,14 +1,11 @@
 package tensor.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.*;
 import static jcuda.jcudnn.JCudnn.*;
 
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.function.IntSupplier;
+import java.util.List;
 import jcuda.Pointer;
-import jcuda.driver.CUevent;
-import jcuda.driver.CUstream;
 import jcuda.jcudnn.cudnnActivationDescriptor;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
@@ -30,10 +27,8 @@ final class ConvolutionPlan implements AutoCloseable {
     private static final int MOST = 10;
     /** The only algorithm that adds a bias and no activation. */
     private static final int ADDING = cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-    /** So many times as long may a convolution take that adds a bias. */
-    private static final float SLOWER = 1.2f;
-    /** Calls of one measurement. */
-    private static final int TRIALS = 5;
+    /** Algorithms of a search that are timed again. */
+    private static final int CANDIDATES = 3;
 
     private final Engine engine;
     private final Dnn dnn;
@@ -79,7 +74,8 @@ final class ConvolutionPlan implements AutoCloseable {
     }
 
     /**
-     * Times every algorithm on these tensors, the one of which that is computed it overwrites, and keeps the fastest.
+     * Times every algorithm on these tensors, the one of which that is computed it overwrites, and keeps the fastest. cuDNN runs
+     * each once; the first few of its list are timed again, as they will run.
      *
      * @param room bytes of {@code workspace}
      * @return its time in milliseconds; infinite when there is none
@@ -122,52 +118,43 @@ final class ConvolutionPlan implements AutoCloseable {
                         .toArray(Trial[]::new);
             }
         }
-        return (float) Arrays.stream(trials)
+        List<Trial> candidates = Arrays.stream(trials)
                 .filter(t -> t.status == 0 && t.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC && t.memory <= room)
                 .sorted(Comparator.comparingDouble(Trial::time))
-                .filter(t -> accept(new ConvolutionAlgorithm(t.algorithm, t.memory, turned, false)))
-                .mapToDouble(Trial::time)
-                .findFirst()
-                .orElse(Double.POSITIVE_INFINITY);
+                .limit(CANDIDATES)
+                .toList();
+        float least = Float.POSITIVE_INFINITY;
+        ConvolutionAlgorithm fastest = null;
+        for (Trial t : candidates) {
+            if (!accept(new ConvolutionAlgorithm(t.algorithm, t.memory, turned, false))) continue;
+            float time = RecordedTime.of(engine.context(), () -> compute(xs, ws, ys, workspace));
+            if (time >= least) continue;
+            least = time;
+            fastest = algorithm;
+        }
+        algorithm = fastest;
+        return least;
     }
 
     /** One answer of a search. Its kind of arithmetic is left out: the bridge does not fill it in for two of the calls. */
     private record Trial(int algorithm, int status, float time, long memory, int determinism) {}
 
     /**
-     * Tries whether a bias is best added by the same call. cuDNN can do that in one algorithm, and for some shapes by slow
-     * kernels only: it is allowed a fifth more than the convolution alone, less than a pass over y costs.
+     * Finds out whether a bias is best added by the same call, which cuDNN can do in one algorithm, and for some shapes by slow
+     * kernels only.
      *
+     * @param alone milliseconds of the convolution alone
+     * @param adding those of a pass over y that adds
      * @param values a bias for the trial
+     * @return milliseconds of the convolution with a bias
      */
-    void tryBias(Pointer xs, Pointer ws, Pointer values, Pointer ys, Pointer workspace) {
-        if (algorithm.number() != ADDING) return;
-        float alone = milliseconds(() -> forward(xs, ws, ys, workspace));
-        float together = milliseconds(() -> forward(xs, ws, values, null, ys, workspace));
-        algorithm = new ConvolutionAlgorithm(
-                algorithm.number(), algorithm.workspace(), algorithm.turned(), together <= SLOWER * alone);
-    }
-
-    /** The shortest time of a call; infinite when cuDNN refuses it. */
-    private float milliseconds(IntSupplier call) {
-        CUevent begin = new CUevent();
-        CUevent end = new CUevent();
-        CUstream stream = engine.context().stream();
-        float[] time = new float[1];
-        float shortest = Float.POSITIVE_INFINITY;
-        Status.driver(cuEventCreate(begin, 0), "cuEventCreate");
-        Status.driver(cuEventCreate(end, 0), "cuEventCreate");
-        for (int i = 0; i < TRIALS; i++) {
-            Status.driver(cuEventRecord(begin, stream), "cuEventRecord");
-            if (call.getAsInt() != 0) break;
-            Status.driver(cuEventRecord(end, stream), "cuEventRecord");
-            Status.driver(cuEventSynchronize(end), "cuEventSynchronize");
-            Status.driver(cuEventElapsedTime(time, begin, end), "cuEventElapsedTime");
-            shortest = Math.min(shortest, time[0]);
-        }
-        Status.driver(cuEventDestroy(begin), "cuEventDestroy");
-        Status.driver(cuEventDestroy(end), "cuEventDestroy");
-        return shortest;
+    float withBias(float alone, float adding, Pointer xs, Pointer ws, Pointer values, Pointer ys, Pointer workspace) {
+        float together = algorithm.number() != ADDING
+                ? Float.POSITIVE_INFINITY
+                : RecordedTime.of(engine.context(), () -> forward(xs, ws, values, null, ys, workspace));
+        boolean adds = together < alone + adding;
+        algorithm = new ConvolutionAlgorithm(algorithm.number(), algorithm.workspace(), algorithm.turned(), adds);
+        return Math.min(together, alone + adding);
     }
 
     ConvolutionAlgorithm algorithm() {
@@ -181,7 +168,11 @@ final class ConvolutionPlan implements AutoCloseable {
 
     /** Computes the one of x, w, y that the direction names from the two others. */
     void run(Pointer xs, Pointer ws, Pointer ys, Pointer workspace) {
-        int status = switch (direction) {
+        Status.dnn(compute(xs, ws, ys, workspace), "convolution, " + direction);
+    }
+
+    private int compute(Pointer xs, Pointer ws, Pointer ys, Pointer workspace) {
+        return switch (direction) {
             case FORWARD -> forward(xs, ws, ys, workspace);
             case DATA ->
                 cudnnConvolutionBackwardData(
@@ -214,7 +205,6 @@ final class ConvolutionPlan implements AutoCloseable {
                         w,
                         ws);
         };
-        Status.dnn(status, "convolution, " + direction);
     }
 
     /** y ← x ∗ w + bias + z, in one call; z may be {@code null}. For an algorithm that adds a bias. */

@@ -26,6 +26,9 @@ import tensor.memory.Scope;
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
  * filters is which. cuDNN has kernels of their own for the two, and for some shapes good ones on one side only: 56 to 28
  * channels at 28x28 take 188 µs forward and 40 to 53 as a gradient. So both are tried, one of them with the filters turned round.
+ *
+ * <p>What is compared is what will run: the whole of a call, with what it takes to add a bias or to turn the filters, timed as
+ * {@link RecordedTime} does.
  */
 final class Convolutions implements AutoCloseable {
     /** An algorithm may use this part of the device's memory beside its tensors … */
@@ -34,14 +37,6 @@ final class Convolutions implements AutoCloseable {
     private static final long MOST = 2L << 30;
     /** Where even these are not free, the device is full. */
     private static final long LEAST = 16L << 20;
-
-    /** What turning the filters round costs beside the convolution, in milliseconds. */
-    private static final float TURNING = 0.005f;
-    /**
-     * Turned, a convolution must take less than this part of the time: a search runs each kernel once, and between kernels of
-     * the two directions that the same work takes as long it has been off by a fifth.
-     */
-    private static final float WORTH = 0.75f;
 
     private record Key(Direction direction, Geometry geometry) {}
 
@@ -163,7 +158,8 @@ final class Convolutions implements AutoCloseable {
         Pointer room = workspace == null ? new Pointer() : new Device(workspace.address());
         boolean added = false;
         if (route.turned) {
-            Buffer filters = turned(g, w);
+            Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
+            turn(g, w, filters);
             plan.run(Engine.pointer(y), new Device(filters.address()), Engine.pointer(x), room);
             filters.release();
         } else {
@@ -178,17 +174,15 @@ final class Convolutions implements AutoCloseable {
         return added;
     }
 
-    /** The filters turned round, [c, r, s, k]. */
-    private Buffer turned(Geometry g, Tensor w) {
-        Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
+    /** turned [c, r, s, k] ← the filters turned round. */
+    private void turn(Geometry g, Tensor w, Buffer turned) {
         engine.launch(Kernel.TURN_FILTERS, w.dtype())
                 .tensor(w)
-                .address(filters.address())
+                .address(turned.address())
                 .integer(g.k())
                 .integer(g.r() * g.s())
                 .integer(g.c())
                 .grid((g.c() + 31) / 32, (g.k() + 31) / 32, g.r() * g.s(), 32, 8, 0);
-        return filters;
     }
 
     private int math(DType dtype) {
@@ -238,16 +232,28 @@ final class Convolutions implements AutoCloseable {
     }
 
     private Route search(Key key, String name, Tensor x, Tensor w, Tensor y, Pointer workspace, long bytes) {
+        Pointer xs = Engine.pointer(x);
+        Pointer ws = Engine.pointer(w);
+        Pointer ys = Engine.pointer(y);
         ConvolutionPlan plan = plan(key, false);
-        float time = plan.search(Engine.pointer(x), Engine.pointer(w), Engine.pointer(y), workspace, bytes);
+        float time = plan.search(xs, ws, ys, workspace, bytes);
+        boolean forward = key.direction == Direction.FORWARD;
+        float adding = forward ? milliseconds(() -> engine.addBias(y, null, y)) : 0;
+        if (forward && time < Float.POSITIVE_INFINITY) {
+            Buffer bias = engine.scratch((long) key.geometry.k() * w.dtype().bytes());
+            time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
+            bias.release();
+        }
         Route best = new Route(plan, false);
         if (key.direction != Direction.FILTER && key.geometry.isTurnable()) {
-            Buffer filters = turned(key.geometry, w);
+            Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
+            turn(key.geometry, w, filters);
             ConvolutionPlan other = plan(key, true);
-            Pointer turned = new Device(filters.address());
-            float otherTime = other.search(Engine.pointer(y), turned, Engine.pointer(x), workspace, bytes) + TURNING;
+            float otherTime = other.search(ys, new Device(filters.address()), xs, workspace, bytes)
+                    + milliseconds(() -> turn(key.geometry, w, filters))
+                    + adding;
             filters.release();
-            boolean better = otherTime < WORTH * time;
+            boolean better = otherTime < time;
             (better ? plan : other).close();
             if (better) best = new Route(other, true);
             time = Math.min(time, otherTime);
@@ -255,13 +261,14 @@ final class Convolutions implements AutoCloseable {
         if (time == Float.POSITIVE_INFINITY)
             throw new IllegalStateException("cuDNN " + Dnn.version() + " has no deterministic algorithm within "
                     + (bytes >> 20) + " MiB for " + name);
-        if (key.direction == Direction.FORWARD && !best.turned) {
-            Buffer bias = engine.scratch((long) key.geometry.k() * w.dtype().bytes());
-            best.plan.tryBias(
-                    Engine.pointer(x), Engine.pointer(w), new Device(bias.address()), Engine.pointer(y), workspace);
-            bias.release();
-        }
         return best;
+    }
+
+    private float milliseconds(Runnable call) {
+        return RecordedTime.of(engine.context(), () -> {
+            call.run();
+            return 0;
+        });
     }
 
     @Override

@@ -3,12 +3,15 @@ package tensor.backend.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import nativelib.LibraryCache;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,6 +25,7 @@ import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Precision;
+import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Scope;
 
 /** What is particular to this backend; that it computes the right numbers is shown by the parity tests. */
@@ -118,6 +122,46 @@ class CudaBackendTest {
             assertEquals(768, backend.memory().live(), "180 floats in a block of its size class");
         }
         assertEquals(0, backend.memory().live());
+    }
+
+    /** Whatever a search has found: here the file says that both directions are best computed by the other. */
+    @Test
+    void aConvolutionTurnedRoundComputesTheSame() {
+        Shape image = Shape.of(2, 7, 5, 6);
+        Shape filters = Shape.of(35, 3, 3, 6);
+        Shape result = Shape.of(2, 7, 5, 35);
+        Conv2dParams p = Conv2dParams.of(1, 1);
+        String key = new Geometry(DType.F32, 2, 7, 5, 6, 35, 3, 3, 7, 5, 1, 1, 1, 1).key();
+        try (Engine engine = new Engine(Precision.FP32)) {
+            Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
+            AlgorithmFile file =
+                    new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
+            for (Direction direction : new Direction[] {Direction.FORWARD, Direction.DATA})
+                file.put(direction + "-" + key, new ConvolutionAlgorithm(1, 0, true, false));
+        }
+        float[][] results = new float[2][];
+        for (int i = 0; i < 2; i++)
+            try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, Precision.FP32)
+                            .backend();
+                    Scope scope = Scope.open("test")) {
+                Tensor x = new Rng(1).draw(Distribution.NORMAL, on, DType.F32, image);
+                Tensor w = new Rng(2).draw(Distribution.NORMAL, on, DType.F32, filters);
+                Tensor bias = new Rng(3).draw(Distribution.NORMAL, on, DType.F32, Shape.of(35));
+                Tensor y = x.empty(result);
+                Tensor dx = x.emptyLike();
+                on.conv2d(p, x, w, bias, null, y);
+                on.conv2dBackwardData(p, w, y, dx);
+                results[i] = concatenated(y.toFloats(), dx.toFloats());
+                if (on instanceof CudaBackend cuda)
+                    assertNull(cuda.algorithm(Direction.FORWARD, p, x, w, y), "it is not this call that computes it");
+            }
+        assertArrayEquals(results[0], results[1], 1e-3f);
+    }
+
+    private static float[] concatenated(float[] a, float[] b) {
+        float[] both = Arrays.copyOf(a, a.length + b.length);
+        System.arraycopy(b, 0, both, a.length, b.length);
+        return both;
     }
 
     @Test
