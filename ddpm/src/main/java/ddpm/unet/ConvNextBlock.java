@@ -19,7 +19,7 @@ import tensor.backend.Conv2dParams;
  * Names: {@code mlp.1, ds_conv, net.0, net.1, net.3, net.4, res_conv}.
  */
 final class ConvNextBlock extends Block {
-    /** Whose place among the projections of the time; −1 for none. */
+    /** This block's place among the projections of the time; −1 for none. */
     private final int place;
 
     private final Conv2d depthwise;

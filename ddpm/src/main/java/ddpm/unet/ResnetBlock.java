@@ -28,7 +28,7 @@ import tensor.backend.NormParams;
 final class ResnetBlock extends Block {
     private static final double EPS = 1e-5;
 
-    /** Whose place among the projections of the time; −1 for none. */
+    /** This block's place among the projections of the time; −1 for none. */
     private final int place;
 
     private final Conv2d conv1;

@@ -28,7 +28,7 @@ import tensor.Rng;
  * Names: {@code mlp.1, block1.proj, block1.norm, block2.proj, block2.norm, res_conv}.
  */
 final class RmsBlock extends Layer {
-    /** Whose place among the projections of the time. */
+    /** This block's place among the projections of the time. */
     private final int place;
 
     private final Conv2d conv1;

@@ -39,7 +39,7 @@ final class UNet2DBlock extends Layer {
     private final Activation activation;
     private final GroupNorm norm1;
     private final Conv2d conv1;
-    /** Whose place among the projections of the time. */
+    /** This block's place among the projections of the time. */
     private final int place;
 
     private final GroupNorm norm2;
