@@ -121,6 +121,17 @@ DEVICE unsigned lane() { return threadIdx.x & 31; }
 
 #define LEAST __uint_as_float(0xff800000u)  // −∞
 
+// For a block whose number is that of a piece: the last of `count` tensors whose first piece, first(i), is not after it.
+template <class First> DEVICE int tensorOfPiece(int count, First first) {
+    int begin = 0, end = count;
+    while (end - begin > 1) {
+        int middle = (begin + end) / 2;
+        if (first(middle) <= static_cast<int>(blockIdx.x)) begin = middle;
+        else end = middle;
+    }
+    return begin;
+}
+
 // The work begin … end, shared out among the threads of a flat grid.
 #define FLAT(i, begin, end) \
     _Pragma("unroll 1") for (unsigned i = (begin) + flatThread(); i < static_cast<unsigned>(end); i += flatThreads())
@@ -147,10 +158,10 @@ DEVICE float warpMax(float v) { return emu::butterfly(v, larger); }
 // The same over a block whose size is a multiple of 32. All threads must take part.
 template <class N> DEVICE N blockSum(N v) {
     __shared__ N part[32];
-    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    unsigned warp = threadIdx.x >> 5;
     v = warpSum(v);
     if (blockDim.x == 32) return v;
-    if (lane == 0) part[warp] = v;
+    if (lane() == 0) part[warp] = v;
     __syncthreads();
     N total = 0;
     for (unsigned w = 0; w < blockDim.x >> 5; w++) total += part[w];
@@ -159,10 +170,10 @@ template <class N> DEVICE N blockSum(N v) {
 }
 DEVICE float blockMax(float v) {
     __shared__ float part[32];
-    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    unsigned warp = threadIdx.x >> 5;
     v = warpMax(v);
     if (blockDim.x == 32) return v;
-    if (lane == 0) part[warp] = v;
+    if (lane() == 0) part[warp] = v;
     __syncthreads();
     float most = part[0];
     for (unsigned w = 1; w < blockDim.x >> 5; w++) most = larger(most, part[w]);

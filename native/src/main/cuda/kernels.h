@@ -58,18 +58,20 @@ struct Depthwise {
     int n, h, w, c, k, p, q, r, s, stride, top, left, flipped;  // flipped: the filters are read from their last tap on
 };
 
-// Up to 160 tensors to be cast at once; 3848 bytes. Block b works on elements PIECE_OF_CAST · (b − first[i]) … of tensor i, the
+const int SHORT_PIECE = 4096;  // elements for a block of those below
+
+// Up to 160 tensors to be cast at once; 3848 bytes. Block b works on elements SHORT_PIECE · (b − first[i]) … of tensor i, the
 // last one with first[i] ≤ b.
-const int MOST_CASTS = 160, PIECE_OF_CAST = 4096;
+const int MOST_CASTS = 160;
 struct Casts {
     const void *from[MOST_CASTS];
     void *to[MOST_CASTS];
     int size[MOST_CASTS], first[MOST_CASTS], count;
 };
 
-// Up to 38 regions to be copied at once; 3960 bytes. Block b works on elements PIECE_OF_COPY · (b − first) … of the last region
+// Up to 38 regions to be copied at once; 3960 bytes. Block b works on elements SHORT_PIECE · (b − first) … of the last region
 // whose first is ≤ b.
-const int MOST_COPIES = 38, PIECE_OF_COPY = 4096;
+const int MOST_COPIES = 38;
 struct CopyOfOne {
     const void *from;
     void *to;

@@ -27,15 +27,9 @@ DEVICE void copyPart(const T *from, T *to, unsigned begin, unsigned end, const A
 KERNEL(copy)(const T *from, T *to, int n, Axes axes) { copyPart(from, to, 0, n, axes, flatThread(), flatThreads()); }
 
 KERNEL(copies)(Copies copies) {
-    int first = 0, end = copies.count;  // this block's region is one of these
-    while (end - first > 1) {
-        int middle = (first + end) / 2;
-        if (copies.each[middle].first <= static_cast<int>(blockIdx.x)) first = middle;
-        else end = middle;
-    }
-    const CopyOfOne &own = copies.each[first];
-    unsigned begin = (blockIdx.x - own.first) * PIECE_OF_COPY, n = own.n;
-    copyPart(static_cast<const T *>(own.from), static_cast<T *>(own.to), begin, begin + PIECE_OF_COPY < n ? begin + PIECE_OF_COPY : n,
+    const CopyOfOne &own = copies.each[tensorOfPiece(copies.count, [&](int i) { return copies.each[i].first; })];
+    unsigned begin = (blockIdx.x - own.first) * SHORT_PIECE, n = own.n;
+    copyPart(static_cast<const T *>(own.from), static_cast<T *>(own.to), begin, begin + SHORT_PIECE < n ? begin + SHORT_PIECE : n,
              own.axes, threadIdx.x, blockDim.x);
 }
 

@@ -145,7 +145,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
                 if (n > 0) mu = __fdividef(mu, n);
                 float off = centre - mu;
                 squares = warpSum(squares + values * off * off);
-                if ((threadIdx.x & 31) == 0) {
+                if (lane() == 0) {
                     s.sum1[warp] = mu;
                     s.sum2[warp] = squares;
                     s.part1[warp] = n;
@@ -170,11 +170,11 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
 #pragma unroll 1
             for (unsigned p = g * each; p < (g + 1) * each; p++)
 #pragma unroll 1
-                for (unsigned row = threadIdx.x & 31; row < rows; row += 32)
+                for (unsigned row = lane(); row < rows; row += 32)
                     add(t, s.part1[row], s.sum1[p * lines + row], s.sum2[p * lines + row]);
             t.sum = warpSum(t.sum);
             t.squares = warpSum(t.squares);
-            if ((threadIdx.x & 31) == 0) {
+            if (lane() == 0) {
                 float m = static_cast<float>(b.pixels * b.depth);
                 if (!ALL && phase == SUMS) {
                     float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;

@@ -1,6 +1,20 @@
 // Group norm backward, as norm.h has it: the sums S1 and S2 of each channel, what they make of a group, and dx.
 #include "norm.h"
 
+// d = centred(x, mu), and v as it is held, for S channels from j on; v times silu' where that is wanted.
+template <int V, int S>
+DEVICE void unpack(const Linear<S> &l, const Packed<V> &x, const Packed<V> &held, int j, bool slope, float (&d)[S], float (&v)[S]) {
+#pragma unroll
+    for (int i = 0; i < S; i++) {
+        d[i] = centred(get(x, j + i), l.mu[i]);
+        v[i] = get(held, j + i);
+    }
+    if (slope) {
+#pragma unroll
+        for (int i = 0; i < S; i++) v[i] *= siluSlope(d[i] * l.k[i] + l.plus[i]);
+    }
+}
+
 // The two sums of each channel, of dz and of dz · centred(x, mu), for S channels from c + j on. dz takes the place of dy where
 // that loses no bits; as a bfloat16 it would be rounded, and is computed twice.
 template <int V, int S, int N>
@@ -11,16 +25,8 @@ DEVICE void activate(const Bundle &b, const Shared &s, unsigned c, int j, unsign
     for (int k = 0; k < N; k++)
         if (k < count) {
             float d[S], dz[S];
-#pragma unroll
-            for (int i = 0; i < S; i++) {
-                d[i] = centred(get(x[k], j + i), l.mu[i]);
-                dz[i] = get(dy[k], j + i);
-            }
-            if (silu) {
-#pragma unroll
-                for (int i = 0; i < S; i++) dz[i] *= siluSlope(d[i] * l.k[i] + l.plus[i]);
-                if (Packed<V>::EACH == 1) put(dz, dy[k], j);
-            }
+            unpack(l, x[k], dy[k], j, silu, d, dz);
+            if (silu && Packed<V>::EACH == 1) put(dz, dy[k], j);
 #pragma unroll
             for (int i = 0; i < S; i++) {
                 sum1[i] += dz[i];
@@ -47,15 +53,7 @@ DEVICE void differentiate(const Bundle &b, const Shared &s, unsigned c, unsigned
         for (int k = 0; k < N; k++)
             if (k < count) {
                 float d[S], v[S];
-#pragma unroll
-                for (int i = 0; i < S; i++) {
-                    d[i] = centred(get(x[k], j + i), l.mu[i]);
-                    v[i] = get(dy[k], j + i);
-                }
-                if (silu && Packed<V>::EACH == 2) {
-#pragma unroll
-                    for (int i = 0; i < S; i++) v[i] *= siluSlope(d[i] * l.k[i] + l.plus[i]);
-                }
+                unpack(l, x[k], dy[k], j, silu && Packed<V>::EACH == 2, d, v);
 #pragma unroll
                 for (int i = 0; i < S; i++) v[i] = l.k[i] * v[i] + (slope[i] * d[i] + rest[i]);
                 put(v, dy[k], j);
@@ -197,7 +195,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
         float m1 = 0, m2 = 0, mu = s.group[g].mean, r = s.group[g].rstd;
 #pragma unroll 1
-        for (unsigned c = g * b.depth + (threadIdx.x & 31); c < (g + 1) * b.depth; c += 32) {
+        for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) {
             OfChannel own = s.channel[c];
             float sum2 = r * (own.total2 + (CENTRED ? s.offset[c] : s.offset[c] - mu) * own.total1);
             s.channel[c].total2 = sum2;
@@ -206,7 +204,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
         }
         m1 = warpSum(m1);
         m2 = warpSum(m2);
-        if ((threadIdx.x & 31) == 0) {
+        if (lane() == 0) {
             float m = static_cast<float>(length * b.depth), slope = -r * r * __fdividef(m2, m);
             s.group[g].slope = slope;
             s.group[g].rest = -r * __fdividef(m1, m) - (CENTRED ? 0.0f : slope * mu);

@@ -28,15 +28,10 @@ KERNEL(cast_to_float)(const T *x, float *y, int n) { cast(x, y, n, flatThread(),
 KERNEL(cast_from_float)(const float *x, T *y, int n) { cast(x, y, n, flatThread(), flatThreads()); }
 
 template <class From, class To> DEVICE void castPiece(const Casts &casts) {
-    int begin = 0, end = casts.count;  // this block's tensor is one of these
-    while (end - begin > 1) {
-        int middle = (begin + end) / 2;
-        if (casts.first[middle] <= static_cast<int>(blockIdx.x)) begin = middle;
-        else end = middle;
-    }
-    unsigned done = (blockIdx.x - casts.first[begin]) * PIECE_OF_CAST, n = casts.size[begin] - done;
-    cast(static_cast<const From *>(casts.from[begin]) + done, static_cast<To *>(casts.to[begin]) + done,
-         n < PIECE_OF_CAST ? n : PIECE_OF_CAST, threadIdx.x, blockDim.x);
+    int own = tensorOfPiece(casts.count, [&](int i) { return casts.first[i]; });
+    unsigned done = (blockIdx.x - casts.first[own]) * SHORT_PIECE, n = casts.size[own] - done;
+    cast(static_cast<const From *>(casts.from[own]) + done, static_cast<To *>(casts.to[own]) + done,
+         n < SHORT_PIECE ? n : SHORT_PIECE, threadIdx.x, blockDim.x);
 }
 
 KERNEL(casts_to_float)(Casts casts) { castPiece<T, float>(casts); }
@@ -54,20 +49,19 @@ template <class F> DEVICE void unary(const T *x, T *y, unsigned n, F f) {
     FLAT(i, vectors * VECTOR, n) narrow(f(widen(x[i])), y[i]);
 }
 
+template <int V> DEVICE void addTo(const T *from, float (&v)[V]) {
+    float more[V];
+    load<V>(from, more);
+#pragma unroll
+    for (int j = 0; j < V; j++) v[j] += more[j];
+}
+
 template <int V> DEVICE void addBias(T *y, const T *bias, const T *z, unsigned n, unsigned width) {
     FLAT(i, 0, n / V) {
-        float v[V], more[V];
+        float v[V];
         load<V>(y + i * V, v);
-        if (bias) {
-            load<V>(bias + i * V % width, more);
-#pragma unroll
-            for (int j = 0; j < V; j++) v[j] += more[j];
-        }
-        if (z) {
-            load<V>(z + i * V, more);
-#pragma unroll
-            for (int j = 0; j < V; j++) v[j] += more[j];
-        }
+        if (bias) addTo<V>(bias + i * V % width, v);
+        if (z) addTo<V>(z + i * V, v);
         store<V>(v, y + i * V);
     }
 }

@@ -168,9 +168,9 @@ KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, in
     if (o < outputs) addSlices(partial, o, outputs, slices, line, 32, maximum, sum, most);
     part[line][column] = maximum ? most : sum;
     __syncthreads();
-    unsigned warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-    sum = part[lane][warp];
+    unsigned warp = threadIdx.x >> 5;
+    sum = part[lane()][warp];
     float result = maximum ? warpMax(static_cast<float>(sum)) : static_cast<float>(warpSum(sum));
     o = blockIdx.x * 8 + warp;
-    if (lane == 0 && o < outputs) put(result, o, y, yFloat, nullptr, outputs, 1);
+    if (lane() == 0 && o < outputs) put(result, o, y, yFloat, nullptr, outputs, 1);
 }

@@ -85,7 +85,7 @@ CASE(many_casts_at_once) {
         back.from[i] = narrow[i]->at();
         there.size[i] = back.size[i] = sizes[i];
         there.first[i] = back.first[i] = pieces;
-        pieces += (sizes[i] + PIECE_OF_CAST - 1) / PIECE_OF_CAST;
+        pieces += (sizes[i] + SHORT_PIECE - 1) / SHORT_PIECE;
     }
     there.count = back.count = count;
     Launch l = {unsigned(pieces), 1, 256, 1, 0};
@@ -261,7 +261,7 @@ CASE(strided_copies) {
                 arrays.emplace_back(new Array(size));
                 wanted.push_back(expected);
                 all.each[all.count++] = {arrays[arrays.size() - 2]->at(), arrays.back()->at(), size, static_cast<int>(pieces), line, 0};
-                pieces += (size + PIECE_OF_COPY - 1) / PIECE_OF_COPY;
+                pieces += (size + SHORT_PIECE - 1) / SHORT_PIECE;
             }
     launch("copies", Launch{pieces, 1, 256, 1, 0}, all);
     for (size_t i = 0; i < wanted.size(); i++) agree(arrays[2 * i + 1]->get(), wanted[i], 0, "copies");

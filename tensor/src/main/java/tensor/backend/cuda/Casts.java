@@ -4,55 +4,37 @@ import java.nio.ByteBuffer;
 import tensor.Tensor;
 
 /** The C structure {@code Casts}: tensors to be rounded or widened by one kernel, as many as its arguments have room for. */
-final class Casts {
+final class Casts extends Pieces {
     /** Most tensors. */
-    static final int MOST = 160;
+    private static final int MOST = 160;
     /** Bytes of the structure: two addresses for each, sizes, first pieces, and how many there are. */
     static final int BYTES = MOST * (8 + 8 + 4 + 4) + 8;
-    /** Elements for one thread block. */
-    private static final int PIECE = 4096;
 
     private final long[] from = new long[MOST];
     private final long[] to = new long[MOST];
     private final int[] size = new int[MOST];
     private final int[] first = new int[MOST];
-    private int count;
-    private int pieces;
 
-    void clear() {
-        count = 0;
-        pieces = 0;
-    }
-
-    boolean isEmpty() {
-        return count == 0;
-    }
-
-    boolean isFull() {
-        return count == MOST;
+    Casts() {
+        super(MOST);
     }
 
     void add(Tensor x, Tensor y) {
-        from[count] = x.buffer().address();
-        to[count] = y.buffer().address();
-        size[count] = x.shape().size();
-        first[count] = pieces;
-        pieces += (size[count] + PIECE - 1) / PIECE;
-        count++;
-    }
-
-    /** Number of thread blocks. */
-    int pieces() {
-        return pieces;
+        int i = count();
+        from[i] = x.buffer().address();
+        to[i] = y.buffer().address();
+        size[i] = x.shape().size();
+        first[i] = pieces();
+        count(size[i]);
     }
 
     void write(ByteBuffer bytes, int at) {
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count(); i++) {
             bytes.putLong(at + 8 * i, from[i]);
             bytes.putLong(at + 8 * (MOST + i), to[i]);
             bytes.putInt(at + 16 * MOST + 4 * i, size[i]);
             bytes.putInt(at + 20 * MOST + 4 * i, first[i]);
         }
-        bytes.putInt(at + 24 * MOST, count);
+        bytes.putInt(at + 24 * MOST, count());
     }
 }
