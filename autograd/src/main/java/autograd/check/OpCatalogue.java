@@ -211,8 +211,9 @@ public final class OpCatalogue {
                         of(2, 5, 3, 28),
                         exact(28),
                         exact(28));
-                if (groups < 28) // else nothing is left of an offset
-                add(
+                // of an offset nothing is left where each channel is a group
+                if (groups < 28)
+                    add(
                             "GroupNorm",
                             name + ", offset",
                             x -> GroupNorm.groupNorm(p, x[0], x[1], x[2], x[3]),

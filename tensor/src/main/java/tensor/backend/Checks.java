@@ -99,15 +99,16 @@ public final class Checks {
 
     /** Checks {@link Backend#random}. */
     public static void random(Backend on, long offset, Tensor y) {
-        Call call = Call.of("random", on, y).operand("y", y);
-        if (offset < 0 || offset % 4 != 0)
-            throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
+        position(Call.of("random", on, y).operand("y", y), offset);
     }
 
     /** Checks {@link Backend#dropout}. */
     public static void dropout(Backend on, double probability, long offset, Tensor x, Tensor y) {
         Distribution.keep(probability);
-        Call call = Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
+        position(Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape()), offset);
+    }
+
+    private static void position(Call call, long offset) {
         if (offset < 0 || offset % 4 != 0)
             throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
     }

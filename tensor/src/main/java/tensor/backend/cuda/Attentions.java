@@ -16,6 +16,9 @@ import tensor.memory.Buffer;
  * One product serves all images of one head: they lie the same distance apart.
  */
 final class Attentions {
+    /** Most columns of a row that a warp keeps in registers; {@code WARP_COLUMNS<4>} of attention.cu. */
+    private static final int WARP_COLUMNS = 1024;
+
     private final Engine engine;
     private final Products products;
 
@@ -103,7 +106,7 @@ final class Attentions {
     /** A warp for each row while its registers hold it, beyond that a block. */
     private static void launchRows(Launch launch, Heads at, AttentionParams p) {
         launch.integer(at.rows()).integer(at.length()).number(p.scale());
-        if (at.length() <= 1024) launch.warps(at.rows());
+        if (at.length() <= WARP_COLUMNS) launch.warps(at.rows());
         else launch.grid(at.rows(), 1, 256, 1, 0);
     }
 

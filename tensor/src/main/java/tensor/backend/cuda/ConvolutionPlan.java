@@ -42,6 +42,7 @@ final class ConvolutionPlan implements AutoCloseable {
     private final boolean turned;
     private ConvolutionAlgorithm algorithm;
 
+    /** For a direction and geometry as they are; {@code turned} says whether they are the opposite of what is asked for. */
     ConvolutionPlan(Engine engine, Dnn dnn, Direction direction, Geometry g, int math, boolean turned) {
         this.engine = engine;
         this.dnn = dnn;
@@ -155,6 +156,11 @@ final class ConvolutionPlan implements AutoCloseable {
         boolean adds = together < alone + adding;
         algorithm = new ConvolutionAlgorithm(algorithm.number(), algorithm.workspace(), algorithm.turned(), adds);
         return Math.min(together, alone + adding);
+    }
+
+    /** Whether it is of the opposite direction of what is asked for: x and y change places, and the filters are turned round. */
+    boolean isTurned() {
+        return turned;
     }
 
     ConvolutionAlgorithm algorithm() {

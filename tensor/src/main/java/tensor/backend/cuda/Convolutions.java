@@ -40,9 +40,6 @@ final class Convolutions implements AutoCloseable {
 
     private record Key(Direction direction, Geometry geometry) {}
 
-    /** How a convolution is computed: by a plan of its own direction or, turned, by one of the opposite. */
-    private record Route(ConvolutionPlan plan, boolean turned) {}
-
     private final Engine engine;
     private final Dnn dnn;
     private final Products products;
@@ -51,7 +48,7 @@ final class Convolutions implements AutoCloseable {
     private final DepthwiseConvolutions depthwise;
     private final AlgorithmFile file;
     private final long room;
-    private final Map<Key, Route> routes = new HashMap<>();
+    private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
 
     Convolutions(Engine engine, Dnn dnn, Products products, Movement movement, Reductions reductions) {
         this.engine = engine;
@@ -120,8 +117,8 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link CudaBackend#algorithm}. */
     ConvolutionAlgorithm algorithm(Direction direction, Conv2dParams p, Tensor x, Tensor w, Tensor y) {
-        Route route = routes.get(new Key(direction, Geometry.of(p, x, w, y)));
-        return route == null || route.turned ? null : route.plan.algorithm();
+        ConvolutionPlan plan = plans.get(new Key(direction, Geometry.of(p, x, w, y)));
+        return plan == null || plan.isTurned() ? null : plan.algorithm();
     }
 
     private static boolean isEven(Conv2dParams p) {
@@ -147,17 +144,16 @@ final class Convolutions implements AutoCloseable {
     /** Computes the one of x, w, y that the direction names; whether bias and z, which may be {@code null}, are added to y already. */
     private boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Key key = new Key(direction, g);
-        Route route = routes.get(key);
-        if (route == null) {
-            route = route(key, x, w, y);
-            routes.put(key, route);
+        ConvolutionPlan plan = plans.get(key);
+        if (plan == null) {
+            plan = plan(key, x, w, y);
+            plans.put(key, plan);
         }
-        ConvolutionPlan plan = route.plan;
         long bytes = plan.workspace();
         Buffer workspace = bytes == 0 ? null : engine.scratch(bytes);
         Pointer room = workspace == null ? new Pointer() : new Device(workspace.address());
         boolean added = false;
-        if (route.turned) {
+        if (plan.isTurned()) {
             Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
             turn(g, w, filters);
             plan.run(Engine.pointer(y), new Device(filters.address()), Engine.pointer(x), room);
@@ -198,22 +194,22 @@ final class Convolutions implements AutoCloseable {
         return new ConvolutionPlan(engine, dnn, direction, g, math(g.dtype()), turned);
     }
 
-    private Route route(Key key, Tensor x, Tensor w, Tensor y) {
+    private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
         engine.requireEager("the first convolution of a shape");
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionAlgorithm known = file.get(name);
         if (known != null) {
             ConvolutionPlan plan = plan(key, known.turned());
-            if (plan.accept(known)) return new Route(plan, known.turned());
+            if (plan.accept(known)) return plan;
             plan.close();
         }
-        Route found = search(key, name, x, w, y);
-        file.put(name, found.plan.algorithm());
+        ConvolutionPlan found = search(key, name, x, w, y);
+        file.put(name, found.algorithm());
         return found;
     }
 
     /** Searches with as much room as there is, which the device has back afterwards: the arena would keep it for good. */
-    private Route search(Key key, String name, Tensor x, Tensor w, Tensor y) {
+    private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y) {
         long bytes = room;
         long workspace = 0;
         while (workspace == 0)
@@ -231,7 +227,7 @@ final class Convolutions implements AutoCloseable {
         }
     }
 
-    private Route search(Key key, String name, Tensor x, Tensor w, Tensor y, Pointer workspace, long bytes) {
+    private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y, Pointer workspace, long bytes) {
         Pointer xs = Engine.pointer(x);
         Pointer ws = Engine.pointer(w);
         Pointer ys = Engine.pointer(y);
@@ -244,7 +240,6 @@ final class Convolutions implements AutoCloseable {
             time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
             bias.release();
         }
-        Route best = new Route(plan, false);
         if (key.direction != Direction.FILTER && key.geometry.isTurnable()) {
             Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
             turn(key.geometry, w, filters);
@@ -255,13 +250,13 @@ final class Convolutions implements AutoCloseable {
             filters.release();
             boolean better = otherTime < time;
             (better ? plan : other).close();
-            if (better) best = new Route(other, true);
+            if (better) plan = other;
             time = Math.min(time, otherTime);
         }
         if (time == Float.POSITIVE_INFINITY)
             throw new IllegalStateException("cuDNN " + Dnn.version() + " has no deterministic algorithm within "
                     + (bytes >> 20) + " MiB for " + name);
-        return best;
+        return plan;
     }
 
     private float milliseconds(Runnable call) {
@@ -273,6 +268,6 @@ final class Convolutions implements AutoCloseable {
 
     @Override
     public void close() {
-        routes.values().forEach(route -> route.plan.close());
+        plans.values().forEach(ConvolutionPlan::close);
     }
 }

@@ -86,6 +86,12 @@ public final class ReferenceBackend implements Backend {
         return t == null ? null : block(t).room();
     }
 
+    /** values ← values + more, unless that is {@code null}. */
+    private static void add(double[] more, double[] values) {
+        if (more == null) return;
+        for (int i = 0; i < values.length; i++) values[i] += more[i];
+    }
+
     /** Stores what was computed, rounded once. */
     private static void store(Tensor t, double[] values) {
         if (t == null) return;
@@ -252,10 +258,7 @@ public final class ReferenceBackend implements Backend {
         Checks.conv2d(this, p, x, w, bias, z, y);
         double[] values = room(y);
         new Convolution(p, x.shape(), w.shape(), y.shape()).forward(read(x), read(w), read(bias), values);
-        if (z != null) {
-            double[] more = read(z);
-            for (int i = 0; i < values.length; i++) values[i] += more[i];
-        }
+        add(read(z), values);
         store(y, values);
     }
 
@@ -336,10 +339,7 @@ public final class ReferenceBackend implements Backend {
         double[] dscales = room(dscale);
         double[] dshifts = room(dshift);
         norm.backward(read(x), read(mean), read(rstd), read(dy), dxs, doffsets, dgammas, dbetas, dscales, dshifts);
-        if (before != null) {
-            double[] more = read(before);
-            for (int i = 0; i < dxs.length; i++) dxs[i] += more[i];
-        }
+        add(read(before), dxs);
         store(dx, dxs);
         store(doffset, doffsets);
         store(dgamma, dgammas);
