@@ -147,8 +147,8 @@ API cuCtxGetDevice(int *d) {
     return OK;
 }
 API cuCtxGetStreamPriorityRange(int *least, int *greatest) {
-    *least = 0;
-    *greatest = -5;
+    *least = LEAST_PRIORITY;
+    *greatest = GREATEST_PRIORITY;
     return OK;
 }
 API cuCtxSetLimit(int, size_t) { return OK; }
@@ -159,6 +159,7 @@ API cuCtxGetLimit(size_t *v, int) {
 API cuCtxSynchronize() {
     ENTER("cuCtxSynchronize");
     if (fakeForbiddenNow("cuCtxSynchronize")) return CAPTURE_UNSUPPORTED;
+    if (int status = finishLate()) return status;
     return checkAll("cuCtxSynchronize");
 }
 

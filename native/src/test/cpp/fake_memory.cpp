@@ -77,6 +77,7 @@ API cuMemAlloc_v2(Address *p, size_t n) {
 API cuMemFree_v2(Address p) {
     ENTER("cuMemFree");
     if (fakeForbiddenNow("cuMemFree")) return CAPTURE_UNSUPPORTED;
+    if (int status = finishLate()) return status;
     return release(p, "cuMemFree");
 }
 API cuMemAllocAsync(Address *p, size_t n, void *s) {

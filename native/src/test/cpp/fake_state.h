@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -25,10 +26,19 @@ struct Work {
     std::function<int()> run;
 };
 typedef std::vector<Work> Graph;
+// A stream of the least priority is as late as a device may be: what it is asked for waits until somebody must have it.
+struct Late {
+    Work work;
+    bool captured;
+};
 struct Stream {
     std::shared_ptr<Graph> capture;
     int mode = 0;
     bool spoiled = false;
+    bool late = false;
+    Stream *origin = nullptr;   // late: whose capture it has joined
+    std::deque<Late> waiting;   // late: what nobody has waited for yet
+    unsigned long begun = 0;    // and how much was done before that
 };
 struct Block {
     char *whole;
@@ -65,3 +75,5 @@ int checkAll(const char *who);                                // of all blocks
 // Streams.
 Stream *streamOf(void *s);  // null when there is none
 int submit(void *s, const char *who, std::function<int()> work);
+int finishLate();           // what late streams were asked for, unless it is captured
+const int LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5;

@@ -1,5 +1,6 @@
 // Streams, events, captures and graphs of the stand-in for libcuda. A stream does at once what it is asked for, unless it is
-// being captured: then it writes it down, and a launch of the graph does it.
+// being captured: then it writes it down, and a launch of the graph does it. A stream of the least priority does nothing before
+// another waits for it, so that whoever forgets to wait, or uses a block again too early, gets wrong numbers here.
 #include <time.h>
 
 #include "fake_state.h"
@@ -7,6 +8,8 @@
 struct Event {
     double ms = 0;
     bool recorded = false, captured = false;
+    Stream *late = nullptr;    // the late stream that it was recorded on
+    unsigned long after = 0;   // and how much of that comes before it
 };
 static Stream legacyStream;
 static std::set<void *> streams, events, graphs, executables;
@@ -18,7 +21,7 @@ Stream *streamOf(void *s) {
 }
 extern "C" __attribute__((visibility("default"))) bool fakeCapturing(void *s) {
     Stream *stream = streamOf(s);
-    return stream && stream->capture;
+    return stream && (stream->capture || stream->origin);
 }
 extern "C" __attribute__((visibility("default"))) bool fakeForbiddenNow(const char *who) {
     bool forbidden = false;
@@ -33,6 +36,10 @@ extern "C" __attribute__((visibility("default"))) bool fakeForbiddenNow(const ch
 int submit(void *s, const char *who, std::function<int()> work) {
     Stream *stream = streamOf(s);
     if (!stream) return refuse(INVALID_HANDLE, who, "the stream does not exist");
+    if (stream->late) {
+        stream->waiting.push_back({{who, std::move(work)}, stream->origin != nullptr});
+        return OK;
+    }
     if (stream->capture) {
         if (stream->spoiled) return CAPTURE_INVALIDATED;
         stream->capture->push_back({who, std::move(work)});
@@ -50,14 +57,45 @@ extern "C" __attribute__((visibility("default"))) int fakeSubmit(void *s, const 
     });
 }
 
+// The waiting stream gets what the late one was asked for before the event.
+static int catchUp(Stream *stream, Stream *late, unsigned long after) {
+    while (late->begun < after) {
+        Late next = std::move(late->waiting.front());
+        if (next.captured != bool(stream->capture))
+            return refuse(905, "cuStreamWaitEvent", next.work.name + " is part of a capture and the waiting stream is not, or the other way round");
+        late->waiting.pop_front();
+        late->begun++;
+        int status = submit(stream, next.work.name.c_str(), std::move(next.work.run));
+        if (status) return status;
+    }
+    return OK;
+}
+// What is waiting anywhere, for calls that wait for the whole device; what is captured stays.
+int finishLate() {
+    for (void *s : streams)
+        for (Stream *late = static_cast<Stream *>(s); late->late && !late->waiting.empty() && !late->waiting.front().captured;) {
+            Late next = std::move(late->waiting.front());
+            late->waiting.pop_front();
+            late->begun++;
+            int status = next.work.run();
+            if (status) return status;
+        }
+    return OK;
+}
+
 API cuStreamCreate(void **s, unsigned) {
     ENTER("cuStreamCreate");
     streams.insert(*s = new Stream);
     return OK;
 }
-API cuStreamCreateWithPriority(void **s, unsigned flags, int) { return cuStreamCreate(s, flags); }
+API cuStreamCreateWithPriority(void **s, unsigned flags, int priority) {
+    int status = cuStreamCreate(s, flags);
+    if (!status) static_cast<Stream *>(*s)->late = priority == LEAST_PRIORITY;
+    return status;
+}
 API cuStreamDestroy_v2(void *s) {
     ENTER("cuStreamDestroy");
+    if (int status = finishLate()) return status;
     if (!streams.erase(s)) return INVALID_HANDLE;
     capturing.erase(static_cast<Stream *>(s));
     delete static_cast<Stream *>(s);
@@ -72,6 +110,8 @@ API cuStreamSynchronize(void *s) {
         return refuse(CAPTURE_UNSUPPORTED, "cuStreamSynchronize", "the stream is being captured; the capture is spoiled");
     }
     if (stream == &legacyStream && fakeForbiddenNow("cuStreamSynchronize")) return 906;
+    if (stream->late)
+        if (int status = finishLate()) return status;
     return checkAll("cuStreamSynchronize");
 }
 API cuStreamQuery(void *s) {
@@ -88,9 +128,15 @@ API cuStreamWaitEvent(void *s, void *e, unsigned) {
     ENTER("cuStreamWaitEvent");
     if (!streamOf(s) || !events.count(e)) return INVALID_HANDLE;
     Stream *stream = streamOf(s);
-    if (static_cast<Event *>(e)->captured && !stream->capture)
-        return refuse(905, "cuStreamWaitEvent", "the event belongs to a capture, the stream does not; one stream only here");
-    return OK;
+    Event *event = static_cast<Event *>(e);
+    if (stream->late) {  // what it waits for is done or written down, but for what is on late streams
+        if (event->late && event->late != stream) return refuse(UNKNOWN, "cuStreamWaitEvent", "one late stream does not wait for another here");
+        if (event->captured && !stream->origin) stream->origin = capturing.empty() ? nullptr : *capturing.begin();
+        return OK;
+    }
+    if (event->captured && !stream->capture)
+        return refuse(905, "cuStreamWaitEvent", "the event belongs to a capture and the stream does not");
+    return event->late ? catchUp(stream, event->late, event->after) : int(OK);
 }
 typedef void (*HostFunction)(void *);
 API cuLaunchHostFunc(void *s, HostFunction f, void *data) {
@@ -119,7 +165,13 @@ API cuEventDestroy_v2(void *e) {
 API cuEventRecord(void *e, void *s) {
     ENTER("cuEventRecord");
     if (!events.count(e)) return INVALID_HANDLE;
-    static_cast<Event *>(e)->captured = fakeCapturing(s);
+    Stream *stream = streamOf(s);
+    if (!stream) return INVALID_HANDLE;
+    Event *event = static_cast<Event *>(e);
+    event->captured = fakeCapturing(s);
+    event->late = stream->late ? stream : nullptr;
+    event->after = stream->begun + stream->waiting.size();
+    if (stream->late) return OK;
     return submit(s, "cuEventRecord", [=] {
         static_cast<Event *>(e)->ms = now();
         static_cast<Event *>(e)->recorded = true;
@@ -173,6 +225,15 @@ API cuStreamEndCapture(void *s, void **g) {
     std::shared_ptr<Graph> recorded = std::move(stream->capture);
     stream->capture = nullptr;
     capturing.erase(stream);
+    for (void *other : streams) {
+        Stream *late = static_cast<Stream *>(other);
+        if (late->origin != stream) continue;
+        late->origin = nullptr;
+        if (late->waiting.empty() || !late->waiting.back().captured) continue;
+        late->begun += late->waiting.size();
+        late->waiting.clear();
+        return refuse(904, "cuStreamEndCapture", "another stream has joined the capture and was not waited for at its end");
+    }
     if (stream->spoiled) return CAPTURE_INVALIDATED;
     graphs.insert(*g = new Graph(*recorded));
     return OK;

@@ -189,6 +189,45 @@ CASE(capture_forbids_allocation_and_waiting) {
     check(cuStreamEndCapture(stream, &graph), "cuStreamEndCapture");
 }
 
+CASE(a_late_stream_works_when_it_is_waited_for) {
+    open();
+    void *first, *late, *fork, *done, *graph, *executable;
+    Address p;
+    float value;
+    check(cuMemAlloc_v2(&p, 64), "cuMemAlloc");
+    check(cuStreamCreateWithPriority(&first, 1, -5), "cuStreamCreateWithPriority");
+    check(cuStreamCreateWithPriority(&late, 1, 0), "cuStreamCreateWithPriority");
+    check(cuEventCreate(&fork, 2), "cuEventCreate");
+    check(cuEventCreate(&done, 2), "cuEventCreate");
+    check(filled(p, 16, 1, first), "fill");
+    check(filled(p, 16, 2, late), "fill");
+    check(cuEventRecord(done, late), "cuEventRecord");
+    check(cuMemcpyDtoH_v2(&value, p, 4), "download");
+    expect(value == 1, "what nobody has waited for is not there");
+    check(cuStreamWaitEvent(first, done, 0), "cuStreamWaitEvent");
+    check(cuMemcpyDtoH_v2(&value, p, 4), "download");
+    expect(value == 2, "after waiting it is");
+
+    check(cuStreamBeginCapture_v2(first, 0), "cuStreamBeginCapture");
+    check(cuEventRecord(fork, first), "cuEventRecord");
+    check(cuStreamWaitEvent(late, fork, 0), "cuStreamWaitEvent");
+    check(filled(p, 16, 3, late), "fill");
+    check(cuEventRecord(done, late), "cuEventRecord");
+    check(filled(p, 16, 4, first), "fill");
+    check(cuStreamWaitEvent(first, done, 0), "cuStreamWaitEvent");
+    check(cuStreamEndCapture(first, &graph), "cuStreamEndCapture");
+    check(cuGraphInstantiateWithFlags(&executable, graph, 0), "cuGraphInstantiate");
+    check(cuGraphLaunch(executable, first), "cuGraphLaunch");
+    check(cuMemcpyDtoH_v2(&value, p, 4), "download");
+    expect(value == 3, "in a graph, too, it comes as late as it may");
+
+    check(cuStreamBeginCapture_v2(first, 0), "cuStreamBeginCapture");
+    check(cuEventRecord(fork, first), "cuEventRecord");
+    check(cuStreamWaitEvent(late, fork, 0), "cuStreamWaitEvent");
+    check(filled(p, 16, 3, late), "fill");
+    gives(cuStreamEndCapture(first, &graph), 904, "the end of a capture without the other stream");
+}
+
 CASE(planted_failures) {
     setenv("FAKE_CUDA_FAIL", "cuMemAlloc:2", 1);
     open();

@@ -48,9 +48,10 @@ public record Conv2d(Conv2dParams params) implements Op {
             Tensor dx = needed[0] ? x.emptyLike() : null;
             Tensor dw = needed[1] ? w.emptyLike() : null;
             Tensor db = b != null && needed[2] ? b.emptyLike() : null;
-            if (dx != null) backend.conv2dBackwardData(params, w, dy, dx);
+            // a device computes dw, which is wanted last, beside what follows
             if (dw != null) backend.conv2dBackwardWeights(params, x, dy, dw, db);
             else if (db != null) db = dy; // the tape sums it to [K]
+            if (dx != null) backend.conv2dBackwardData(params, w, dy, dx);
             return Arrays.copyOf(new Tensor[] {dx, dw, db, dy}, in.length);
         });
     }

@@ -30,14 +30,14 @@ public record Linear() implements Op {
         return new Result(y.reshape(in[0].shape().with(-1, out)), (dy, needed) -> {
             Tensor rows = dy.reshape(-1, out); // [M, out]
             Tensor[] d = new Tensor[in.length];
+            if (needed[1]) { // first: a device computes it beside what follows
+                d[1] = w.emptyLike();
+                x.backend().matmul(true, false, rows, x, null, d[1]);
+            }
             if (needed[0]) {
                 Tensor dx = x.emptyLike();
                 x.backend().matmul(false, false, rows, w, null, dx);
                 d[0] = dx.reshape(in[0].shape());
-            }
-            if (needed[1]) {
-                d[1] = w.emptyLike();
-                x.backend().matmul(true, false, rows, x, null, d[1]);
             }
             if (in.length > 2 && needed[2]) d[2] = rows; // the tape sums it to [out]
             return d;

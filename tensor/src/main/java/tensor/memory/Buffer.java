@@ -63,6 +63,8 @@ public final class Buffer {
     private int references = 1;
     private long version;
     private Throwable released;
+    private Runnable fence;
+    private Runnable guard;
     private AutoCloseable companion;
     private Scope root;
 
@@ -83,12 +85,40 @@ public final class Buffer {
      * @throws IllegalStateException after the last release
      */
     public Block block() {
+        requireLive();
+        Runnable first = fence;
+        if (first != null) {
+            fence = null;
+            first.run();
+        }
+        return state.block;
+    }
+
+    private void requireLive() {
         if (references == 0)
             throw new IllegalStateException(
                     "this tensor's memory was released: it belonged to a scope that is closed, or to a tape that has"
                             + " swept past it (keep it with Scope.keep, or read it earlier)",
                     released);
-        return state.block;
+    }
+
+    /**
+     * Whoever asks for the block next waits first: a backend still writes into it, beside the order in which it does its other
+     * calls.
+     *
+     * @param wait returns when the block may be used
+     */
+    public void fence(Runnable wait) {
+        fence = wait;
+    }
+
+    /**
+     * Whoever writes into the block next waits first: it is still read beside that order.
+     *
+     * @param wait returns when the block may be written to
+     */
+    public void guard(Runnable wait) {
+        guard = wait;
     }
 
     /** The address of the block; throws as {@link #block} does. */
@@ -111,9 +141,12 @@ public final class Buffer {
         return version;
     }
 
-    /** To be called by a backend whenever it writes into the block. */
+    /** To be called by a backend before it writes into the block. */
     public void written() {
         version++;
+        Runnable first = guard;
+        guard = null;
+        if (first != null) first.run();
     }
 
     /** What a backend has derived from the contents, or {@code null}; closed with this buffer. */
@@ -135,14 +168,15 @@ public final class Buffer {
 
     /** One more owner. */
     public Buffer retain() {
-        block();
+        requireLive();
         references++;
         return this;
     }
 
     /** One owner less; the last one gives the block back. */
     public void release() {
-        block();
+        requireLive();
+        if (references == 1) block(); // who gives it back has waited
         if (--references > 0) return;
         if (TRACK) released = new Throwable("released here");
         synchronized (state) {

@@ -9,8 +9,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * Recycles blocks: the steady state of training asks the system for nothing. Requests are rounded up to a size class
  * (eight classes to each power of two, so at most an eighth is wasted; at least 64 bytes, a multiple of 64), and a
  * freed block waits in the list of its class. Where none waits there, a larger one is taken, at most twice as large: 7 to 13 %
- * less is then asked of the system for a training step than with classes kept apart. All use is by one compute stream in
- * order, so a block freed by the host can be handed out again at once.
+ * less is then asked of the system for a training step than with classes kept apart. All use is in the
+ * order of the calls, so a block freed by the host can be handed out again at once.
  *
  * <p>Not thread-safe, except for blocks that come back from the leak alarm.
  */

@@ -55,6 +55,35 @@ class BufferTest {
     }
 
     @Test
+    void whoTouchesAFencedBlockWaitsOnceAndWhoOnlyHoldsItDoesNot() {
+        CountingBlock block = new CountingBlock();
+        int[] waits = new int[1];
+        Buffer buffer = new Buffer(block);
+        buffer.fence(() -> waits[0]++);
+        buffer.retain().release();
+        assertEquals(0, waits[0]);
+        buffer.address();
+        buffer.address();
+        assertEquals(1, waits[0]);
+        buffer.fence(() -> waits[0] += block.freed == 0 ? 1 : 100);
+        buffer.release(); // what is still written to is not given back
+        assertEquals(2, waits[0]);
+    }
+
+    @Test
+    void whoWritesIntoAGuardedBlockWaitsAndWhoReadsItDoesNot() {
+        int[] waits = new int[1];
+        Buffer buffer = new Buffer(new CountingBlock());
+        buffer.guard(() -> waits[0]++);
+        buffer.address();
+        assertEquals(0, waits[0]);
+        buffer.written();
+        buffer.written();
+        assertEquals(1, waits[0]);
+        buffer.release();
+    }
+
+    @Test
     void everyWriteMakesANewVersion() {
         Buffer buffer = new Buffer(new CountingBlock());
         long before = buffer.version();

@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnMathType;
@@ -98,9 +99,23 @@ final class Convolutions implements AutoCloseable {
         }
     }
 
-    /** {@link tensor.backend.Backend#conv2dBackwardWeights}. */
+    /** {@link tensor.backend.Backend#conv2dBackwardWeights}, aside unless something has to be searched for. */
     void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Geometry g = Geometry.of(p, x, dw, dy);
+        if (isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)))
+            engine.side()
+                    .run(
+                            () -> weights(g, p, x, dy, dw, dbias),
+                            List.of(x.buffer(), dy.buffer()),
+                            dbias == null ? List.of(dw.buffer()) : List.of(dw.buffer(), dbias.buffer()));
+        else weights(g, p, x, dy, dw, dbias);
+    }
+
+    private boolean isKnown(Direction direction, Geometry g) {
+        return g.isProduct() || DepthwiseConvolutions.serves(g) || plans.containsKey(new Key(direction, g));
+    }
+
+    private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (g.isProduct()) {
             products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), g.filters(dw), 1);
         } else if (DepthwiseConvolutions.serves(g)) {
@@ -196,6 +211,7 @@ final class Convolutions implements AutoCloseable {
 
     private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
         engine.requireEager("the first convolution of a shape");
+        engine.side().join(); // nothing else is to run while calls are timed
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionAlgorithm known = file.get(name);
         if (known != null) {

@@ -74,6 +74,7 @@ public final class CudaBackend implements Backend {
         return Libraries.look(LibrarySearch.ofHost());
     }
 
+    /** Before a call that writes them. */
     private static void written(Tensor... outputs) {
         for (Tensor y : outputs) if (y != null) y.buffer().written();
     }
@@ -106,7 +107,7 @@ public final class CudaBackend implements Backend {
     public Buffer allocate(DType dtype, long elements) {
         Checks.allocate(this, dtype, elements);
         engine.context().enter();
-        return engine.arena().allocate(elements * dtype.bytes());
+        return engine.allocate(elements * dtype.bytes());
     }
 
     @Override
@@ -118,8 +119,8 @@ public final class CudaBackend implements Backend {
     public void upload(float[] source, Tensor y) {
         Checks.upload(this, source.length, y);
         engine.context().enter();
-        staging.upload(source, y);
         written(y);
+        staging.upload(source, y);
     }
 
     @Override
@@ -147,6 +148,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void synchronize() {
         engine.context().enter();
+        engine.side().join();
         engine.context().synchronize();
         indices.check();
     }
@@ -165,88 +167,88 @@ public final class CudaBackend implements Backend {
     public void fill(Tensor y, double value) {
         Checks.fill(this, y);
         engine.context().enter();
-        movement.fill(y, value);
         written(y);
+        movement.fill(y, value);
     }
 
     @Override
     public void copy(Region from, Region to) {
         Checks.copy(this, from, to);
         engine.context().enter();
-        movement.copy(from, to);
         written(to.tensor());
+        movement.copy(from, to);
     }
 
     @Override
     public void copy(Region[] from, Region[] to) {
         Checks.copy(this, from, to);
         engine.context().enter();
-        movement.copy(from, to);
         for (Region region : to) written(region.tensor());
+        movement.copy(from, to);
     }
 
     @Override
     public void cast(Tensor x, Tensor y) {
         Checks.cast(this, x, y);
         engine.context().enter();
-        movement.cast(x, y);
         written(y);
+        movement.cast(x, y);
     }
 
     @Override
     public void unary(UnaryOp f, Tensor x, Tensor y) {
         Checks.unary(this, f, x, y);
         engine.context().enter();
-        movement.unary(f, x, y);
         written(y);
+        movement.unary(f, x, y);
     }
 
     @Override
     public void binary(BinaryOp f, Tensor a, Tensor b, Tensor y) {
         Checks.binary(this, f, a, b, y);
         engine.context().enter();
-        movement.binary(f, a, b, y);
         written(y);
+        movement.binary(f, a, b, y);
     }
 
     @Override
     public void reduce(ReduceOp f, Tensor x, Tensor y) {
         Checks.reduce(this, f, x, y);
         engine.context().enter();
-        reductions.reduce(f, x, x.shape(), y, y.shape());
         written(y);
+        reductions.reduce(f, x, x.shape(), y, y.shape());
     }
 
     @Override
     public void random(Distribution distribution, long seed, long offset, Tensor y) {
         Checks.random(this, offset, y);
         engine.context().enter();
-        movement.random(distribution, seed, offset, y);
         written(y);
+        movement.random(distribution, seed, offset, y);
     }
 
     @Override
     public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
         Checks.dropout(this, probability, offset, x, y);
         engine.context().enter();
-        movement.dropout(probability, seed, offset, x, y);
         written(y);
+        movement.dropout(probability, seed, offset, x, y);
     }
 
     @Override
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         engine.context().enter();
-        indices.gather(table, index, y);
         written(y);
+        indices.gather(table, index, y);
     }
 
     @Override
     public void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
         Checks.scatterAdd(this, index, dy, dtable);
         engine.context().enter();
-        indices.scatterAdd(index, dy, dtable);
         written(dtable);
+        indices.scatterAdd(index, dy, dtable);
     }
 
     // ---- 3 linear algebra -------------------------------------------------------------------------------------
@@ -255,32 +257,32 @@ public final class CudaBackend implements Backend {
     public void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
         Checks.matmul(this, ta, tb, a, b, bias, y);
         engine.context().enter();
-        products.matmul(ta, tb, a, b, bias, y);
         written(y);
+        products.matmul(ta, tb, a, b, bias, y);
     }
 
     @Override
     public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Checks.conv2d(this, p, x, w, bias, z, y);
         engine.context().enter();
-        convolutions.forward(p, x, w, bias, z, y);
         written(y);
+        convolutions.forward(p, x, w, bias, z, y);
     }
 
     @Override
     public void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
         Checks.conv2dBackwardData(this, p, w, dy, dx);
         engine.context().enter();
-        convolutions.data(p, w, dy, dx);
         written(dx);
+        convolutions.data(p, w, dy, dx);
     }
 
     @Override
     public void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Checks.conv2dBackwardWeights(this, p, x, dy, dw, dbias);
         engine.context().enter();
-        convolutions.weights(p, x, dy, dw, dbias);
         written(dw, dbias);
+        convolutions.weights(p, x, dy, dw, dbias);
     }
 
     /**
@@ -309,8 +311,8 @@ public final class CudaBackend implements Backend {
             Tensor rstd) {
         Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         engine.context().enter();
-        norms.forward(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         written(y, mean, rstd);
+        norms.forward(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
     }
 
     @Override
@@ -336,52 +338,52 @@ public final class CudaBackend implements Backend {
                 this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
                 dscale, dshift);
         engine.context().enter();
+        written(dx, doffset, dgamma, dbeta, dscale, dshift);
         norms.backward(
                 p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta, dscale,
                 dshift);
-        written(dx, doffset, dgamma, dbeta, dscale, dshift);
     }
 
     @Override
     public void softmax(int axis, Tensor x, Tensor y) {
         Checks.softmax(this, axis, x, y);
         engine.context().enter();
-        softmaxes.forward(axis, x, y);
         written(y);
+        softmaxes.forward(axis, x, y);
     }
 
     @Override
     public void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
         Checks.softmaxBackward(this, axis, y, dy, dx);
         engine.context().enter();
-        softmaxes.backward(axis, y, dy, dx);
         written(dx);
+        softmaxes.backward(axis, y, dy, dx);
     }
 
     @Override
     public void attention(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
         Checks.attention(this, p, qkv, y, logSum);
         engine.context().enter();
-        attentions.forward(p, qkv, y, logSum);
         written(y, logSum);
+        attentions.forward(p, qkv, y, logSum);
     }
 
     @Override
     public void attentionBackward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
         Checks.attentionBackward(this, p, qkv, y, logSum, dy, dqkv);
         engine.context().enter();
-        attentions.backward(p, qkv, logSum, dy, dqkv);
         written(dqkv);
+        attentions.backward(p, qkv, logSum, dy, dqkv);
     }
 
     @Override
     public void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
         Checks.linearAttention(this, p, x, w, y, context, logSum);
         engine.context().enter();
+        written(y, context, logSum);
         try (Scope scope = Scope.open("projection")) {
             linearAttentions.forward(p, w == null ? x : Projection.forward(this, x, w), y, context, logSum);
         }
-        written(y, context, logSum);
     }
 
     @Override
@@ -389,13 +391,13 @@ public final class CudaBackend implements Backend {
             AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw) {
         Checks.linearAttentionBackward(this, p, x, w, context, logSum, dy, dx, dw);
         engine.context().enter();
+        written(dx, dw);
         try (Scope scope = Scope.open("projection")) {
             Tensor qkv = w == null ? x : Projection.forward(this, x, w);
             Tensor dqkv = w == null ? dx : qkv.emptyLike();
             linearAttentions.backward(p, qkv, context, logSum, dy, dqkv);
             if (w != null) Projection.backward(this, x, w, dqkv, dx, dw);
         }
-        written(dx, dw);
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------
@@ -404,26 +406,26 @@ public final class CudaBackend implements Backend {
     public void cast(Tensor[] x, Tensor[] y) {
         Checks.cast(this, x, y);
         engine.context().enter();
-        movement.cast(x, y);
         written(y);
+        movement.cast(x, y);
     }
 
     @Override
     public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         Checks.adam(this, w, dw, m, v);
         engine.context().enter();
-        updates.adam(p, w, dw, m, v);
         written(w);
         written(m);
         written(v);
+        updates.adam(p, w, dw, m, v);
     }
 
     @Override
     public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         Checks.exponentialAverage(this, decay, average, w);
         engine.context().enter();
-        updates.exponentialAverage(decay, average, w);
         written(average);
+        updates.exponentialAverage(decay, average, w);
     }
 
     @Override
@@ -441,6 +443,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void close() {
         engine.context().enter();
+        engine.side().join();
         engine.context().synchronize();
         updates.close();
         softmaxes.close();

@@ -12,13 +12,15 @@ import tensor.backend.Precision;
 import tensor.memory.CachingAllocator;
 
 /**
- * The device, its primary context (the one that cuBLAS and cuDNN use, too), and two streams: everything is computed on
- * {@link #stream}, in the order of the calls; batches travel to the device on {@link #copies}, beside it.
+ * The device, its primary context (the one that cuBLAS and cuDNN use, too), and three streams: what is waited for is computed
+ * on one, in the order of the calls; what is not, on a second ({@link SideStream}); batches travel to the device on a third,
+ * {@link #copies}.
  */
 final class CudaContext implements AutoCloseable, CachingAllocator.Source {
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
-    private final CUstream stream = new CUstream();
+    private final CUstream main = new CUstream();
+    private final CUstream side = new CUstream();
     private final CUstream copies = new CUstream();
     private final String name;
     private final int driver;
@@ -26,6 +28,7 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
     private final int multiprocessors;
     private final int sharedLimit;
     private Thread current;
+    private boolean aside;
 
     /**
      * Opens device 0, to be computed on with this precision.
@@ -61,7 +64,11 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         sharedLimit = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         Status.driver(cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
         enter();
-        Status.driver(cuStreamCreate(stream, 1), "cuStreamCreate");
+        int[] least = new int[1];
+        int[] greatest = new int[1];
+        Status.driver(cuCtxGetStreamPriorityRange(least, greatest), "cuCtxGetStreamPriorityRange");
+        Status.driver(cuStreamCreateWithPriority(main, 1, greatest[0]), "cuStreamCreateWithPriority");
+        Status.driver(cuStreamCreateWithPriority(side, 1, least[0]), "cuStreamCreateWithPriority");
         Status.driver(cuStreamCreate(copies, 1), "cuStreamCreate");
     }
 
@@ -84,9 +91,28 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         current = Thread.currentThread();
     }
 
-    /** Where everything is computed. */
+    /** Where calls go now. */
     CUstream stream() {
-        return stream;
+        return aside ? side : main;
+    }
+
+    /** Where they go unless they are put aside; first in line where both have something for the device. */
+    CUstream main() {
+        return main;
+    }
+
+    /** Beside it. */
+    CUstream side() {
+        return side;
+    }
+
+    /** From now on calls go to the one or the other. */
+    void putAside(boolean now) {
+        aside = now;
+    }
+
+    boolean isAside() {
+        return aside;
     }
 
     /** Where batches travel. */
@@ -94,9 +120,9 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         return copies;
     }
 
-    /** Waits for the device. */
+    /** Waits for the device, but for what is aside. */
     void synchronize() {
-        Status.driver(cuStreamSynchronize(stream), "cuStreamSynchronize");
+        Status.driver(cuStreamSynchronize(main), "cuStreamSynchronize");
     }
 
     /** The device in words. */
@@ -156,7 +182,8 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
     @Override
     public void close() {
         enter();
-        Status.driver(cuStreamDestroy(stream), "cuStreamDestroy");
+        Status.driver(cuStreamDestroy(main), "cuStreamDestroy");
+        Status.driver(cuStreamDestroy(side), "cuStreamDestroy");
         Status.driver(cuStreamDestroy(copies), "cuStreamDestroy");
         Status.driver(cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
     }

@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
+import jcuda.driver.CUstream;
 import jcuda.jcudnn.JCudnn;
 import jcuda.jcudnn.cudnnActivationDescriptor;
 import jcuda.jcudnn.cudnnActivationMode;
@@ -16,18 +17,29 @@ import jcuda.jcudnn.cudnnTensorFormat;
 import jcuda.runtime.cudaStream_t;
 import tensor.DType;
 
-/** cuDNN's handle, and the descriptions of arrays that it wants. */
+/** cuDNN's handles, one for each stream, and the descriptions of arrays that it wants. */
 final class Dnn implements AutoCloseable {
-    private final cudnnHandle handle = new cudnnHandle();
+    private final CudaContext context;
+    private final cudnnHandle main;
+    private final cudnnHandle side;
 
     Dnn(CudaContext context) {
+        this.context = context;
         JCudnn.setExceptionsEnabled(false);
-        Status.dnn(cudnnCreate(handle), "cudnnCreate");
-        Status.dnn(cudnnSetStream(handle, new cudaStream_t(context.stream())), "cudnnSetStream");
+        main = handle(context.main());
+        side = handle(context.side());
     }
 
-    cudnnHandle handle() {
+    private static cudnnHandle handle(CUstream stream) {
+        cudnnHandle handle = new cudnnHandle();
+        Status.dnn(cudnnCreate(handle), "cudnnCreate");
+        Status.dnn(cudnnSetStream(handle, new cudaStream_t(stream)), "cudnnSetStream");
         return handle;
+    }
+
+    /** That of the stream where calls go now. */
+    cudnnHandle handle() {
+        return context.isAside() ? side : main;
     }
 
     /** Version of cuDNN: {@code 9.5.1}. */
@@ -110,6 +122,7 @@ final class Dnn implements AutoCloseable {
 
     @Override
     public void close() {
-        Status.dnn(cudnnDestroy(handle), "cudnnDestroy");
+        Status.dnn(cudnnDestroy(main), "cudnnDestroy");
+        Status.dnn(cudnnDestroy(side), "cudnnDestroy");
     }
 }

@@ -14,6 +14,7 @@ final class Engine implements AutoCloseable {
 
     private final CudaContext context;
     private final CachingAllocator arena;
+    private final SideStream side;
     private final Kernels floats;
     private final Kernels halves; // null on a device that has no instructions for them
     private final Launch launch;
@@ -27,6 +28,7 @@ final class Engine implements AutoCloseable {
         this.precision = precision;
         context = new CudaContext(precision);
         arena = new CachingAllocator(context);
+        side = new SideStream(context);
         floats = new Kernels(context, DType.F32);
         halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
         launch = new Launch(context);
@@ -43,6 +45,21 @@ final class Engine implements AutoCloseable {
     /** Where tensors lie; while calls are being recorded, those of the recording. */
     CachingAllocator arena() {
         return recording == null ? arena : recording.arena();
+    }
+
+    /** A block for a tensor. */
+    Buffer allocate(long bytes) {
+        return side.keep(arena().allocate(bytes));
+    }
+
+    /** A block to be released in the same call: whatever runs later runs after what uses it now. */
+    Buffer scratch(long bytes) {
+        return allocate(bytes);
+    }
+
+    /** For what is not waited for. */
+    SideStream side() {
+        return side;
     }
 
     /** What is being recorded, or {@code null}. */
@@ -96,11 +113,6 @@ final class Engine implements AutoCloseable {
         return launch;
     }
 
-    /** A block to be released in the same call: whatever runs later runs after what uses it now. */
-    Buffer scratch(long bytes) {
-        return arena().allocate(bytes);
-    }
-
     /** The address of a tensor, in the form that libraries want it. */
     static Pointer pointer(Tensor t) {
         return new Device(t.buffer().address());
@@ -122,6 +134,7 @@ final class Engine implements AutoCloseable {
     @Override
     public void close() {
         context.enter();
+        side.close();
         arena.close();
         scalars.close();
         launch.close();

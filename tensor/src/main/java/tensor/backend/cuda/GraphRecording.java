@@ -42,17 +42,22 @@ final class GraphRecording implements Recording, Recording.Recorder {
         GraphRecording recording = new GraphRecording(engine, staging, indices);
         CUgraph captured = new CUgraph();
         boolean complete = false;
+        engine.side().join();
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
-                cuStreamBeginCapture(engine.context().stream(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
+                cuStreamBeginCapture(engine.context().main(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
                 "cuStreamBeginCapture");
         engine.recording(recording);
         try {
-            body.run(recording);
+            try {
+                body.run(recording);
+            } finally {
+                engine.side().join(); // a capture ends on the stream where it began
+            }
             complete = true;
         } finally {
             engine.recording(null);
-            int status = cuStreamEndCapture(engine.context().stream(), captured);
+            int status = cuStreamEndCapture(engine.context().main(), captured);
             if (complete) Status.driver(status, "cuStreamEndCapture");
             else recording.discard();
         }
@@ -100,7 +105,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     public void replay(Numbers now) {
         engine.context().enter();
         updates.set(now);
-        Status.driver(cuGraphLaunch(graph, engine.context().stream()), "cuGraphLaunch");
+        Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
         updates.send(squares);
         indices.called(indexed);
     }

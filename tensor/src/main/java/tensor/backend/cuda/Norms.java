@@ -1,5 +1,6 @@
 package tensor.backend.cuda;
 
+import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import tensor.Shape;
@@ -219,13 +220,17 @@ final class Norms {
             engine.addBias(dx, null, before);
         }
         if (partial == null) return;
-        engine.launch(Kernel.GROUP_NORM_PARAMETERS, x.dtype())
-                .address(partial.address())
-                .tensor(dgamma)
-                .tensor(dbeta)
-                .integer(l.images)
-                .integer(l.channels())
-                .grid((2 * l.channels() + 31) / 32, 1, 32, 32, 0);
+        engine.side()
+                .run(
+                        () -> engine.launch(Kernel.GROUP_NORM_PARAMETERS, x.dtype())
+                                .address(partial.address())
+                                .tensor(dgamma)
+                                .tensor(dbeta)
+                                .integer(l.images)
+                                .integer(l.channels())
+                                .grid((2 * l.channels() + 31) / 32, 1, 32, 32, 0),
+                        List.of(partial),
+                        List.of(dgamma.buffer(), dbeta.buffer()));
         partial.release();
     }
 }

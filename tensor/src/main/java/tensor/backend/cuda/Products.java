@@ -2,6 +2,8 @@ package tensor.backend.cuda;
 
 import static jcuda.jcublas.JCublas2.*;
 
+import java.util.List;
+import jcuda.driver.CUstream;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasHandle;
@@ -28,24 +30,43 @@ final class Products implements AutoCloseable {
     private static final int DEFAULT_ALGORITHM = -1;
 
     private final Engine engine;
-    private final cublasHandle handle = new cublasHandle();
-    private final long workspace;
+    private final Handle main;
+    private final Handle side;
     private final int forFloats;
     private final int version;
 
     Products(Engine engine) {
         this.engine = engine;
         JCublas2.setExceptionsEnabled(false);
-        Status.blas(cublasCreate(handle), "cublasCreate");
-        Status.blas(cublasSetStream(handle, new cudaStream_t(engine.context().stream())), "cublasSetStream");
-        workspace = engine.context().allocate(WORKSPACE);
-        Status.blas(cublasSetWorkspace(handle, new Device(workspace), WORKSPACE), "cublasSetWorkspace");
+        main = new Handle(engine.context(), engine.context().main());
+        side = new Handle(engine.context(), engine.context().side());
         forFloats = engine.precision() == Precision.FP32
                 ? cublasComputeType.CUBLAS_COMPUTE_32F
                 : cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32;
         int[] number = new int[1];
-        Status.blas(cublasGetVersion(handle, number), "cublasGetVersion");
+        Status.blas(cublasGetVersion(main.blas, number), "cublasGetVersion");
         version = number[0];
+    }
+
+    /** cuBLAS for one stream. */
+    private static final class Handle implements AutoCloseable {
+        private final CudaContext context;
+        private final cublasHandle blas = new cublasHandle();
+        private final long workspace;
+
+        Handle(CudaContext context, CUstream stream) {
+            this.context = context;
+            Status.blas(cublasCreate(blas), "cublasCreate");
+            Status.blas(cublasSetStream(blas, new cudaStream_t(stream)), "cublasSetStream");
+            workspace = context.allocate(WORKSPACE);
+            Status.blas(cublasSetWorkspace(blas, new Device(workspace), WORKSPACE), "cublasSetWorkspace");
+        }
+
+        @Override
+        public void close() {
+            Status.blas(cublasDestroy(blas), "cublasDestroy");
+            context.free(workspace, WORKSPACE);
+        }
     }
 
     /** Version of cuBLAS: {@code 12.6.4}. */
@@ -57,7 +78,7 @@ final class Products implements AutoCloseable {
     void multiply(boolean ta, boolean tb, int m, int n, int inner, Matrix a, Matrix b, Matrix y, int batch) {
         Status.blas(
                 cublasGemmStridedBatchedEx_new(
-                        handle,
+                        (engine.context().isAside() ? side : main).blas,
                         tb ? T : N,
                         ta ? T : N,
                         n,
@@ -83,8 +104,19 @@ final class Products implements AutoCloseable {
                 "cublasGemmStridedBatchedEx");
     }
 
-    /** {@link tensor.backend.Backend#matmul}. */
+    /** {@link tensor.backend.Backend#matmul}; dyᵀ x, the gradient of a matrix of weights, aside. */
     void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
+        boolean weights = ta && !tb && y.shape().rank() == 2 && bias == null;
+        if (weights)
+            engine.side()
+                    .run(() -> product(true, false, a, b, y), List.of(a.buffer(), b.buffer()), List.of(y.buffer()));
+        else {
+            product(ta, tb, a, b, y);
+            engine.addBias(y, bias, null);
+        }
+    }
+
+    private void product(boolean ta, boolean tb, Tensor a, Tensor b, Tensor y) {
         Shape ys = y.shape();
         int m = ys.get(-2);
         int n = ys.get(-1);
@@ -104,7 +136,6 @@ final class Products implements AutoCloseable {
                 matrix(b, batch > 1 && b.shape().rank() > 2),
                 matrix(y, batch > 1),
                 batch);
-        engine.addBias(y, bias, null);
     }
 
     /** cuBLAS's number for an element type. */
@@ -119,7 +150,7 @@ final class Products implements AutoCloseable {
 
     @Override
     public void close() {
-        Status.blas(cublasDestroy(handle), "cublasDestroy");
-        engine.context().free(workspace, WORKSPACE);
+        main.close();
+        side.close();
     }
 }

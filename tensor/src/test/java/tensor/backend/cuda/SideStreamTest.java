@@ -1,0 +1,129 @@
+package tensor.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Precision;
+import tensor.backend.Recording;
+import tensor.memory.Scope;
+
+/**
+ * Gradients of weights are computed aside. On the stand-in that is as late as can be, when somebody waits for them; so what
+ * is forgotten to be waited for, or to be held, shows in the numbers.
+ */
+class SideStreamTest {
+    private static final Shape SQUARE = Shape.of(2, 2);
+
+    private Backend backend;
+
+    @BeforeEach
+    void open() {
+        try {
+            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            Assumptions.abort(e.getMessage());
+        }
+    }
+
+    @AfterEach
+    void close() {
+        if (backend != null) backend.close();
+    }
+
+    private Tensor square(float... values) {
+        return Tensor.of(backend, SQUARE, values);
+    }
+
+    /** dyᵀ x, which is put aside. */
+    private void weights(Tensor dy, Tensor x, Tensor dw) {
+        backend.matmul(true, false, dy, x, null, dw);
+    }
+
+    @Test
+    void whatIsReadAsideMayBeOverwrittenAtOnce() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = square(1, 2, 3, 4);
+            Tensor dw = x.emptyLike();
+            weights(square(1, 0, 0, 1), x, dw);
+            x.set_(square(9, 9, 9, 9));
+            assertArrayEquals(new float[] {1, 2, 3, 4}, dw.toFloats());
+        }
+    }
+
+    @Test
+    void whatIsReadAsideMayBeReleasedAndItsBlocksUsedAgain() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor dw = Tensor.empty(backend, DType.F32, SQUARE);
+            try (Scope inner = Scope.open("inner")) {
+                weights(square(1, 0, 0, 1), square(1, 2, 3, 4), dw);
+            }
+            for (int i = 0; i < 20; i++) Tensor.full(backend, DType.F32, SQUARE, 7);
+            assertArrayEquals(new float[] {1, 2, 3, 4}, dw.toFloats());
+        }
+    }
+
+    @Test
+    void aResultThatNobodyReadsIsReleasedWhenItsWritingIsDone() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor dy = square(1, 0, 0, 1);
+            Tensor x = square(1, 2, 3, 4);
+            try (Scope inner = Scope.open("inner")) {
+                weights(dy, x, x.emptyLike());
+            }
+            Tensor next = Tensor.full(backend, DType.F32, SQUARE, 7); // in the block of the gradient
+            backend.synchronize();
+            assertArrayEquals(new float[] {7, 7, 7, 7}, next.toFloats());
+        }
+    }
+
+    @Test
+    void moreCallsThanMayBeUnderWay() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor dy = square(1, 0, 0, 1);
+            List<Tensor> gradients = new ArrayList<>();
+            for (int i = 0; i < 50; i++) {
+                Tensor dw = dy.emptyLike();
+                weights(dy, square(i, i, i, i), dw);
+                gradients.add(dw);
+            }
+            for (int i = 0; i < 50; i++)
+                assertArrayEquals(new float[] {i, i, i, i}, gradients.get(i).toFloats(), "gradient " + i);
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    @Test
+    void aRecordedStepWaitsForWhatIsAside() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = square(1, 2, 3, 4);
+            Tensor dy = square(1, 0, 0, 1);
+            Tensor sum = x.emptyLike();
+            Recording.Body body = recorder -> {
+                try (Scope step = Scope.open("step")) {
+                    Tensor dw = x.emptyLike();
+                    Tensor unread = x.emptyLike();
+                    weights(dy, x.mul(10), dw);
+                    weights(dy, x, unread);
+                    sum.set_(dw.add(1));
+                }
+            };
+            body.run(null);
+            try (Recording recording = backend.record(body).orElseThrow()) {
+                sum.set_(square(0, 0, 0, 0));
+                recording.replay(new Recording.Numbers(0, 0, 1, 0));
+                assertArrayEquals(new float[] {11, 21, 31, 41}, sum.toFloats());
+            }
+        }
+    }
+}
