@@ -36,15 +36,13 @@ struct Step {
     long long reserved[2];
 };
 
-// One parameter of an update; 56 bytes in device memory.
+// One parameter of an update; 48 bytes in device memory. Addresses are multiples of 16.
 struct Update {
-    float *w;         //  0  master weights
-    const void *dw;   //  8  gradient: T, or float if flags & 1
+    float *w;         //  0
+    const float *dw;  //  8  gradient
     float *m, *v;     // 16, 24  moments
     float *average;   // 32  exponential average, may be 0
-    void *copy;       // 40  weights rounded to T for the next forward pass, may be 0
-    int n;            // 48  elements
-    int flags;        // 52
+    long long n;      // 40  elements
 };
 
 // Which part of which parameter a block works on: elements first … min(first + PIECE, n) of table[entry]; 8 bytes.
@@ -232,7 +230,7 @@ KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, 
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,
                  float decay);
 // Backend.adam over a table; coupled, decoupled: the weight decay in its two forms. Nothing happens if step->finite is 0.
-// If an entry has `average` and step->decay ≥ 0 the average is updated in the same sweep, if it has `copy` that too.
+// If an entry has `average` and step->decay ≥ 0 the average is updated in the same sweep.
 // grid pieces, block 256
 KERNEL(adam)(const Update *table, const Piece *pieces, const Step *step, float beta1, float beta2, float eps,
              float coupled, float decoupled);

@@ -22,50 +22,92 @@ struct Part {
 DEVICE Part partOf(const Update *table, const Piece *pieces) {
     Piece piece = pieces[blockIdx.x];
     Part part = {table + piece.entry, piece.first, piece.first + PIECE};
-    if (part.end > part.entry->n) part.end = part.entry->n;
+    if (part.end > part.entry->n) part.end = static_cast<int>(part.entry->n);
     return part;
 }
 
-DEVICE float gradient(const Update &u, int i) {
-    return u.flags & 1 ? static_cast<const float *>(u.dw)[i] : widen(static_cast<const T *>(u.dw)[i]);
+// body.at<4>(i) or body.at<1>(i) for every element of the part: 16 bytes of each array at a time, but for the last few.
+// Arrays start at multiples of 16 bytes, and so do pieces of them.
+template <class Body> DEVICE void sweep(const Part &part, Body &body) {
+    for (int i = part.first + 4 * threadIdx.x; i < part.end; i += 4 * blockDim.x) {
+        if (i + 4 <= part.end) body.template at<4>(i);
+        else
+            for (int j = i; j < part.end; j++) body.template at<1>(j);
+    }
 }
 
+struct Adam {
+    Update u;
+    Step step;
+    float beta1, beta2, eps, coupled, decoupled;
+
+    template <int V> __device__ __forceinline__ void at(int i) {
+        float w[V], g[V], m[V], v[V], average[V];
+        load<V>(u.w + i, w);
+        load<V>(u.dw + i, g);
+        load<V>(u.m + i, m);
+        load<V>(u.v + i, v);
+        bool averaged = u.average != nullptr && step.decay >= 0;
+        if (averaged) load<V>(u.average + i, average);
+        float from1 = 1.0f - beta1, from2 = 1.0f - beta2;
+#pragma unroll
+        for (int k = 0; k < V; k++) {
+            float slope = g[k] * step.scale + coupled * w[k];
+            m[k] = beta1 * m[k] + from1 * slope;
+            v[k] = beta2 * v[k] + from2 * slope * slope;
+            w[k] -= step.rate * (m[k] * step.correction1 / (sqrtf(v[k] * step.correction2) + eps) + decoupled * w[k]);
+            if (averaged) average[k] = step.decay * average[k] + (1.0f - step.decay) * w[k];
+        }
+        store<V>(m, u.m + i);
+        store<V>(v, u.v + i);
+        store<V>(w, u.w + i);
+        if (averaged) store<V>(average, u.average + i);
+    }
+};
 KERNEL(adam)(const Update *table, const Piece *pieces, const Step *step, float beta1, float beta2, float eps,
              float coupled, float decoupled) {
     if (!step->finite) return;
     Part part = partOf(table, pieces);
-    const Update u = *part.entry;
-    float rate = step->rate, correction1 = step->correction1, correction2 = step->correction2, scale = step->scale;
-    float decay = step->decay, from1 = 1.0f - beta1, from2 = 1.0f - beta2;
-    bool averaged = u.average != nullptr && decay >= 0;
-    for (int i = part.first + threadIdx.x; i < part.end; i += blockDim.x) {
-        float w = u.w[i], g = gradient(u, i) * scale + coupled * w;
-        float m = beta1 * u.m[i] + from1 * g, v = beta2 * u.v[i] + from2 * g * g;
-        w -= rate * (m * correction1 / (sqrtf(v * correction2) + eps) + decoupled * w);
-        u.m[i] = m;
-        u.v[i] = v;
-        u.w[i] = w;
-        if (u.copy) narrow(w, static_cast<T *>(u.copy)[i]);
-        if (averaged) u.average[i] = decay * u.average[i] + (1.0f - decay) * w;
-    }
+    Adam body = {*part.entry, *step, beta1, beta2, eps, coupled, decoupled};
+    sweep(part, body);
 }
 
+struct Average {
+    Update u;
+    float decay;
+
+    template <int V> __device__ __forceinline__ void at(int i) {
+        float w[V], average[V];
+        load<V>(u.w + i, w);
+        load<V>(u.average + i, average);
+#pragma unroll
+        for (int k = 0; k < V; k++) average[k] = decay * average[k] + (1.0f - decay) * w[k];
+        store<V>(average, u.average + i);
+    }
+};
 KERNEL(average)(const Update *table, const Piece *pieces, const Step *step) {
     if (!step->finite) return;
     Part part = partOf(table, pieces);
-    float decay = step->decay;
-    for (int i = part.first + threadIdx.x; i < part.end; i += blockDim.x)
-        part.entry->average[i] = decay * part.entry->average[i] + (1.0f - decay) * part.entry->w[i];
+    Average body = {*part.entry, step->decay};
+    sweep(part, body);
 }
 
+struct Squares {
+    const float *x;
+    double sum;
+
+    template <int V> __device__ __forceinline__ void at(int i) {
+        float v[V];
+        load<V>(x + i, v);
+#pragma unroll
+        for (int k = 0; k < V; k++) sum += static_cast<double>(v[k]) * v[k];
+    }
+};
 KERNEL(squares)(const Update *table, const Piece *pieces, double *partial) {
     Part part = partOf(table, pieces);
-    double sum = 0;
-    for (int i = part.first + threadIdx.x; i < part.end; i += blockDim.x) {
-        double g = gradient(*part.entry, i);
-        sum += g * g;
-    }
-    sum = blockSum(sum);
+    Squares body = {part.entry->dw, 0};
+    sweep(part, body);
+    double sum = blockSum(body.sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 

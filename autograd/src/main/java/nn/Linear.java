@@ -1,11 +1,14 @@
 package nn;
 
 import static autograd.ops.Concat.concat;
+import static autograd.ops.Conv2d.conv2d;
 import static autograd.ops.Linear.linear;
+import static autograd.ops.Reshape.reshape;
 
 import autograd.Variable;
 import java.util.Arrays;
 import tensor.Shape;
+import tensor.backend.Conv2dParams;
 
 /** y = x wᵀ + b along the last axis: {@code weight} [out, in], {@code bias} [out]. x [.., in] → [.., out]. */
 public final class Linear extends UnaryLayer {
@@ -30,6 +33,13 @@ public final class Linear extends UnaryLayer {
         Variable[] weights = Arrays.stream(maps).map(m -> m.weight.like(x)).toArray(Variable[]::new);
         Variable[] biases = Arrays.stream(maps).map(m -> m.bias.like(x)).toArray(Variable[]::new);
         return linear(x, concat(0, weights), concat(0, biases));
+    }
+
+    /** z + x wᵀ + b for images, the end of a residual block: a convolution of 1x1. x [N,H,W,in], z [N,H,W,out]. */
+    public Variable onto(Variable z, Variable x) {
+        Shape shape = weight.value().shape();
+        Variable filters = reshape(weight.like(x), shape.get(0), 1, 1, shape.get(1));
+        return conv2d(Conv2dParams.of(1, 0), x, filters, bias.like(x), z);
     }
 
     @Override

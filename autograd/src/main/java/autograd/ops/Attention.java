@@ -16,7 +16,7 @@ import tensor.backend.AttentionParams;
  *   dq_i = scale Σ_j dS_ij k_j      dk_j = scale Σ_i dS_ij q_i</pre>
  *
  * Shapes: qkv [N, L, 3·heads·d], queries, keys, values side by side → y [N, L, heads·d]. Keeps: qkv, y and one
- * log-sum a row; P is computed anew.
+ * log-sum a row; P is computed anew, or kept by a backend that finds that cheaper.
  */
 public record Attention(AttentionParams params) implements Op {
     public static Variable attention(Variable qkv, int heads, double scale) {

@@ -1,6 +1,5 @@
 package ddpm.unet;
 
-import static autograd.ops.Add.add;
 import static autograd.ops.Attention.attention;
 import static autograd.ops.Reshape.reshape;
 import static autograd.ops.Scale.scale;
@@ -47,8 +46,8 @@ final class UNet2DAttention extends Layer {
             Variable tokens =
                     reshape(norm == null ? x : norm.forward(x), s.get(0), s.get(1) * s.get(2), s.get(3)); // [N,H·W,C]
             Variable qkv = Linear.sideBySide(tokens, q, k, v);
-            Variable mixed = out.forward(attention(qkv, heads, 1 / Math.sqrt(headWidth)));
-            Variable y = add(reshape(mixed, s.toArray()), x);
+            Variable mixed = attention(qkv, heads, 1 / Math.sqrt(headWidth));
+            Variable y = out.onto(x, reshape(mixed, s.get(0), s.get(1), s.get(2), heads * headWidth));
             return divisor == 1 ? y : scale(y, 1 / divisor);
         });
     }

@@ -8,7 +8,7 @@ import tensor.memory.Buffer;
 
 /**
  * Softmax attention as products by cuBLAS around our softmax over rows; the scores S [N, heads, L, L] exist, in scratch
- * memory, in 32-bit floats.
+ * memory, in 32-bit floats. P is kept for the backward pass where it is no larger than q, k and v, and computed anew else.
  *
  * <pre>S = q kᵀ      P = softmax(scale · S)      y = P v
  *   dP = dy vᵀ      dS = scale · P (dP − Σ P dP)      dq = dS k      dk = dSᵀ q      dv = Pᵀ dy</pre>
@@ -53,27 +53,40 @@ final class Attentions {
                     at.part(y, h),
                     at.width(),
                     at.length());
+        if (at.scores() <= qkv.shape().size()) Probabilities.keep(weights, y);
         Heads.release(scores, weights);
     }
 
+    /** P, kept beside the y that it made for as long as that stays as it is. */
+    private record Probabilities(Buffer weights, long version) implements AutoCloseable {
+        static void keep(Buffer weights, Tensor y) {
+            if (y.buffer().companion() instanceof Probabilities before) before.close();
+            y.buffer().companion(new Probabilities(weights.retain(), y.buffer().version()));
+        }
+
+        /** What was kept, for the caller to release; {@code null} when nothing was, or not of this y. */
+        static Buffer of(Tensor y) {
+            return y.buffer().companion() instanceof Probabilities p
+                            && p.version == y.buffer().version()
+                    ? p.weights.retain()
+                    : null;
+        }
+
+        @Override
+        public void close() {
+            weights.release();
+        }
+    }
+
     /** {@link tensor.backend.Backend#attentionBackward}. */
-    void backward(AttentionParams p, Tensor qkv, Tensor logSum, Tensor dy, Tensor dqkv) {
+    void backward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
         Heads at = Heads.of(p, qkv);
         Heads to = Heads.of(p, dqkv);
         Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
-        Buffer weights = engine.scratch(at.scores() * qkv.dtype().bytes());
         Matrix s = at.square(DType.F32, scores);
+        Buffer weights = Probabilities.of(y);
+        if (weights == null) weights = probabilities(p, at, scores, logSum);
         Matrix probability = at.square(qkv.dtype(), weights);
-        for (int h = 0; h < at.heads(); h++)
-            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
-        engine.launch(Kernel.PROBABILITIES, qkv.dtype())
-                .address(scores.address())
-                .tensor(logSum)
-                .address(weights.address())
-                .integer(at.rows())
-                .integer(at.length())
-                .number(p.scale())
-                .flat(at.scores());
         for (int h = 0; h < at.heads(); h++) {
             at.multiply(
                     products,
@@ -101,6 +114,24 @@ final class Attentions {
         }
         weights.release();
         Heads.release(scores, slopes);
+    }
+
+    /** P anew, from the scores, which are left in their place, and what {@link #forward} noted of each row. */
+    private Buffer probabilities(AttentionParams p, Heads at, Buffer scores, Tensor logSum) {
+        DType type = at.qkv().dtype();
+        Buffer weights = engine.scratch(at.scores() * type.bytes());
+        Matrix s = at.square(DType.F32, scores);
+        for (int h = 0; h < at.heads(); h++)
+            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
+        engine.launch(Kernel.PROBABILITIES, type)
+                .address(scores.address())
+                .tensor(logSum)
+                .address(weights.address())
+                .integer(at.rows())
+                .integer(at.length())
+                .number(p.scale())
+                .flat(at.scores());
+        return weights;
     }
 
     /** A warp for each row while its registers hold it, beyond that a block. */

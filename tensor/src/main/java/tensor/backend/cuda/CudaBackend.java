@@ -373,7 +373,7 @@ public final class CudaBackend implements Backend {
         Checks.attentionBackward(this, p, qkv, y, logSum, dy, dqkv);
         engine.context().enter();
         written(dqkv);
-        attentions.backward(p, qkv, logSum, dy, dqkv);
+        attentions.backward(p, qkv, y, logSum, dy, dqkv);
     }
 
     @Override

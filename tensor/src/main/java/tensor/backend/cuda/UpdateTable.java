@@ -15,8 +15,8 @@ import tensor.Tensor;
 final class UpdateTable implements AutoCloseable {
     /** Elements for one thread block. */
     private static final int PIECE = 8192;
-    /** Bytes of an entry: w, dw, m, v, average, copy, n, flags. */
-    private static final int ENTRY = 56;
+    /** Bytes of an entry: w, dw, m, v, average, n. */
+    private static final int ENTRY = 48;
 
     private static final int PIECE_BYTES = 8;
 
@@ -65,9 +65,7 @@ final class UpdateTable implements AutoCloseable {
         ByteBuffer to = host.bytes();
         int at = ENTRY * entries;
         for (int i = 0; i < entries; i++) {
-            for (int k = 0; k < 5; k++) to.putLong(ENTRY * i + 8 * k, key[6 * i + k]);
-            to.putLong(ENTRY * i + 40, 0);
-            to.putInt(ENTRY * i + 48, size(i)).putInt(ENTRY * i + 52, 1);
+            for (int k = 0; k < 6; k++) to.putLong(ENTRY * i + 8 * k, key[6 * i + k]);
             for (int piece = 0; piece < pieces(size(i)); piece++, at += PIECE_BYTES)
                 to.putInt(at, i).putInt(at + 4, piece * PIECE);
         }
