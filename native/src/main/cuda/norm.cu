@@ -5,25 +5,23 @@
 template <int P> struct Moments {
     float n, mean[P], squares[P];
 };
-// The offsets of these channels, or 0, are part of the values.
+// The offsets of these channels are part of the values.
 template <int V, int SIZE, int N>
 DEVICE void add(Packed<V> (&held)[N], const float *offset, unsigned count, Moments<V / SIZE> &m) {
     float more = static_cast<float>(count * SIZE), each = __fdividef(1.0f, more);
     float all = m.n + more, weight = m.n > 0 ? __fdividef(more, all) : 1.0f;
 #pragma unroll
     for (int p = 0; p < V / SIZE; p++) {
-        float sum = 0, squares = 0, offsets[SIZE] = {};
-        if (offset) {
-            load<SIZE>(offset + p * SIZE, offsets);
+        float sum = 0, squares = 0, offsets[SIZE];
+        load<SIZE>(offset + p * SIZE, offsets);
 #pragma unroll
-            for (int j = 0; j < SIZE; j++) sum += static_cast<float>(count) * offsets[j];
-        }
+        for (int j = 0; j < SIZE; j++) sum += static_cast<float>(count) * offsets[j];
 #pragma unroll
         for (int k = 0; k < N; k++) {
             if (k >= count) break;
-            float part = 0;
+            float part = get(held[k], p * SIZE);
 #pragma unroll
-            for (int j = 0; j < SIZE; j++) part += get(held[k], p * SIZE + j);
+            for (int j = 1; j < SIZE; j++) part += get(held[k], p * SIZE + j);
             sum += part;
         }
         float mean = sum * each;
@@ -105,10 +103,10 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
     Packed<V> held[HELD];
     if (ALL) fetch(x + (b.first + b.column * V), b.step, b.own, held);
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
+    __syncthreads();
 
     unsigned warp = threadIdx.x >> 5;
     if (!ALL && phase == APPLY) {
-        __syncthreads();
 #pragma unroll 1
         for (unsigned g = warp; g < b.groups; g += blockDim.x >> 5) {
             const float *own = sums + 2ull * b.image * gridDim.z * groups + b.group + g;
@@ -128,16 +126,15 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Moments<V / SIZE> m = {};
-            const float *offsets = offset ? offset + b.image * channels + b.channel + c : nullptr;
             if (ALL) {
-                if (b.own > 0) add<V, SIZE>(held, offsets, b.own, m);
+                if (b.own > 0) add<V, SIZE>(held, s.moved + c, b.own, m);
             } else
 #pragma unroll 1
                 for (unsigned done = 0; done < b.own; done += FEW) {
                     unsigned count = atMost(b.own - done, FEW);
                     Packed<V> few[FEW];
                     fetch(x + (b.first + c + done * b.step), b.step, count, few);
-                    add<V, SIZE>(few, offsets, count, m);
+                    add<V, SIZE>(few, s.moved + c, count, m);
                 }
             if (alone) {
                 float n = m.n, centre = m.mean[0], about = m.squares[0];
@@ -195,7 +192,8 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
 
     if (ALL) {
         forget(held);
-        forget(b.step);
+        forget(b.row);
+        place(b, length, channels);
         normalize(s, b.column * V, b.own, silu, held);
         put(held, y + (b.first + b.column * V), b.step, b.own);
     } else

@@ -60,8 +60,7 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
             throw new IllegalStateException(tooOld(" for bf16", Kernels.BF16_FROM) + "; take tf32 or fp32");
         multiprocessors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         sharedLimit = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-        sharedOfMultiprocessor =
-                attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
+        sharedOfMultiprocessor = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
         Status.driver(cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
         enter();
         Status.driver(cuStreamCreate(stream, 1), "cuStreamCreate");

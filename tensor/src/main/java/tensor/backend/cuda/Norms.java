@@ -116,7 +116,8 @@ final class Norms {
             int vectors = (length + rows - 1) / rows;
             int more = shared + keptBytes(vectors);
             boolean fits = more <= device.sharedLimit() - 4096 // as Kernels allows
-                    && device.sharedOfMultiprocessor() / (more + 1024) >= THREADS / block; // each block takes 1 KiB more
+                    && device.sharedOfMultiprocessor() / (more + 1024)
+                            >= THREADS / block; // each block takes 1 KiB more
             return fits ? vectors : 0;
         }
 
