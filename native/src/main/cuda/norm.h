@@ -23,34 +23,35 @@
 #include "kernels.h"
 #include "packed.h"
 
-// SiLU and its slope, of w = UNIT z: for what is stored as bfloat16, e^−z = 2^w is one instruction and the quotient another,
-// far more exact than that.
+// SiLU and its slope, of w = UNIT z: for what is stored as bfloat16, e^−z = 2^w is one instruction, far more exact than that.
 #ifdef KERNELS_BF16
 const float UNIT = -1.44269504f;  // −1 / ln 2
+#else
+const float UNIT = 1;
+#endif
 #ifdef __CUDACC__
-DEVICE float power(float w) {
-    float e;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(w));
-    return e;
-}
-DEVICE float quotient(float v) {
+DEVICE float quotient(float v) {  // 1 / v within 1 unit in the last place; 0 where it is less than 2^−126
     float q;
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(q) : "f"(v));
     return q;
 }
 #else
-DEVICE float power(float w) { return exp2f(w); }
 DEVICE float quotient(float v) { return 1.0f / v; }
 #endif
-DEVICE float siluOf(float w) { return w * quotient(UNIT * power(w) + UNIT); }
-DEVICE float sigmoid(float w) { return quotient(1.0f + power(w)); }
+DEVICE float power(float w) {  // e^−z
+#ifndef KERNELS_BF16
+    return expf(-w);
+#elif defined(__CUDACC__)
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(w));
+    return e;
 #else
-const float UNIT = 1;
-DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + expf(-z)); }  // the quotient within 2 units in the last place
-DEVICE float siluOf(float z) { return z * sigmoid(z); }
+    return exp2f(w);
 #endif
+}
+DEVICE float siluOf(float w) { return w * quotient(UNIT * power(w) + UNIT); }
 DEVICE float siluSlope(float w) {  // UNIT times it
-    float s = sigmoid(w);
+    float s = quotient(1.0f + power(w));
     return s * (UNIT + w * (1.0f - s));
 }
 #ifdef __CUDACC__

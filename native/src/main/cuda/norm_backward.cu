@@ -75,8 +75,8 @@ template <int V, int S> DEVICE void put(const Bundle &b, const Shared &s, unsign
     store<S>(v, listOf<V>(b, s, sum, j) + at * S);
 }
 
-// Every list's rows are added up, in place, to a few parts of it, and these to the total of a channel. LISTS rows of threads
-// begin with a row of each list.
+// The rows of every list are added up in place: row `part` becomes the sum of every apart-th from it on, and `total` adds up
+// these parts. Of LISTS rows of threads each takes another list.
 template <int LISTS> DEVICE unsigned parts(const Bundle &b) { return b.rows < 2 * LISTS ? 1 : atMost(b.rows / LISTS, 16); }
 template <int V, int SUMS> DEVICE void addRows(const Bundle &b, const Shared &s) {
     const int S = QUAD<V>, LISTS = SUMS * V / S;

@@ -108,19 +108,23 @@ final class Norms {
 
         /**
          * The vectors for which each thread keeps dz as floats in shared memory, so that the slope of SiLU is computed once: all
-         * that it has, or 0 where that is of no use, or would leave fewer blocks beside each other on a multiprocessor.
+         * that it has, or 0 where that is of no use, or would leave far fewer blocks beside each other on a multiprocessor.
          */
         int kept(NormParams p, DType dtype, CudaContext device) {
             if (!whole || !p.silu() || dtype != DType.BF16) return 0;
-            int rows = block / (Math.min(bundle, groups) * depth * dtype.bytes() / 16);
+            int rows = block / (bundle * depth * dtype.bytes() / 16);
             int vectors = (length + rows - 1) / rows;
             int more = shared + keptBytes(vectors);
-            boolean fits = more <= device.sharedLimit() - 4096 // as Kernels allows
-                    && device.sharedOfMultiprocessor() / (more + 1024)
-                            >= THREADS / block; // each block takes 1 KiB more
-            return fits ? vectors : 0;
+            boolean fits = more <= device.sharedLimit() - 4096; // as Kernels allows
+            return fits && 8 * beside(more, device) >= 7 * beside(shared, device) ? vectors : 0;
         }
 
+        /** Blocks with so many bytes of shared memory that a multiprocessor takes, each with 1 KiB for the driver. */
+        private int beside(int bytes, CudaContext device) {
+            return Math.min(THREADS / block, device.sharedOfMultiprocessor() / (bytes + 1024));
+        }
+
+        /** Bytes of so many vectors as floats. */
         private int keptBytes(int vectors) {
             return 4 * 8 * vectors * block;
         }
