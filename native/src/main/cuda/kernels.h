@@ -156,8 +156,8 @@ KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, u
 // scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
 //   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32
 //   bundle: the fewest groups with B values in 64 bytes or more and V | B, at most `groups`; V values are 16 bytes
-//   dynamic shared memory: 4 · (2 · ((V + 1) · block + 32) + 9 · B + 4 · bundle) bytes; it must not exceed 48 KiB unless the
-//   function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if
+//   dynamic shared memory: 4 · ((2 · V + 1) · block + 12 · B + 64) bytes; it must not exceed 48 KiB unless the function's
+//   limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if
 //   (block div (B / V)) · 8 ≥ length, backward · 4.
 // Where that is too few blocks: grid (…, n, slices), each with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
@@ -168,12 +168,14 @@ KERNEL(group_norm)(const T *x, const float *offset, const float *gamma, const fl
                    float eps, int silu);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
 // is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before, which is
-// added to dx, and doffset [n, channels], the sum of what it is added to, can be other than 0 only where x is read only once.
+// added to dx, and doffset [n, channels], the sum of what it is added to, can be other than 0 only where x is read only once. In the
+// bfloat16 module, there and with SiLU, `kept` may be ceil(length / (block div (B / V))), the vectors of a thread, for so many
+// of which there are 4 · V · block bytes more of shared memory each; else it is 0.
 KERNEL(group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
                             float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
-                            int silu);
+                            int silu, int kept);
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], always in the same order.
 // grid ceil(2·channels / 32), block (32, 32)
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);

@@ -5,40 +5,38 @@
 template <int P> struct Moments {
     float n, mean[P], squares[P];
 };
-// The offsets of these channels, or 0, are part of the values.
+// The offsets of these channels are part of the values.
 template <int V, int SIZE, int N>
 DEVICE void add(Packed<V> (&held)[N], const float *offset, unsigned count, Moments<V / SIZE> &m) {
     float more = static_cast<float>(count * SIZE), each = __fdividef(1.0f, more);
     float all = m.n + more, weight = m.n > 0 ? __fdividef(more, all) : 1.0f;
 #pragma unroll
     for (int p = 0; p < V / SIZE; p++) {
-        float sum = 0, squares = 0, offsets[SIZE] = {};
-        if (offset) {
-            load<SIZE>(offset + p * SIZE, offsets);
+        float sum = 0, squares = 0, offsets[SIZE];
+        load<SIZE>(offset + p * SIZE, offsets);
 #pragma unroll
-            for (int j = 0; j < SIZE; j++) sum += static_cast<float>(count) * offsets[j];
+        for (int j = 0; j < SIZE; j++) sum += static_cast<float>(count) * offsets[j];
+#pragma unroll
+        for (int k = 0; k < N; k++) {
+            if (k >= count) break;
+            float part = get(held[k], p * SIZE);
+#pragma unroll
+            for (int j = 1; j < SIZE; j++) part += get(held[k], p * SIZE + j);
+            sum += part;
         }
-#pragma unroll
-        for (int k = 0; k < N; k++)
-            if (k < count) {
-                float part = 0;
-#pragma unroll
-                for (int j = 0; j < SIZE; j++) part += get(held[k], p * SIZE + j);
-                sum += part;
-            }
         float mean = sum * each;
         forget(held);
 #pragma unroll
-        for (int k = 0; k < N; k++)
-            if (k < count) {
-                float part = 0;
+        for (int k = 0; k < N; k++) {
+            if (k >= count) break;
+            float part = 0;
 #pragma unroll
-                for (int j = 0; j < SIZE; j++) {
-                    float d = get(held[k], p * SIZE + j) - (mean - offsets[j]);
-                    part += d * d;
-                }
-                squares += part;
+            for (int j = 0; j < SIZE; j++) {
+                float d = get(held[k], p * SIZE + j) - (mean - offsets[j]);
+                part += d * d;
             }
+            squares += part;
+        }
         float off = mean - m.mean[p];
         m.squares[p] += squares + off * off * (m.n * weight);
         m.mean[p] += off * weight;
@@ -55,56 +53,62 @@ DEVICE void add(Total &t, float n, float mean, float squares) {
     t.sum += moved;
     t.squares += squares + moved * off;
 }
+// A warp does this for group g of the bundle.
 DEVICE void finish(const Bundle &b, const Shared &s, unsigned g, const Total &t, float m, float *mean, float *rstd, int groups,
-                   float eps) {
+                   float eps, int silu) {
     float off = __fdividef(t.sum, m), variance = __fdividef(t.squares, m) - off * off;
     if (variance < 0) variance = 0;
     float mu = t.about + off, r = inverseRoot(variance + eps);
-    s.group[g].mean = mu;
-    s.group[g].rstd = r;
-    if (blockIdx.z == 0) {
+#pragma unroll 1
+    for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) settle(s, c, mu, r, silu ? UNIT : 1.0f);
+    if (blockIdx.z == 0 && lane() == 0) {
         mean[b.image * groups + b.group + g] = mu;
         rstd[b.image * groups + b.group + g] = r;
     }
 }
 
 // z or silu(z) in place of x.
-template <int V, int N>
-DEVICE void normalize(const Bundle &b, const Shared &s, unsigned c, unsigned count, int silu, Packed<V> (&held)[N]) {
+template <int V, bool SILU, int N>
+DEVICE void normalize(const Shared &s, unsigned c, unsigned count, Packed<V> (&held)[N]) {
     const int S = V < 4 ? V : 4;  // channels at a time, for few registers
 #pragma unroll
     for (int j = 0; j < V; j += S) {
-        Linear<S> l = linear<S>(b, s, c + j);
+        Linear<S> l = linear<S>(s, c + j);
 #pragma unroll
-        for (int k = 0; k < N; k++)
-            if (k < count) {
-                float z[S];
+        for (int k = 0; k < N; k++) {
+            if (k >= count) break;
+            float z[S];
 #pragma unroll
-                for (int i = 0; i < S; i++) z[i] = centred(get(held[k], j + i), l.mu[i]) * l.k[i] + l.plus[i];
-                if (silu) {
-#pragma unroll
-                    for (int i = 0; i < S; i++) z[i] *= sigmoid(z[i]);
-                }
-                put(z, held[k], j);
+            for (int i = 0; i < S; i++) {
+                z[i] = centred(get(held[k], j + i), l.mu[i]) * l.rise[i] + l.plus[i];
+                if (SILU) z[i] = siluOf(z[i]);
             }
+            put(z, held[k], j);
+        }
     }
+}
+template <int V, int N> DEVICE void normalize(const Shared &s, unsigned c, unsigned count, int silu, Packed<V> (&held)[N]) {
+    if (silu) normalize<V, true>(s, c, count, held);
+    else normalize<V, false>(s, c, count, held);
 }
 
 // ALL: the phase is WHOLE and every thread holds its whole share.
 template <int V, int SIZE, bool ALL>
 DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
                       const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int channels,
-                      int groups, int bundle, float eps, int silu) {
+                      int groups, float eps, int silu) {
     DYNAMIC_SHARED(float, memory);
-    Shared s = sharedOf(memory, bundle * b.depth, bundle);
+    Shared s = sharedOf(memory, b.width);
     if (ALL) b.pixels = length;
     Packed<V> held[HELD];
     if (ALL) fetch(x + (b.first + b.column * V), b.step, b.own, held);
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
+    __syncthreads();
 
+    unsigned warp = threadIdx.x >> 5;
     if (!ALL && phase == APPLY) {
 #pragma unroll 1
-        for (unsigned g = threadIdx.x; g < b.groups; g += blockDim.x) {
+        for (unsigned g = warp; g < b.groups; g += blockDim.x >> 5) {
             const float *own = sums + 2ull * b.image * gridDim.z * groups + b.group + g;
             Total t = {own[0], 0, 0};
 #pragma unroll 4
@@ -112,51 +116,50 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
                 unsigned pixels = sliceBegin(z + 1, length) - sliceBegin(z, length);
                 add(t, static_cast<float>(pixels * b.depth), own[0], own[groups]);
             }
-            finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps);
+            finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, silu);
         }
     } else {
-        // sum1, sum2 [pieces, lines]: mean and squares of `rows` threads, or warps; part1: how many values they had
-        unsigned pieces = b.width / SIZE, rows = b.rows, lines = b.rows + 32 / pieces, warp = threadIdx.x >> 5;
+        // means, squares [pieces, lines] of `rows` threads, or warps; values: how many they had
+        unsigned pieces = b.width / SIZE, rows = b.rows, lines = b.rows + 32 / pieces;
+        float *means = s.sums, *squares = means + pieces * lines, *values = squares + pieces * lines;
         bool alone = V / SIZE <= 2 && b.groups == 1 && b.single;  // the block has one group: its warps add up first
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Moments<V / SIZE> m = {};
-            const float *offsets = offset ? offset + b.image * channels + b.channel + c : nullptr;
             if (ALL) {
-                if (b.own > 0) add<V, SIZE>(held, offsets, b.own, m);
+                if (b.own > 0) add<V, SIZE>(held, s.moved + c, b.own, m);
             } else
 #pragma unroll 1
                 for (unsigned done = 0; done < b.own; done += FEW) {
                     unsigned count = atMost(b.own - done, FEW);
                     Packed<V> few[FEW];
                     fetch(x + (b.first + c + done * b.step), b.step, count, few);
-                    add<V, SIZE>(few, offsets, count, m);
+                    add<V, SIZE>(few, s.moved + c, count, m);
                 }
             if (alone) {
-                float n = m.n, centre = m.mean[0], squares = m.squares[0];
+                float n = m.n, centre = m.mean[0], about = m.squares[0];
                 if (V / SIZE == 2) {
                     float off = 0.5f * (m.mean[V / SIZE - 1] - centre);
                     centre += off;
-                    squares += m.squares[V / SIZE - 1] + 2 * n * off * off;
+                    about += m.squares[V / SIZE - 1] + 2 * n * off * off;
                     n *= 2;
                 }
-                float values = n, mu = warpSum(n * centre);
-                n = warpSum(n);
-                if (n > 0) mu = __fdividef(mu, n);
+                float all = warpSum(n), mu = warpSum(n * centre);
+                if (all > 0) mu = __fdividef(mu, all);
                 float off = centre - mu;
-                squares = warpSum(squares + values * off * off);
+                about = warpSum(about + n * off * off);
                 if (lane() == 0) {
-                    s.sum1[warp] = mu;
-                    s.sum2[warp] = squares;
-                    s.part1[warp] = n;
+                    means[warp] = mu;
+                    squares[warp] = about;
+                    values[warp] = all;
                 }
             } else if (b.row < b.rows) {
 #pragma unroll
                 for (int p = 0; p < V / SIZE; p++) {
-                    s.sum1[(c / SIZE + p) * lines + b.row] = m.mean[p];
-                    s.sum2[(c / SIZE + p) * lines + b.row] = m.squares[p];
+                    means[(c / SIZE + p) * lines + b.row] = m.mean[p];
+                    squares[(c / SIZE + p) * lines + b.row] = m.squares[p];
                 }
-                if (c == 0) s.part1[b.row] = m.n;
+                if (c == 0) values[b.row] = m.n;
             }
         }
         __syncthreads();
@@ -166,22 +169,21 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
         // A warp adds up a group.
 #pragma unroll 1
         for (unsigned g = warp; g < b.groups; g += blockDim.x >> 5) {
-            Total t = {s.sum1[g * each * lines], 0, 0};
+            Total t = {means[g * each * lines], 0, 0};
 #pragma unroll 1
             for (unsigned p = g * each; p < (g + 1) * each; p++)
 #pragma unroll 1
                 for (unsigned row = lane(); row < rows; row += 32)
-                    add(t, s.part1[row], s.sum1[p * lines + row], s.sum2[p * lines + row]);
+                    add(t, values[row], means[p * lines + row], squares[p * lines + row]);
             t.sum = warpSum(t.sum);
             t.squares = warpSum(t.squares);
-            if (lane() == 0) {
-                float m = static_cast<float>(b.pixels * b.depth);
-                if (!ALL && phase == SUMS) {
-                    float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
-                    float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * groups + b.group + g;
-                    own[0] = t.about + off;
-                    own[groups] = t.squares - t.sum * off;
-                } else finish(b, s, g, t, m, mean, rstd, groups, eps);
+            float m = static_cast<float>(b.pixels * b.depth);
+            if (ALL || phase != SUMS) finish(b, s, g, t, m, mean, rstd, groups, eps, silu);
+            else if (lane() == 0) {
+                float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
+                float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * groups + b.group + g;
+                own[0] = t.about + off;
+                own[groups] = t.squares - t.sum * off;
             }
         }
         if (!ALL && phase == SUMS) return;
@@ -190,8 +192,9 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
 
     if (ALL) {
         forget(held);
-        forget(b.step);
-        normalize(b, s, b.column * V, b.own, silu, held);
+        forget(b.row);
+        place(b, length, channels);
+        normalize(s, b.column * V, b.own, silu, held);
         put(held, y + (b.first + b.column * V), b.step, b.own);
     } else
 #pragma unroll 1
@@ -201,7 +204,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
                 unsigned count = atMost(b.own - done, FEW), at = b.first + c + done * b.step;
                 Packed<V> few[FEW];
                 fetch(x + at, b.step, count, few);
-                normalize(b, s, c, count, silu, few);
+                normalize(s, c, count, silu, few);
                 put(few, y + at, b.step, count);
             }
 }
@@ -211,7 +214,7 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const float *offset, const flo
                    int groups, int bundle, float eps, int silu) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, bundle, \
+    groupNorm<V, SIZE, ALL>(b, x, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
                             eps, silu)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \

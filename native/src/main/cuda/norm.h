@@ -23,16 +23,37 @@
 #include "kernels.h"
 #include "packed.h"
 
-#if defined(__CUDACC__) && defined(KERNELS_BF16)
-DEVICE float sigmoid(float z) {  // an instruction each, far more exact than what is stored
-    float e, s;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(-1.44269504f * z));
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(s) : "f"(1.0f + e));
-    return s;
+// SiLU and its slope, of w = UNIT z: for what is stored as bfloat16, e^−z = 2^w is one instruction, far more exact than that.
+#ifdef KERNELS_BF16
+const float UNIT = -1.44269504f;  // −1 / ln 2
+#else
+const float UNIT = 1;
+#endif
+#ifdef __CUDACC__
+DEVICE float quotient(float v) {  // 1 / v within 1 unit in the last place; 0 where it is less than 2^−126
+    float q;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(q) : "f"(v));
+    return q;
 }
 #else
-DEVICE float sigmoid(float z) { return __fdividef(1.0f, 1.0f + expf(-z)); }  // the quotient within 2 units in the last place
+DEVICE float quotient(float v) { return 1.0f / v; }
 #endif
+DEVICE float power(float w) {  // e^−z
+#ifndef KERNELS_BF16
+    return expf(-w);
+#elif defined(__CUDACC__)
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(w));
+    return e;
+#else
+    return exp2f(w);
+#endif
+}
+DEVICE float siluOf(float w) { return w * quotient(UNIT * power(w) + UNIT); }
+DEVICE float siluSlope(float w) {  // UNIT times it
+    float s = quotient(1.0f + power(w));
+    return s * (UNIT + w * (1.0f - s));
+}
 #ifdef __CUDACC__
 DEVICE float inverseRoot(float v) {
     float r = rsqrtf(v);
@@ -41,10 +62,6 @@ DEVICE float inverseRoot(float v) {
 #else
 DEVICE float inverseRoot(float v) { return 1.0f / sqrtf(v); }
 #endif
-DEVICE float siluSlope(float z) {
-    float s = sigmoid(z);
-    return s * (1.0f + z * (1.0f - s));
-}
 
 // Vectors of x that a thread holds at a time, as 64 registers allow: its whole share, or a few where that is more, whose
 // running sums take registers too; backward, where dy is beside x, both again. tensor.backend.cuda.Norms knows HELD and
@@ -65,6 +82,12 @@ struct Bundle {
     bool single;                     // a thread has one vector of a pixel
 };
 DEVICE unsigned sliceBegin(unsigned z, unsigned length) { return atMost(z * ((length + gridDim.z - 1) / gridDim.z), length); }
+// What follows from a thread's row; computed again later, it takes no registers in between.
+DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
+    b.column = threadIdx.x - b.row * b.columns;
+    b.step = b.rows * channels;
+    b.first = (b.image * length + b.begin + b.row) * channels + b.channel;
+}
 template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
     b.image = blockIdx.y;
@@ -77,12 +100,10 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int
     forget(b.columns);
     b.rows = blockDim.x / b.columns;
     b.row = threadIdx.x / b.columns;
-    b.column = threadIdx.x - b.row * b.columns;
     b.begin = gridDim.z == 1 ? 0 : sliceBegin(blockIdx.z, length);
     b.pixels = gridDim.z == 1 ? length : sliceBegin(blockIdx.z + 1, length) - b.begin;
     b.own = b.row < b.rows && b.row < b.pixels ? (b.pixels - b.row + b.rows - 1) / b.rows : 0;
-    b.step = b.rows * channels;
-    b.first = (b.image * length + b.begin + b.row) * channels + b.channel;
+    place(b, length, channels);
     b.single = b.columns * V == b.width;
     return b;
 }
@@ -90,77 +111,71 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int
 // Whether a thread can hold its whole share in so many vectors.
 DEVICE bool fits(const Bundle &b, unsigned most) { return b.single && b.pixels <= most * b.rows; }
 
-// The block's shared memory: what belongs to a group and to a channel, two sums for each thread and channel, parts of these.
-struct OfGroup {
-    float mean, rstd, slope, rest;  // the last two backward
-};
-struct OfChannel {
-    float b, a, total1, total2;  // b first: it is what some do not read, and a gap in a load is no word of PTX 7
-};
+// Whether the mean is taken off each value. A bfloat16 is rounded more coarsely than floats lose when it is taken off products
+// and sums instead, which saves an instruction and a register for each value.
+const bool CENTRED = sizeof(T) == 4;
+DEVICE float centred(float v, float mu) { return CENTRED ? v - mu : v; }
+
+// The block's shared memory: for each channel, what the values of a vector meet in order; and what they add up to.
 struct Shared {
-    OfGroup *group;        // [bundle]
-    OfChannel *channel;    // [width]
-    float *offset;         // [width]
-    float *sum1, *sum2;    // [VECTOR · block + width + 32]
-    float *part1, *part2;  // [block + width]
+    float *mu, *rise, *plus;                // UNIT z, or z, = rise · centred(x, mu) + plus
+    float *moved;                           // x̂ = rstd · (centred(x, mu) + moved)
+    float *k, *rstd, *slope, *rest;         // backward, dx = k dz + slope · centred(x, mu) + rest
+    float *total1, *total2;                 // S1 and S2
+    float *sums;                            // of threads
 };
-DEVICE Shared sharedOf(float *memory, int width, int bundle) {
-    int threads = static_cast<int>(blockDim.x), sums = VECTOR * threads + width + 32;
+DEVICE Shared sharedOf(float *memory, int width) {
     Shared s;
-    s.group = reinterpret_cast<OfGroup *>(memory);
-    s.channel = reinterpret_cast<OfChannel *>(memory + 4 * bundle);
-    s.offset = memory + 4 * (bundle + width);
-    s.sum1 = s.offset + width;
-    s.sum2 = s.sum1 + sums;
-    s.part1 = s.sum2 + sums;
-    s.part2 = s.part1 + threads + width;
+    s.mu = memory;
+    s.rise = s.mu + width;
+    s.plus = s.rise + width;
+    s.moved = s.plus + width;
+    s.k = s.moved + width;
+    s.rstd = s.k + width;
+    s.slope = s.rstd + width;
+    s.rest = s.slope + width;
+    s.total1 = s.rest + width;
+    s.total2 = s.total1 + width;
+    s.sums = s.total2 + width;
     return s;
 }
 
-// offset_c, a_c and b_c of the bundle.
+// a_c, b_c and offset_c of the bundle, in the places of rise, plus and moved.
 DEVICE void coefficients(const Bundle &b, const Shared &s, const float *offset, const float *gamma, const float *beta,
                          const float *scale, const float *shift, int channels) {
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned at = b.channel + c, conditioned = b.image * channels + at;
         float times = scale ? 1.0f + scale[conditioned] : 1.0f;
-        s.offset[c] = offset ? offset[conditioned] : 0.0f;
-        s.channel[c].a = gamma ? gamma[at] * times : times;
-        s.channel[c].b = (beta ? beta[at] * times : 0.0f) + (shift ? shift[conditioned] : 0.0f);
+        s.rise[c] = gamma ? gamma[at] * times : times;
+        s.plus[c] = (beta ? beta[at] * times : 0.0f) + (shift ? shift[conditioned] : 0.0f);
+        s.moved[c] = offset ? offset[conditioned] : 0.0f;
     }
 }
+// What these become when the statistics of the channel's group are known; returns k.
+DEVICE float settle(const Shared &s, unsigned c, float mu, float rstd, float unit) {
+    float k = s.rise[c] * rstd, moved = CENTRED ? s.moved[c] : s.moved[c] - mu;
+    s.mu[c] = mu;
+    s.rise[c] = unit * k;
+    s.plus[c] = unit * (s.plus[c] + k * moved);
+    s.moved[c] = moved;
+    return k;
+}
 
-// Whether the mean is taken off each value. A bfloat16 is rounded more coarsely than floats lose when it is taken off products
-// and sums instead, which saves an instruction and a register for each value.
-const bool CENTRED = sizeof(T) == 4;
-DEVICE float centred(float v, float mu) { return CENTRED ? v - mu : v; }
-
-// z = k · centred(x, mu) + plus, what an offset adds being in plus, for S channels of the bundle from c on, and the groups that
-// they are in.
+// What z takes, for S channels of the bundle from c on.
 template <int S> struct Linear {
-    unsigned group[S];
-    float mu[S], k[S], plus[S];
+    float mu[S], rise[S], plus[S];
 };
-template <int S> DEVICE Linear<S> linear(const Bundle &b, const Shared &s, unsigned c) {
+template <int S> DEVICE Linear<S> linear(const Shared &s, unsigned c) {
     Linear<S> l;
-    unsigned g = c / b.depth, past = c - g * b.depth;
-#pragma unroll
-    for (int j = 0; j < S; j++, past++) {
-        if (past == b.depth) {
-            past = 0;
-            g++;
-        }
-        l.group[j] = g;
-        l.mu[j] = s.group[g].mean;
-        l.k[j] = s.channel[c + j].a * s.group[g].rstd;
-        l.plus[j] = s.channel[c + j].b + l.k[j] * (CENTRED ? s.offset[c + j] : s.offset[c + j] - l.mu[j]);
-    }
+    load<S>(s.mu + c, l.mu);
+    load<S>(s.rise + c, l.rise);
+    load<S>(s.plus + c, l.plus);
     return l;
 }
 
 // Whether every pixel of the block's share can be read and written so many values at a time.
-DEVICE bool by(int vector, const T *x, const T *y, int depth, int groups, int bundle) {
-    int last = groups % bundle;
-    return depth * groups % vector == 0 && bundle * depth % vector == 0 && last * depth % vector == 0 &&
-           aligned(x, vector * sizeof(T)) && aligned(y, vector * sizeof(T));
+DEVICE bool by(int vector, const T *x, const T *y, int depth, int groups, int bundle) {  // the last bundle, too
+    return depth * groups % vector == 0 && bundle * depth % vector == 0 && aligned(x, vector * sizeof(T)) &&
+           aligned(y, vector * sizeof(T));
 }

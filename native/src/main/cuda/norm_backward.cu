@@ -1,106 +1,110 @@
 // Group norm backward, as norm.h has it: the sums S1 and S2 of each channel, what they make of a group, and dx.
 #include "norm.h"
 
-// d = centred(x, mu), and v as it is held, for S channels from j on; v times silu' where that is wanted.
-template <int V, int S>
-DEVICE void unpack(const Linear<S> &l, const Packed<V> &x, const Packed<V> &held, int j, bool slope, float (&d)[S], float (&v)[S]) {
-#pragma unroll
-    for (int i = 0; i < S; i++) {
-        d[i] = centred(get(x, j + i), l.mu[i]);
-        v[i] = get(held, j + i);
-    }
-    if (slope) {
-#pragma unroll
-        for (int i = 0; i < S; i++) v[i] *= siluSlope(d[i] * l.k[i] + l.plus[i]);
-    }
-}
+// Channels that are computed at once: one or two such quads are a vector.
+template <int V> const int QUAD = V < 4 ? V : 4;
 
-// The two sums of each channel, of dz and of dz · centred(x, mu), for S channels from c + j on. dz takes the place of dy where
-// that loses no bits; as a bfloat16 it would be rounded, and is computed twice.
-template <int V, int S, int N>
-DEVICE void activate(const Bundle &b, const Shared &s, unsigned c, int j, unsigned count, int silu, const Packed<V> (&x)[N],
-                     Packed<V> (&dy)[N], float *sum1, float *sum2) {
-    Linear<S> l = linear<S>(b, s, c + j);
+// Σ dz and Σ dz · centred(x, mu) of each of a quad's channels, from c + j on. As a float dz takes the place of dy; as a bfloat16
+// it would be rounded, and is KEPT in shared memory, every 32 quads, or computed twice. With SiLU it is UNIT dz.
+template <int V, bool KEPT, bool SILU, int N, int S>
+DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, const Packed<V> (&x)[N], Packed<V> (&dy)[N], float *kept,
+                     float (&sum1)[S], float (&sum2)[S]) {
+    Linear<S> l = linear<S>(s, c + j);
 #pragma unroll
-    for (int k = 0; k < N; k++)
-        if (k < count) {
-            float d[S], dz[S];
-            unpack(l, x[k], dy[k], j, silu, d, dz);
-            if (silu && Packed<V>::EACH == 1) put(dz, dy[k], j);
-#pragma unroll
-            for (int i = 0; i < S; i++) {
-                sum1[i] += dz[i];
-                sum2[i] += dz[i] * d[i];
-            }
-        }
-}
-
-// dx = k dz + slope · centred(x, mu) + rest in place of what `activate` left.
-template <int V, int N>
-DEVICE void differentiate(const Bundle &b, const Shared &s, unsigned c, unsigned count, int silu, const Packed<V> (&x)[N],
-                          Packed<V> (&dy)[N]) {
-    const int S = V < 2 ? V : 2;
-#pragma unroll
-    for (int j = 0; j < V; j += S) {
-        Linear<S> l = linear<S>(b, s, c + j);
-        float slope[S], rest[S];
+    for (int k = 0; k < N; k++) {
+        if (k >= count) break;
+        float dz[S];
 #pragma unroll
         for (int i = 0; i < S; i++) {
-            slope[i] = s.group[l.group[i]].slope;
-            rest[i] = s.group[l.group[i]].rest + slope[i] * s.offset[c + j + i];
+            float d = centred(get(x[k], j + i), l.mu[i]);
+            dz[i] = get(dy[k], j + i);
+            if (SILU) dz[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
+            sum1[i] += dz[i];
+            sum2[i] += dz[i] * d;
         }
+        if (KEPT) store<S>(dz, kept + (k * V + j) * 32);
+        else if (SILU && Packed<V>::EACH == 1) put(dz, dy[k], j);
+    }
+}
+template <int V, bool KEPT, int N, int S>
+DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, int silu, const Packed<V> (&x)[N], Packed<V> (&dy)[N],
+                     float *kept, float (&sum1)[S], float (&sum2)[S]) {
+    if (KEPT || silu) activate<V, KEPT, true>(s, c, j, count, x, dy, kept, sum1, sum2);
+    else activate<V, false, false>(s, c, j, count, x, dy, kept, sum1, sum2);
+}
+
+// dx = k dz + slope · centred(x, mu) + rest in place of x, from what `activate` left; and the sum of each channel.
+template <int V, bool KEPT, bool SILU, int N, int S>
+DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
+                          float *kept, float (&sum)[S]) {
+    Linear<S> l = linear<S>(s, c + j);
+    float factor[S], slope[S], rest[S];
+    load<S>(s.k + c + j, factor);
+    load<S>(s.slope + c + j, slope);
+    load<S>(s.rest + c + j, rest);
 #pragma unroll
-        for (int k = 0; k < N; k++)
-            if (k < count) {
-                float d[S], v[S];
-                unpack(l, x[k], dy[k], j, silu && Packed<V>::EACH == 2, d, v);
+    for (int k = 0; k < N; k++) {
+        if (k >= count) break;
+        float v[S];
+        if (KEPT) load<S>(kept + (k * V + j) * 32, v);
 #pragma unroll
-                for (int i = 0; i < S; i++) v[i] = l.k[i] * v[i] + (slope[i] * d[i] + rest[i]);
-                put(v, dy[k], j);
+        for (int i = 0; i < S; i++) {
+            float d = centred(get(x[k], j + i), l.mu[i]);
+            if (!KEPT) v[i] = get(dy[k], j + i);
+            if (!KEPT && SILU && Packed<V>::EACH == 2) v[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
+            v[i] = factor[i] * v[i] + (slope[i] * d + rest[i]);
+            sum[i] += v[i];
+        }
+        put(v, x[k], j);
+    }
+}
+template <int V, bool KEPT, int N, int S>
+DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, int silu, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
+                          float *kept, float (&sum)[S]) {
+    if (KEPT || silu) differentiate<V, KEPT, true>(s, c, j, count, x, dy, kept, sum);
+    else differentiate<V, false, false>(s, c, j, count, x, dy, kept, sum);
+}
+
+// Threads' sums lie in lists, one for each sum and quad of a vector: [rows, b.width / V, S], a row further apart than they are
+// long, out of each other's banks.
+template <int V> DEVICE float *listOf(const Bundle &b, const Shared &s, unsigned sum, unsigned j) {
+    return s.sums + (sum * (V / QUAD<V>) + j / QUAD<V>) * (b.rows + 1) * (b.width / V) * QUAD<V>;
+}
+// `at`: which of the list's quads; threads to spare meet those between two lists.
+template <int V, int S> DEVICE void put(const Bundle &b, const Shared &s, unsigned sum, unsigned j, unsigned at, const float (&v)[S]) {
+    store<S>(v, listOf<V>(b, s, sum, j) + at * S);
+}
+
+// The rows of every list are added up in place: row `part` becomes the sum of every apart-th from it on, and `total` adds up
+// these parts. Of LISTS rows of threads each takes another list.
+template <int LISTS> DEVICE unsigned parts(const Bundle &b) { return b.rows < 2 * LISTS ? 1 : atMost(b.rows / LISTS, 16); }
+template <int V, int SUMS> DEVICE void addRows(const Bundle &b, const Shared &s) {
+    const int S = QUAD<V>, LISTS = SUMS * V / S;
+    unsigned apart = parts<LISTS>(b), quads = b.width / V;
+    if (b.row < b.rows)
+#pragma unroll 1
+        for (unsigned i = b.row; i < apart * LISTS; i += b.rows)
+#pragma unroll 1
+            for (unsigned q = b.column; q < quads; q += b.columns) {
+                float *to = listOf<V>(b, s, 0, i % LISTS * S) + (i / LISTS * quads + q) * S, *from = to, sum[S] = {};
+#pragma unroll 2
+                for (unsigned row = i / LISTS; row < b.rows; row += apart, from += apart * quads * S) {
+                    float more[S];
+                    load<S>(from, more);
+#pragma unroll
+                    for (int j = 0; j < S; j++) sum[j] += more[j];
+                }
+                store<S>(sum, to);
             }
-    }
-}
-
-// Where the sums of a thread's channels lie: [rows, width], or for V = 8 [2, rows, width / 2], the quads at even places before
-// those at odd ones, so that neighbouring threads write neighbouring quads; the 16 keep the halves out of each other's banks.
-template <int V> DEVICE unsigned halfOf(const Bundle &b) { return b.rows * (b.width / 2) + 16; }
-template <int V> DEVICE unsigned place(const Bundle &b, unsigned c) {
-    if (V < 8) return b.row * b.width + c;
-    return (c & 4 ? halfOf<V>(b) : 0) + b.row * (b.width / 2) + (c >> 3) * 4;
-}
-
-// total1 and total2 of every channel: first threads side by side add up every so many rows, then one each what these have.
-template <int V> DEVICE void addRows(const Bundle &b, const Shared &s) {
-    unsigned parts = b.width < blockDim.x ? blockDim.x / b.width : 1, half = b.width / 2;
-#pragma unroll 1
-    for (unsigned i = threadIdx.x; i < parts * b.width; i += blockDim.x) {
-        unsigned part = i / b.width, at = i - part * b.width, step = V < 8 ? b.width : half;
-        if (V == 8 && at >= half) at += halfOf<V>(b) - half;
-        float sum1 = 0, sum2 = 0;
-#pragma unroll 2
-        for (unsigned row = part; row < b.rows; row += parts) {
-            sum1 += s.sum1[at + row * step];
-            sum2 += s.sum2[at + row * step];
-        }
-        s.part1[i] = sum1;
-        s.part2[i] = sum2;
-    }
     __syncthreads();
-#pragma unroll 1
-    for (unsigned i = threadIdx.x; i < 2 * b.width; i += blockDim.x) {
-        unsigned at = i < b.width ? i : i - b.width, c = at;
-        const float *part = (i < b.width ? s.part1 : s.part2) + at;
-        float sum = 0;
-#pragma unroll 2
-        for (unsigned j = 0; j < parts; j++) sum += part[j * b.width];
-        if (V == 8) {
-            unsigned within = at < half ? at : at - half;
-            c = (within >> 2) * 8 + (at < half ? 0 : 4) + (within & 3);
-        }
-        if (i < b.width) s.channel[c].total1 = sum;
-        else s.channel[c].total2 = sum;
-    }
-    __syncthreads();
+}
+template <int V, int SUMS> DEVICE float total(const Bundle &b, const Shared &s, unsigned sum, unsigned c) {
+    const int S = QUAD<V>;
+    const float *part = listOf<V>(b, s, sum, c % V) + c / V * S + c % S;
+    float all = 0;
+#pragma unroll 4
+    for (unsigned i = 0; i < parts<SUMS * V / S>(b); i++, part += b.width / V * S) all += *part;
+    return all;
 }
 
 // Between the two launches: total1 and total2 of every channel, sums [n, slices, 2, channels].
@@ -108,8 +112,8 @@ DEVICE void writeSums(const Bundle &b, const Shared &s, float *sums, int channel
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * channels + b.channel + c;
-        own[0] = s.channel[c].total1;
-        own[channels] = s.channel[c].total2;
+        own[0] = s.total1[c];
+        own[channels] = s.total2[c];
     }
 }
 DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int channels) {
@@ -122,49 +126,49 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
             sum1 += all[0];
             sum2 += all[channels];
         }
-        s.channel[c].total1 = sum1;
-        s.channel[c].total2 = sum2;
+        s.total1[c] = sum1;
+        s.total2[c] = sum2;
     }
     __syncthreads();
 }
 
-template <int V, bool ALL>
+template <int V, bool ALL, bool KEPT>
 DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                               const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
-                              float *sums, int phase, int length, int channels, int groups, int bundle, int silu) {
-    const int QUAD = V < 4 ? V : 4, S = Packed<V>::EACH;  // channels whose sums are stored at once; that are computed at once
+                              float *sums, int phase, int length, int channels, int groups, int silu, int kept) {
+    const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
-    Shared s = sharedOf(memory, bundle * b.depth, bundle);
+    Shared s = sharedOf(memory, b.width);
+    float *own = s.sums + 2 * b.width * (b.rows + 1) + (threadIdx.x - lane()) * V * kept + lane() * 4;  // dz of this thread
     if (ALL) b.pixels = length;
     Packed<V> held[HELD_PAIRS], beside[HELD_PAIRS];
     if (ALL) {
         fetch(x + (b.first + b.column * V), b.step, b.own, held);
         fetch(dy + (b.first + b.column * V), b.step, b.own, beside);
     }
-#pragma unroll 1
-    for (unsigned g = threadIdx.x; g < b.groups; g += blockDim.x) {
-        s.group[g].mean = mean[b.image * groups + b.group + g];
-        s.group[g].rstd = rstd[b.image * groups + b.group + g];
-    }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
+    const float unit = silu ? UNIT : 1.0f, back = silu ? 1.0f / UNIT : 1.0f;
+#pragma unroll 1
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        unsigned g = b.image * groups + b.group + c / b.depth;
+        s.rstd[c] = rstd[g];
+        s.k[c] = back * settle(s, c, mean[g], s.rstd[c], unit);
+    }
     __syncthreads();
 
     if (ALL) {
 #pragma unroll
-        for (int j = 0; j < V; j += QUAD) {
-            float sum1[QUAD] = {}, sum2[QUAD] = {};
-#pragma unroll
-            for (int i = 0; i < QUAD; i += S)
-                activate<V, S>(b, s, b.column * V, j + i, b.own, silu, held, beside, sum1 + i, sum2 + i);
-            if (b.row >= b.rows) continue;
-            store<QUAD>(sum1, s.sum1 + place<V>(b, b.column * V + j));
-            store<QUAD>(sum2, s.sum2 + place<V>(b, b.column * V + j));
+        for (int j = 0; j < V; j += S) {
+            float sum1[S] = {}, sum2[S] = {};
+            activate<V, KEPT>(s, b.column * V, j, b.own, silu, held, beside, own, sum1, sum2);
+            put<V>(b, s, 0, j, threadIdx.x, sum1);
+            put<V>(b, s, 1, j, threadIdx.x, sum2);
         }
     } else if (phase != APPLY && b.row < b.rows)
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
-            float sum1[V] = {}, sum2[V] = {};
+            float sum1[V / S][S] = {}, sum2[V / S][S] = {};
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
                 unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
@@ -172,18 +176,23 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
                 fetch(x + at, b.step, count, few);
                 fetch(dy + at, b.step, count, beside);
 #pragma unroll
-                for (int j = 0; j < V; j += S) activate<V, S>(b, s, c, j, count, silu, few, beside, sum1 + j, sum2 + j);
+                for (int j = 0; j < V; j += S)
+                    activate<V, false>(s, c, j, count, silu, few, beside, own, sum1[j / S], sum2[j / S]);
             }
 #pragma unroll
-            for (int j = 0; j < V; j += QUAD) {
-                store<QUAD>(sum1 + j, s.sum1 + place<V>(b, c + j));
-                store<QUAD>(sum2 + j, s.sum2 + place<V>(b, c + j));
+            for (int j = 0; j < V; j += S) {
+                put<V>(b, s, 0, j, b.row * (b.width / V) + c / V, sum1[j / S]);
+                put<V>(b, s, 1, j, b.row * (b.width / V) + c / V, sum2[j / S]);
             }
         }
     if (!ALL && phase == APPLY) readSums(b, s, sums, channels);
     else {
         __syncthreads();
-        addRows<V>(b, s);
+        addRows<V, 2>(b, s);
+#pragma unroll 1
+        for (unsigned i = threadIdx.x; i < 2 * b.width; i += blockDim.x)
+            s.total1[i] = i < b.width ? total<V, 2>(b, s, 0, i) : total<V, 2>(b, s, 1, i - b.width);  // and total2
+        __syncthreads();
     }
     if (!ALL && phase == SUMS) {
         writeSums(b, s, sums, channels);
@@ -193,54 +202,41 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
     // A warp adds up a group.
 #pragma unroll 1
     for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
-        float m1 = 0, m2 = 0, mu = s.group[g].mean, r = s.group[g].rstd;
+        unsigned begin = g * b.depth + lane(), end = (g + 1) * b.depth;
+        float m1 = 0, m2 = 0, m = static_cast<float>(length * b.depth);
 #pragma unroll 1
-        for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) {
-            OfChannel own = s.channel[c];
-            float sum2 = r * (own.total2 + (CENTRED ? s.offset[c] : s.offset[c] - mu) * own.total1);
-            s.channel[c].total2 = sum2;
-            m1 += own.a * own.total1;
-            m2 += own.a * sum2;
+        for (unsigned c = begin; c < end; c += 32) {
+            float sum2 = s.rstd[c] * (s.total2[c] + s.moved[c] * s.total1[c]);
+            s.total2[c] = sum2;
+            m1 += s.k[c] * s.total1[c];
+            m2 += s.k[c] * sum2;
         }
-        m1 = warpSum(m1);
-        m2 = warpSum(m2);
-        if (lane() == 0) {
-            float m = static_cast<float>(length * b.depth), slope = -r * r * __fdividef(m2, m);
-            s.group[g].slope = slope;
-            s.group[g].rest = -r * __fdividef(m1, m) - (CENTRED ? 0.0f : slope * mu);
+        m1 = __fdividef(warpSum(m1), m);
+        m2 = __fdividef(warpSum(m2), m);
+#pragma unroll 1
+        for (unsigned c = begin; c < end; c += 32) {
+            s.slope[c] = -s.rstd[c] * m2;
+            s.rest[c] = s.slope[c] * s.moved[c] - m1;
         }
     }
     __syncthreads();
 
     if (ALL) {
         forget(held);
-        forget(beside);  // and the bundle, too
-        b = bundleOf<V>(length, channels, b.depth, groups, bundle);
-        differentiate(b, s, b.column * V, b.own, silu, held, beside);
-        if (doffset)
+        if (!KEPT) forget(beside);
+        forget(b.row);
+        place(b, length, channels);
 #pragma unroll
-            for (int j = 0; j < V; j += QUAD) {
-                float sum[QUAD] = {};
-#pragma unroll
-                for (int k = 0; k < HELD_PAIRS; k++)
-#pragma unroll
-                    for (int i = 0; i < QUAD; i++)
-                        if (k < b.own) sum[i] += get(beside[k], j + i);
-                if (b.row < b.rows) store<QUAD>(sum, s.sum1 + place<V>(b, b.column * V + j));
-            }
-        if (before) {
-            fetch(before + (b.first + b.column * V), b.step, b.own, held);
-#pragma unroll
-            for (int k = 0; k < HELD_PAIRS; k++)
-#pragma unroll
-                for (int j = 0; j < V; j += S) {
-                    float sum[S];
-#pragma unroll
-                    for (int i = 0; i < S; i++) sum[i] = get(beside[k], j + i) + get(held[k], j + i);
-                    put(sum, beside[k], j);
-                }
+        for (int j = 0; j < V; j += S) {
+            float sum[S] = {};
+            differentiate<V, KEPT>(s, b.column * V, j, b.own, silu, held, beside, own, sum);
+            if (doffset) put<V>(b, s, 0, j, threadIdx.x, sum);
         }
-        put(beside, dx + (b.first + b.column * V), b.step, b.own);
+        if (before) {
+            fetch(before + (b.first + b.column * V), b.step, b.own, beside);
+            add(beside, held);
+        }
+        put(held, dx + (b.first + b.column * V), b.step, b.own);
     } else if (b.row < b.rows)
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V)
@@ -251,20 +247,19 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
                 fetch(x + at, b.step, count, few);
                 fetch(dy + at, b.step, count, beside);
 #pragma unroll
-                for (int j = 0; j < V; j += S)
-                    if (Packed<V>::EACH == 1) {
-                        float sum1[S] = {}, sum2[S] = {};  // not wanted again
-                        activate<V, S>(b, s, c, j, count, silu, few, beside, sum1, sum2);
-                    }
-                differentiate(b, s, c, count, silu, few, beside);
-                put(beside, dx + at, b.step, count);
+                for (int j = 0; j < V; j += S) {
+                    float sum1[S] = {}, sum2[S] = {};  // not wanted again
+                    if (Packed<V>::EACH == 1) activate<V, false>(s, c, j, count, silu, few, beside, own, sum1, sum2);
+                    differentiate<V, false>(s, c, j, count, silu, few, beside, own, sum1);
+                }
+                put(few, dx + at, b.step, count);
             }
 
     if (blockIdx.z != 0) return;
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned at = b.channel + c;
-        float sum1 = s.channel[c].total1, sum2 = s.channel[c].total2;
+        float sum1 = back * s.total1[c], sum2 = back * s.total2[c];
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
         if (partial) {
             float times = scale ? 1.0f + scale[conditioned] : 1.0f;
@@ -277,25 +272,26 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
     }
     if (!ALL || !doffset) return;
     __syncthreads();
-    addRows<V>(b, s);
+    addRows<V, 1>(b, s);
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x)
-        doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = s.channel[c].total1;
+        doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = total<V, 1>(b, s, 0, c);
 }
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                             const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu) {
+                            int phase, int length, int depth, int groups, int bundle, int silu, int kept) {
     int channels = depth * groups;
-#define GROUP_NORM_BY(V, ALL)                                                                                             \
-    groupNormBackward<V, ALL>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
-                              dshift, sums, phase, length, channels, groups, bundle, silu)
+#define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
+    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
+                                    dshift, sums, phase, length, channels, groups, silu, kept)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \
-        if (V == VECTOR && phase == WHOLE && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
-        else GROUP_NORM_BY(V, false);                                                              \
+        if (V != VECTOR || phase != WHOLE || !fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, false, false); \
+        else if (V == 8 && kept) GROUP_NORM_BY(V, (V == VECTOR), (V == 8));                        \
+        else GROUP_NORM_BY(V, (V == VECTOR), false);                                               \
     }
     if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)))
         GROUP_NORM(VECTOR)

@@ -41,19 +41,39 @@ template <int V> DEVICE void put(const Packed<V> &p, T *to) {
         *reinterpret_cast<uint4 *>(to) = u;
     }
 }
+// k steps ahead, by one multiplication and addition of 64 bits.
+DEVICE const T *ahead(const T *from, unsigned step, int k) {
+    return reinterpret_cast<const T *>(reinterpret_cast<const char *>(from) + static_cast<unsigned long long>(step) * (k * sizeof(T)));
+}
 // The first `count` of N vectors that lie `step` values apart; zeros for the others.
 template <int V, int N> DEVICE void fetch(const T *from, unsigned step, unsigned count, Packed<V> (&held)[N]) {
 #pragma unroll
     for (int k = 0; k < N; k++) {
 #pragma unroll
         for (int w = 0; w < Packed<V>::WORDS; w++) held[k].word[w] = 0;
-        if (k < count) fetch(from + k * step, held[k]);
+        if (k < count) fetch(ahead(from, step, k), held[k]);
     }
 }
 template <int V, int N> DEVICE void put(const Packed<V> (&held)[N], T *to, unsigned step, unsigned count) {
 #pragma unroll
     for (int k = 0; k < N; k++)
-        if (k < count) put(held[k], to + k * step);
+        if (k < count) put(held[k], const_cast<T *>(ahead(to, step, k)));
+}
+// to += more, rounded once.
+#if defined(__CUDACC__) && defined(KERNELS_BF16)
+DEVICE void add(unsigned more, unsigned &to) {  // 1 · more + to, two at a time
+    asm("fma.rn.bf16x2 %0, %1, %2, %0;" : "+r"(to) : "r"(more), "r"(0x3f803f80u));
+}
+#elif defined(KERNELS_BF16)
+DEVICE void add(unsigned more, unsigned &to) { to = pack(low(to) + low(more), high(to) + high(more)); }
+#else
+DEVICE void add(unsigned more, unsigned &to) { to = __float_as_uint(__uint_as_float(to) + __uint_as_float(more)); }
+#endif
+template <int V, int N> DEVICE void add(const Packed<V> (&more)[N], Packed<V> (&to)[N]) {
+#pragma unroll
+    for (int k = 0; k < N; k++)
+#pragma unroll
+        for (int w = 0; w < Packed<V>::WORDS; w++) add(more[k].word[w], to[k].word[w]);
 }
 // Bars the compiler from keeping what it computed from v, so that registers stay free.
 DEVICE void forget(unsigned &v) { asm volatile("" : "+r"(v)); }

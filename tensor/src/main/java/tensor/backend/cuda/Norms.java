@@ -3,6 +3,7 @@ package tensor.backend.cuda;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.NormParams;
@@ -91,10 +92,10 @@ final class Norms {
             long least = slices == 1 ? threads(pixels, held, columns) : 64;
             long useful = threads(pixels, 1, columns);
             int block = (int) (least > THREADS ? THREADS / 2 : Math.min(useful, Math.max(least, fill)));
-            int shared = shared(block, run, most, bundle);
+            int shared = shared(block, run, most);
             while (block > 64 && shared > device.sharedLimit() - 4096) { // as Kernels allows
                 block = block / 64 * 32;
-                shared = shared(block, run, most, bundle);
+                shared = shared(block, run, most);
             }
             boolean whole =
                     slices == 1 && vector == most && columns <= block && length <= (long) held * (block / columns);
@@ -102,8 +103,31 @@ final class Norms {
         }
 
         /** Bytes of shared memory of a block. */
-        private static int shared(int block, int run, int vector, int bundle) {
-            return 4 * (2 * ((vector + 1) * block + 32) + 9 * run + 4 * bundle);
+        private static int shared(int block, int run, int vector) {
+            return 4 * ((2 * vector + 1) * block + 12 * run + 64);
+        }
+
+        /**
+         * The vectors for which each thread keeps dz as floats in shared memory, so that the slope of SiLU is computed once: all
+         * that it has, or 0 where that is of no use, or would leave far fewer blocks beside each other on a multiprocessor.
+         */
+        int kept(NormParams p, DType dtype, CudaContext device) {
+            if (!whole || !p.silu() || dtype != DType.BF16) return 0;
+            int rows = block / (bundle * depth * dtype.bytes() / 16);
+            int vectors = (length + rows - 1) / rows;
+            int more = shared + keptBytes(vectors);
+            boolean fits = more <= device.sharedLimit() - 4096; // as Kernels allows
+            return fits && 8 * beside(more, device) >= 7 * beside(shared, device) ? vectors : 0;
+        }
+
+        /** Blocks with so many bytes of shared memory that a multiprocessor takes, each with 1 KiB for the driver. */
+        private int beside(int bytes, CudaContext device) {
+            return Math.min(THREADS / block, device.sharedOfMultiprocessor() / (bytes + 1024));
+        }
+
+        /** Bytes of so many vectors as floats. */
+        private int keptBytes(int vectors) {
+            return 4 * 8 * vectors * block;
         }
 
         /** The fewest groups with so many channels or more that are a whole number of vectors. */
@@ -125,10 +149,11 @@ final class Norms {
         /**
          * One launch, or one for the sums of the slices and one that uses them.
          *
+         * @param kept vectors of dz for which there is shared memory
          * @param tensors begins the arguments
          * @param rest ends them
          */
-        void go(Engine engine, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
+        void go(Engine engine, int kept, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
             Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
             for (int phase : slices == 1 ? new int[] {WHOLE} : new int[] {SUMS, APPLY})
                 rest.apply(tensors.get()
@@ -138,7 +163,7 @@ final class Norms {
                                 .integer(depth)
                                 .integer(groups)
                                 .integer(bundle))
-                        .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared);
+                        .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared + keptBytes(kept));
             if (sums != null) sums.release();
         }
     }
@@ -158,6 +183,7 @@ final class Norms {
         Launching l = Launching.of(p, x, HELD, engine.context());
         l.go(
                 engine,
+                0,
                 () -> engine.launch(Kernel.GROUP_NORM, x.dtype())
                         .tensor(x)
                         .tensor(offset)
@@ -194,9 +220,11 @@ final class Norms {
             Tensor dscale,
             Tensor dshift) {
         Launching l = Launching.of(p, x, HELD_PAIRS, engine.context());
+        int kept = l.kept(p, x.dtype(), engine.context());
         Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
+                kept,
                 () -> engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype())
                         .tensor(x)
                         .tensor(offset)
@@ -213,7 +241,7 @@ final class Norms {
                         .address(partial == null ? 0 : partial.address())
                         .tensor(dscale)
                         .tensor(dshift),
-                launch -> launch.integer(p.silu()));
+                launch -> launch.integer(p.silu()).integer(kept));
         if (!l.whole) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
             if (doffset != null) reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
