@@ -161,9 +161,10 @@ KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, u
 //   (block div (B / V)) · 8 ≥ length, backward · 4.
 // Where that is too few blocks: grid (…, n, slices), each with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
-// one slice, does it all and needs no sums.
+// one slice, does it all and needs no sums. Where x is read only once and 4 | depth it may be two tensors, x [n, length, split] and
+// more [n, length, channels − split], split and channels multiples of V; else more is 0.
 enum NormPhase { WHOLE, SUMS, APPLY };
-KERNEL(group_norm)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+KERNEL(group_norm)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
                    float eps, int silu);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
@@ -171,7 +172,7 @@ KERNEL(group_norm)(const T *x, const float *offset, const float *gamma, const fl
 // added to dx, and doffset [n, channels], the sum of what it is added to, can be other than 0 only where x is read only once. In the
 // bfloat16 module, there and with SiLU, `kept` may be ceil(length / (block div (B / V))), the vectors of a thread, for so many
 // of which there are 4 · V · block bytes more of shared memory each; else it is 0.
-KERNEL(group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+KERNEL(group_norm_backward)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
                             float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,

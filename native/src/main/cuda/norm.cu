@@ -94,14 +94,17 @@ template <int V, int N> DEVICE void normalize(const Shared &s, unsigned c, unsig
 
 // ALL: the phase is WHOLE and every thread holds its whole share.
 template <int V, int SIZE, bool ALL>
-DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                       const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int channels,
                       int groups, float eps, int silu) {
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
     if (ALL) b.pixels = length;
     Packed<V> held[HELD];
-    if (ALL) fetch(x + (b.first + b.column * V), b.step, b.own, held);
+    if (ALL) {
+        Source from = sourceOf(b, b.column * V, x, more, split, length, channels);
+        fetch(from.first, from.step, b.own, held);
+    }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
     __syncthreads();
 
@@ -209,12 +212,12 @@ DEVICE void groupNorm(Bundle b, const T *x, const float *offset, const float *ga
             }
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
+KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth,
                    int groups, int bundle, float eps, int silu) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
+    groupNorm<V, SIZE, ALL>(b, x, more, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
                             eps, silu)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \

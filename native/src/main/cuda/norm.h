@@ -108,6 +108,19 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int
     return b;
 }
 
+// A thread's first vector and the way to its next: in x, or, where the channels from `split` on lie in a tensor of their own,
+// in x or in that one.
+struct Source {
+    const T *first;
+    unsigned step;
+};
+DEVICE Source sourceOf(const Bundle &b, unsigned column, const T *x, const T *more, unsigned split, unsigned length, unsigned channels) {
+    if (!more) return {x + (b.first + column), b.step};
+    unsigned pixel = b.image * length + b.row, c = b.channel + column, rest = channels - split;
+    if (c < split) return {x + (pixel * split + c), b.rows * split};
+    return {more + (pixel * rest + c - split), b.rows * rest};
+}
+
 // Whether a thread can hold its whole share in so many vectors.
 DEVICE bool fits(const Bundle &b, unsigned most) { return b.single && b.pixels <= most * b.rows; }
 

@@ -133,7 +133,7 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 }
 
 template <int V, bool ALL, bool KEPT>
-DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta,
+DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                               const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
                               float *sums, int phase, int length, int channels, int groups, int silu, int kept) {
@@ -144,7 +144,8 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
     if (ALL) b.pixels = length;
     Packed<V> held[HELD_PAIRS], beside[HELD_PAIRS];
     if (ALL) {
-        fetch(x + (b.first + b.column * V), b.step, b.own, held);
+        Source from = sourceOf(b, b.column * V, x, more, split, length, channels);
+        fetch(from.first, from.step, b.own, held);
         fetch(dy + (b.first + b.column * V), b.step, b.own, beside);
     }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
@@ -278,13 +279,13 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
         doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = total<V, 1>(b, s, 0, c);
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta,
+KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                             const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
                             int phase, int length, int depth, int groups, int bundle, int silu, int kept) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
-    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
+    groupNormBackward<V, ALL, KEPT>(b, x, more, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
                                     dshift, sums, phase, length, channels, groups, silu, kept)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \

@@ -66,19 +66,24 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
                 if (whole) dx[i] += before[i];
             });
         }
-    Array X(x), DY(dy), Y(all), DX(all), M(mean.size(), true), R(rstd.size(), true), P(2 * c.n * c.channels, true);
+    Array DY(dy), Y(all), DX(all), M(mean.size(), true), R(rstd.size(), true), P(2 * c.n * c.channels, true);
     Array G(gamma, true), B(beta, true), S(scale, true), H(shift, true), DG(c.channels, true), DB(c.channels, true);
     Array DS(scale.size(), true), DH(scale.size(), true), O(offset, true), BE(before), DO(offset.size(), true);
     void *none = nullptr, *g = affine ? G.at() : none, *b = affine ? B.at() : none, *s = conditioned ? S.at() : none;
     void *h = conditioned ? H.at() : none;
     void *o = moved ? O.at() : none;
+    int split = held && moved && depth % 4 == 0 && c.channels > V ? V : 0;  // channels from there on in an array of their own
+    Doubles left, right;
+    for (int i = 0; i < all; i++) (i % c.channels < split ? left : right).push_back(x[i]);
+    Array X(split ? left : x), More(right);
+    void *more = split ? More.at() : none;
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * ((2 * V + 1) * c.block + 12 * width + 64)};
     l.gz = c.slices;
     Array sums(2 * c.n * c.slices * c.channels, true);
     std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
     void *between = c.slices == 1 ? none : sums.at();
     for (int phase : phases)
-        launch("group_norm", l, X.at(), o, g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
+        launch("group_norm", l, X.at(), more, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
                int(activated));
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
@@ -90,7 +95,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
         Launch back = l;
         back.shared += 4 * V * kept * c.block;
         for (int phase : phases)
-            launch("group_norm_backward", back, X.at(), o, g, b, s, h, M.at(), R.at(), DY.at(), whole ? BE.at() : none, DX.at(), whole ? DO.at() : none, affine ? P.at() : none, conditioned ? DS.at() : none,
+            launch("group_norm_backward", back, X.at(), more, split, o, g, b, s, h, M.at(), R.at(), DY.at(), whole ? BE.at() : none, DX.at(), whole ? DO.at() : none, affine ? P.at() : none, conditioned ? DS.at() : none,
                    conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated), kept);
         agree(DX.get(), dx, tolerance(3e-6), "dx");
         if (whole && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel

@@ -31,14 +31,21 @@ record Call(String name, Backend backend, DType dtype) {
         return new IllegalArgumentException(name + ": " + sentence);
     }
 
-    /** Present, live, here, and of this call's dtype. */
+    /** Present, live, here, and of this call's dtype; its contents are made now if they were put off. */
     Call operand(String role, Tensor t) {
+        unasked(role, t);
+        t.buffer().block();
+        return this;
+    }
+
+    /** The same for an input whose contents may stay put off: a backend may know what they would be made of. */
+    Call unasked(String role, Tensor t) {
         if (t == null) throw wrong(role + " is null");
         if (t.backend() != backend)
             throw wrong(role + " lives on backend " + t.backend().name() + ", the call runs on " + backend.name()
                     + "; one backend must hold both");
         if (t.dtype() != dtype) throw wrong(role + " is " + t.dtype() + " where the other tensors are " + dtype);
-        t.buffer().block();
+        t.buffer().requireLive();
         return this;
     }
 

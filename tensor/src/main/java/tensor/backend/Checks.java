@@ -164,7 +164,7 @@ public final class Checks {
 
     /** Checks {@link Backend#conv2d}. */
     public static void conv2d(Backend on, Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
-        Call call = Call.of("conv2d", on, x).operand("x", x).operand("w", w);
+        Call call = Call.of("conv2d", on, x).unasked("x", x).operand("w", w);
         if (bias != null) call.operand("bias", bias, "[K]", filters(call, w));
         Shape result = p.outputShape(x.shape(), w.shape());
         if (z != null) call.operand("z", z, "[N,P,Q,K]", result);
@@ -180,7 +180,7 @@ public final class Checks {
 
     /** Checks {@link Backend#conv2dBackwardWeights}. */
     public static void conv2dBackwardWeights(Backend on, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
-        Call call = Call.of("conv2dBackwardWeights", on, x).operand("x", x).operand("dw", dw);
+        Call call = Call.of("conv2dBackwardWeights", on, x).unasked("x", x).operand("dw", dw);
         if (dbias != null) call.operand("dbias", dbias, "[K]", filters(call, dw));
         call.operand("dy", dy, "[N,P,Q,K]", p.outputShape(x.shape(), dw.shape()))
                 .apart("dw", dw, x, dy)
@@ -262,7 +262,7 @@ public final class Checks {
             Tensor shift,
             Tensor mean,
             Tensor rstd) {
-        call.operand("x", x);
+        call.unasked("x", x);
         if (x.shape().rank() < 2) throw call.wrong("x has shape " + x.shape() + ", needs [N, …, C]");
         if (x.shape().get(-1) % p.groups() != 0)
             throw call.wrong("the " + x.shape().get(-1) + " channels of x " + x.shape() + " cannot be cut into "

@@ -63,6 +63,7 @@ public final class Buffer {
     private int references = 1;
     private long version;
     private Throwable released;
+    private Runnable making;
     private Runnable fence;
     private Runnable guard;
     private AutoCloseable companion;
@@ -86,20 +87,38 @@ public final class Buffer {
      */
     public Block block() {
         requireLive();
-        Runnable first = fence;
-        if (first != null) {
-            fence = null;
+        if (making != null) {
+            Runnable first = making;
+            making = null;
             first.run();
         }
+        awaitFence();
         return state.block;
     }
 
-    private void requireLive() {
+    private void awaitFence() {
+        if (fence == null) return;
+        Runnable first = fence;
+        fence = null;
+        first.run();
+    }
+
+    /** Throws as {@link #block} does, and makes nobody wait. */
+    public void requireLive() {
         if (references == 0)
             throw new IllegalStateException(
                     "this tensor's memory was released: it belonged to a scope that is closed, or to a tape that has"
                             + " swept past it (keep it with Scope.keep, or read it earlier)",
                     released);
+    }
+
+    /**
+     * The contents are made when somebody asks for the block, and not at all when nobody does before its release.
+     *
+     * @param make writes them
+     */
+    public void putOff(Runnable make) {
+        making = make;
     }
 
     /**
@@ -176,7 +195,7 @@ public final class Buffer {
     /** One owner less; the last one gives the block back. */
     public void release() {
         requireLive();
-        if (references == 1) block(); // who gives it back has waited
+        if (references == 1) awaitFence();
         if (--references > 0) return;
         if (TRACK) released = new Throwable("released here");
         synchronized (state) {

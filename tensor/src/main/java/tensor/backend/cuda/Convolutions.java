@@ -66,9 +66,10 @@ final class Convolutions implements AutoCloseable {
     /** {@link tensor.backend.Backend#conv2d}. */
     void forward(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Geometry g = Geometry.of(p, x, w, y);
+        if (!g.isProduct()) x.buffer().block(); // in one place
         boolean added = false;
         if (g.isProduct()) {
-            products.multiply(false, true, g.pixels(), g.k(), g.c(), g.image(x), g.filters(w), g.result(y), 1);
+            product(g, x, w, y);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.forward(g, x, w, y);
         } else if (isEven(p)) {
@@ -102,13 +103,19 @@ final class Convolutions implements AutoCloseable {
     /** {@link tensor.backend.Backend#conv2dBackwardWeights}, aside unless something has to be searched for. */
     void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Geometry g = Geometry.of(p, x, dw, dy);
-        if (isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)))
-            engine.side()
-                    .run(
-                            () -> weights(g, p, x, dy, dw, dbias),
-                            List.of(x.buffer(), dy.buffer()),
-                            dbias == null ? List.of(dw.buffer()) : List.of(dw.buffer(), dbias.buffer()));
-        else weights(g, p, x, dy, dw, dbias);
+        if (!g.isProduct()) x.buffer().block();
+        if (!isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p))) {
+            weights(g, p, x, dy, dw, dbias);
+            return;
+        }
+        Joins.Joint joint = g.isProduct() ? Joins.of(x) : null;
+        engine.side()
+                .run(
+                        () -> weights(g, p, x, dy, dw, dbias),
+                        joint == null
+                                ? List.of(x.buffer(), dy.buffer())
+                                : List.of(joint.first().buffer(), joint.second().buffer(), dy.buffer()),
+                        dbias == null ? List.of(dw.buffer()) : List.of(dw.buffer(), dbias.buffer()));
     }
 
     private boolean isKnown(Direction direction, Geometry g) {
@@ -117,7 +124,7 @@ final class Convolutions implements AutoCloseable {
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (g.isProduct()) {
-            products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), g.filters(dw), 1);
+            productWeights(g, x, dy, dw);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.weights(g, x, dy, dw);
         } else if (isEven(p)) {
@@ -128,6 +135,38 @@ final class Convolutions implements AutoCloseable {
             }
         }
         if (dbias != null) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
+    }
+
+    /** y ← x wᵀ for all pixels; where x is made of two, y ← x₁ w₁ᵀ and then y ← y + x₂ w₂ᵀ. */
+    private void product(Geometry g, Tensor x, Tensor w, Tensor y) {
+        Joins.Joint joint = Joins.of(x);
+        Matrix filters = g.filters(w);
+        if (joint == null) {
+            products.multiply(false, true, g.pixels(), g.k(), g.c(), g.image(x), filters, g.result(y), 1);
+            return;
+        }
+        int split = joint.split();
+        int rest = g.c() - split;
+        Matrix first = Matrix.of(joint.first(), split);
+        Matrix second = Matrix.of(joint.second(), rest);
+        products.multiply(false, true, g.pixels(), g.k(), split, first, filters, g.result(y), 1);
+        products.add(false, true, g.pixels(), g.k(), rest, second, filters.at(split), g.result(y));
+    }
+
+    /** dw ← dyᵀ x, or the columns of x₁ and those of x₂. */
+    private void productWeights(Geometry g, Tensor x, Tensor dy, Tensor dw) {
+        Joins.Joint joint = Joins.of(x);
+        Matrix filters = g.filters(dw);
+        if (joint == null) {
+            products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), filters, 1);
+            return;
+        }
+        int split = joint.split();
+        int rest = g.c() - split;
+        Matrix first = Matrix.of(joint.first(), split);
+        Matrix second = Matrix.of(joint.second(), rest);
+        products.multiply(true, false, g.k(), split, g.pixels(), g.result(dy), first, filters, 1);
+        products.multiply(true, false, g.k(), rest, g.pixels(), g.result(dy), second, filters.at(split), 1);
     }
 
     /** {@link CudaBackend#algorithm}. */

@@ -34,6 +34,7 @@ public final class CudaBackend implements Backend {
     private final Dnn dnn;
     private final Products products;
     private final Movement movement;
+    private final Joins joins;
     private final Reductions reductions;
     private final Indices indices;
     private final Convolutions convolutions;
@@ -50,6 +51,7 @@ public final class CudaBackend implements Backend {
         dnn = new Dnn(engine.context());
         products = new Products(engine);
         movement = new Movement(engine);
+        joins = new Joins(movement);
         reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
         convolutions = new Convolutions(engine, dnn, products, movement, reductions);
@@ -75,8 +77,12 @@ public final class CudaBackend implements Backend {
     }
 
     /** Before a call that writes them. */
-    private static void written(Tensor... outputs) {
-        for (Tensor y : outputs) if (y != null) y.buffer().written();
+    private void written(Tensor... outputs) {
+        for (Tensor y : outputs) {
+            if (y == null) continue;
+            joins.written(y.buffer());
+            y.buffer().written();
+        }
     }
 
     @Override
@@ -158,7 +164,7 @@ public final class CudaBackend implements Backend {
     public Optional<Recording> record(Recording.Body body) {
         if (!graphs) return Optional.empty();
         engine.context().enter();
-        return Optional.of(GraphRecording.record(engine, staging, indices, body));
+        return Optional.of(GraphRecording.record(engine, staging, indices, joins, body));
     }
 
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
@@ -184,7 +190,7 @@ public final class CudaBackend implements Backend {
         Checks.copy(this, from, to);
         engine.context().enter();
         for (Region region : to) written(region.tensor());
-        movement.copy(from, to);
+        if (!joins.putOff(from, to)) movement.copy(from, to);
     }
 
     @Override

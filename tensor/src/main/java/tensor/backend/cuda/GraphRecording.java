@@ -38,10 +38,11 @@ final class GraphRecording implements Recording, Recording.Recorder {
     }
 
     /** Runs the body with the stream noting down. */
-    static GraphRecording record(Engine engine, Staging staging, Indices indices, Body body) {
+    static GraphRecording record(Engine engine, Staging staging, Indices indices, Joins joins, Body body) {
         GraphRecording recording = new GraphRecording(engine, staging, indices);
         CUgraph captured = new CUgraph();
         boolean complete = false;
+        joins.make(); // nothing of what came before is to become part of the recording
         engine.side().join();
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
@@ -51,6 +52,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         try {
             try {
                 body.run(recording);
+                joins.make();
             } finally {
                 engine.side().join(); // a capture ends on the stream where it began
             }

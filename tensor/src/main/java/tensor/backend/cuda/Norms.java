@@ -168,6 +168,22 @@ final class Norms {
         }
     }
 
+    /**
+     * What x is made of, where threads that hold everything, in quads of a group, read that; else {@code null}, and x is there in
+     * one place.
+     */
+    private static Joins.Joint joint(Tensor x, Launching l) {
+        Joins.Joint joint = l.whole && l.depth % 4 == 0 ? Joins.of(x) : null;
+        if (joint == null) x.buffer().block();
+        return joint;
+    }
+
+    private static Launch source(Launch launch, Tensor x, Joins.Joint joint) {
+        return joint == null
+                ? launch.tensor(x).address(0).integer(0)
+                : launch.tensor(joint.first()).tensor(joint.second()).integer(joint.split());
+    }
+
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(
             NormParams p,
@@ -181,11 +197,11 @@ final class Norms {
             Tensor mean,
             Tensor rstd) {
         Launching l = Launching.of(p, x, HELD, engine.context());
+        Joins.Joint joint = joint(x, l);
         l.go(
                 engine,
                 0,
-                () -> engine.launch(Kernel.GROUP_NORM, x.dtype())
-                        .tensor(x)
+                () -> source(engine.launch(Kernel.GROUP_NORM, x.dtype()), x, joint)
                         .tensor(offset)
                         .tensor(gamma)
                         .tensor(beta)
@@ -220,13 +236,13 @@ final class Norms {
             Tensor dscale,
             Tensor dshift) {
         Launching l = Launching.of(p, x, HELD_PAIRS, engine.context());
+        Joins.Joint joint = joint(x, l);
         int kept = l.kept(p, x.dtype(), engine.context());
         Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
                 kept,
-                () -> engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype())
-                        .tensor(x)
+                () -> source(engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype()), x, joint)
                         .tensor(offset)
                         .tensor(gamma)
                         .tensor(beta)

@@ -3,6 +3,7 @@ package tensor.backend.cuda;
 import static jcuda.jcublas.JCublas2.*;
 
 import java.util.List;
+import jcuda.Pointer;
 import jcuda.driver.CUstream;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
@@ -76,6 +77,16 @@ final class Products implements AutoCloseable {
 
     /** y ← op(a) · op(b) for each of {@code batch} matrices; y [m, n], op(a) [m, inner], op(b) [inner, n]. */
     void multiply(boolean ta, boolean tb, int m, int n, int inner, Matrix a, Matrix b, Matrix y, int batch) {
+        multiply(ta, tb, m, n, inner, a, b, engine.zero(), y, batch);
+    }
+
+    /** y ← y + op(a) · op(b), for one matrix. */
+    void add(boolean ta, boolean tb, int m, int n, int inner, Matrix a, Matrix b, Matrix y) {
+        multiply(ta, tb, m, n, inner, a, b, engine.one(), y, 1);
+    }
+
+    private void multiply(
+            boolean ta, boolean tb, int m, int n, int inner, Matrix a, Matrix b, Pointer kept, Matrix y, int batch) {
         Status.blas(
                 cublasGemmStridedBatchedEx_new(
                         (engine.context().isAside() ? side : main).blas,
@@ -93,7 +104,7 @@ final class Products implements AutoCloseable {
                         type(a.dtype()),
                         a.row(),
                         a.next(),
-                        engine.zero(),
+                        kept,
                         new Device(y.address()),
                         type(y.dtype()),
                         y.row(),

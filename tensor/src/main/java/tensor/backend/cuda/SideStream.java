@@ -55,6 +55,7 @@ final class SideStream implements AutoCloseable {
 
     /** Makes these calls aside, after all that was asked for so far. */
     void run(Runnable calls, List<Buffer> reads, List<Buffer> writes) {
+        reads.forEach(Buffer::block); // what has been put off is made on the first queue
         if (events.isEmpty()) join(underWay.peekFirst());
         Call call = new Call(events.pop());
         Status.driver(cuEventRecord(fork, context.main()), "cuEventRecord");

@@ -20,6 +20,7 @@
  * <ol>
  *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
+ *   <li>{@code SideStream}, {@code Joins}: what nobody waits for, and what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
  *   <li>{@code Products}, {@code Convolutions}, {@code Softmaxes}, {@code Attentions}, {@code LinearAttentions}: the calls
@@ -31,7 +32,8 @@
  * <h3>What always holds</h3>
  *
  * <ul>
- *   <li>One queue computes, in the order of the calls; a block that the host has released may be used again at once.
+ *   <li>Whoever touches a tensor finds it as if one queue had computed everything in the order of the calls; a block that the
+ *       host has released may be used again at once, or once a second queue has done with it.
  *   <li>The same call gives the same bits: no kernel adds with atomics, and only deterministic algorithms are taken from
  *       cuDNN, which of them a file remembers from one run to the next.
  *   <li>What is wrong inside a call is said at the call; an index that names no row, which only the device can see, is

@@ -1,0 +1,131 @@
+package tensor.backend.cuda;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import tensor.Tensor;
+import tensor.backend.Region;
+import tensor.memory.Buffer;
+
+/**
+ * Two tensors side by side along their channels, as the skips of a U-Net are joined. Group norm and products read the two
+ * where they are, so the joint tensor is not made before somebody else asks for it ({@link Buffer#putOff}), which in these
+ * networks nobody does. Until then the parts are held, and who writes to one of them has the joint tensor made first.
+ */
+final class Joins {
+    private final Movement movement;
+    private final Map<Buffer, List<Joint>> parts = new IdentityHashMap<>();
+
+    Joins(Movement movement) {
+        this.movement = movement;
+    }
+
+    /** A joint tensor that has not been made. */
+    final class Joint implements AutoCloseable {
+        private final Region[] from;
+        private final Region[] to;
+        private boolean over;
+
+        private Joint(Region[] from, Region[] to) {
+            this.from = from;
+            this.to = to;
+            for (Region part : from) {
+                Buffer buffer = part.tensor().buffer().retain();
+                parts.computeIfAbsent(buffer, b -> new ArrayList<>()).add(this);
+            }
+        }
+
+        Tensor first() {
+            return from[0].tensor();
+        }
+
+        Tensor second() {
+            return from[1].tensor();
+        }
+
+        /** Channels of the first. */
+        int split() {
+            return first().shape().get(-1);
+        }
+
+        /** Channels of both. */
+        private int channels() {
+            return split() + second().shape().get(-1);
+        }
+
+        private void make() {
+            if (over) return;
+            movement.copy(from, to);
+            close();
+        }
+
+        /** Lets go of the parts. */
+        @Override
+        public void close() {
+            if (over) return;
+            over = true;
+            for (Region part : from) {
+                Buffer buffer = part.tensor().buffer();
+                parts.get(buffer).remove(this);
+                if (parts.get(buffer).isEmpty()) parts.remove(buffer);
+                buffer.release();
+            }
+        }
+    }
+
+    /** What x is made of, or {@code null} where it is there as a whole. */
+    static Joint of(Tensor x) {
+        return x.buffer().companion() instanceof Joint joint
+                        && !joint.over
+                        && joint.channels() == x.shape().get(-1)
+                ? joint
+                : null;
+    }
+
+    /** Puts a copy off that joins channels, 16 bytes or a multiple of the one and the other; whether it is one. */
+    boolean putOff(Region[] from, Region[] to) {
+        if (from.length != 2 || to[0].tensor() != to[1].tensor()) return false;
+        Tensor y = to[0].tensor();
+        int last = y.shape().rank() - 1;
+        int split = from[0].sizes()[last];
+        int channels = y.shape().get(last);
+        int vector = 16 / y.dtype().bytes();
+        boolean joins = y.shape().rank() == 4
+                && y.buffer().companion() == null
+                && split % vector == 0
+                && channels % vector == 0
+                && isPart(from[0], to[0], 0, split)
+                && isPart(from[1], to[1], split, channels - split);
+        if (!joins) return false;
+        Joint joint = new Joint(from.clone(), to.clone());
+        y.buffer().companion(joint);
+        y.buffer().putOff(joint::make);
+        return true;
+    }
+
+    /** Whether a whole tensor goes to so many channels from {@code start} on, for every pixel. */
+    private static boolean isPart(Region from, Region to, int start, int channels) {
+        Region place = Region.of(to.tensor()).slice(3, start, channels);
+        return isSame(from, Region.of(from.tensor())) && isSame(to, place);
+    }
+
+    private static boolean isSame(Region a, Region b) {
+        return a.offset() == b.offset()
+                && Arrays.equals(a.sizes(), b.sizes())
+                && Arrays.equals(a.strides(), b.strides());
+    }
+
+    /** Before a call that writes to a block. */
+    void written(Buffer buffer) {
+        if (parts.containsKey(buffer))
+            List.copyOf(parts.get(buffer))
+                    .forEach(joint -> joint.to[0].tensor().buffer().block());
+    }
+
+    /** Makes all that has been put off. */
+    void make() {
+        for (Buffer buffer : List.copyOf(parts.keySet())) written(buffer);
+    }
+}

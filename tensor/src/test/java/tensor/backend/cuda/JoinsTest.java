@@ -1,0 +1,176 @@
+package tensor.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import tensor.DType;
+import tensor.Rng;
+import tensor.Shape;
+import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Backends;
+import tensor.backend.Conv2dParams;
+import tensor.backend.NormParams;
+import tensor.backend.Precision;
+import tensor.backend.Recording;
+import tensor.backend.Region;
+import tensor.memory.Scope;
+
+/** A tensor whose channels are joined is made only for who must see it in one place, and nobody sees a difference. */
+class JoinsTest {
+    private static final int N = 2;
+    private static final int SIDE = 4;
+
+    private Backend backend;
+    private Rng rng = new Rng(7);
+
+    @BeforeEach
+    void open() {
+        try {
+            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            Assumptions.abort(e.getMessage());
+        }
+    }
+
+    @AfterEach
+    void close() {
+        if (backend != null) backend.close();
+    }
+
+    private Tensor images(int channels) {
+        return rng.normalLike(Tensor.empty(backend, DType.F32, Shape.of(N, SIDE, SIDE, channels)));
+    }
+
+    private Tensor joined(Tensor a, Tensor b) {
+        int split = a.shape().get(3);
+        int rest = b.shape().get(3);
+        Tensor y = a.empty(a.shape().with(3, split + rest));
+        backend.copy(
+                new Region[] {Region.of(a), Region.of(b)},
+                new Region[] {Region.of(y).slice(3, 0, split), Region.of(y).slice(3, split, rest)});
+        return y;
+    }
+
+    /** The same tensor, made. */
+    private static Tensor made(Tensor joint) {
+        return joint.emptyLike().set_(joint);
+    }
+
+    @Test
+    void itIsMadeWhenSomebodyReadsItOrWritesToAPart() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor a = images(4);
+            Tensor read = joined(a, images(8));
+            Tensor kept = joined(a, images(8));
+            assertNotNull(Joins.of(read));
+            float[] before = a.toFloats();
+            float[] values = read.toFloats();
+            assertNull(Joins.of(read));
+            a.mul_(3);
+            assertNull(Joins.of(kept));
+            for (int i = 0; i < before.length; i++) {
+                assertEquals(before[i], values[i / 4 * 12 + i % 4]);
+                assertEquals(before[i], kept.toFloats()[i / 4 * 12 + i % 4]);
+            }
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    @Test
+    void itHoldsItsPartsForAsLongAsItIsThere() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor y;
+            float[] expected;
+            try (Scope inner = Scope.open("inner")) {
+                Tensor a = images(4);
+                Tensor b = images(4);
+                expected = made(joined(a, b)).toFloats();
+                y = inner.keep(joined(a, b));
+            }
+            for (int i = 0; i < 20; i++) images(4);
+            assertArrayEquals(expected, y.toFloats());
+            try (Scope inner = Scope.open("unread")) {
+                joined(images(4), images(4));
+            }
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    @Test
+    void groupNormReadsTheParts() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = joined(images(8), images(16));
+            Tensor copy = made(joined(Joins.of(x).first(), Joins.of(x).second()));
+            Tensor dy = images(24);
+            assertArrayEquals(norm(copy, dy), norm(x, dy));
+            assertNotNull(Joins.of(x));
+        }
+    }
+
+    /** dx, after y has been made of it. */
+    private float[] norm(Tensor x, Tensor dy) {
+        NormParams p = new NormParams(6, 1e-5, true);
+        Tensor y = x.emptyLike();
+        Tensor mean = x.empty(Shape.of(N, 6));
+        Tensor rstd = x.empty(Shape.of(N, 6));
+        Tensor dx = x.emptyLike();
+        backend.groupNorm(p, x, null, null, null, null, null, y, mean, rstd);
+        backend.groupNormBackward(
+                p, x, null, null, null, null, null, mean, rstd, y.add(dy), null, dx, null, null, null, null, null);
+        return dx.toFloats();
+    }
+
+    @Test
+    void aProductAndItsWeightsReadTheParts() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = joined(images(8), images(4));
+            Tensor copy = made(joined(Joins.of(x).first(), Joins.of(x).second()));
+            Tensor w = rng.normalLike(Tensor.empty(backend, DType.F32, Shape.of(5, 1, 1, 12)));
+            Conv2dParams p = Conv2dParams.of(1, 0);
+            Tensor y = x.empty(Shape.of(N, SIDE, SIDE, 5));
+            Tensor expected = y.emptyLike();
+            Tensor dw = w.emptyLike();
+            Tensor expectedDw = w.emptyLike();
+            backend.conv2d(p, x, w, null, null, y);
+            backend.conv2d(p, copy, w, null, null, expected);
+            backend.conv2dBackwardWeights(p, x, y, dw, null);
+            backend.conv2dBackwardWeights(p, copy, y, expectedDw, null);
+            assertNotNull(Joins.of(x));
+            assertArrayEquals(expected.toFloats(), y.toFloats(), 1e-5f);
+            assertArrayEquals(expectedDw.toFloats(), dw.toFloats(), 1e-4f);
+        }
+    }
+
+    @Test
+    void nothingThatIsPutOffCrossesTheBordersOfARecording() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor before = joined(images(4), images(4));
+            float[] expected = made(joined(
+                            Joins.of(before).first(), Joins.of(before).second()))
+                    .toFloats();
+            Tensor[] inside = new Tensor[1];
+            Tensor a = images(4);
+            Recording.Body body = recorder -> inside[0] = joined(a, a.add(1));
+            try (Scope warm = Scope.open("warm")) {
+                body.run(null);
+            }
+            Recording recording;
+            try (Scope step = Scope.open("step")) {
+                recording = backend.record(body).orElseThrow();
+                assertNull(Joins.of(before));
+                assertNull(Joins.of(inside[0]));
+                recording.replay(new Recording.Numbers(0, 0, 1, 0));
+                assertEquals(a.toFloats()[0] + 1, inside[0].toFloats()[4]);
+                assertArrayEquals(expected, before.toFloats());
+            }
+            recording.close();
+        }
+    }
+}
