@@ -26,7 +26,7 @@ DEVICE void stageFilters(const T *f, float *filter, int first, int channels, int
 }
 
 // Filters of one channel each for S x S taps and steps of one pixel, the usual kind.
-DEVICE bool usual(const Depthwise &d, int side) { return d.stride == 1 && d.c == d.k && d.r == side && d.s == side; }
+DEVICE bool usual(const Convolution &d, int side) { return d.stride == 1 && d.c == d.k && d.r == side && d.s == side; }
 
 // v[k] = the pixels from w on of a row, 0 beside the image.
 template <int N> DEVICE void neighbours(const T *row, int w, int width, int step, float *v) {
@@ -36,7 +36,7 @@ template <int N> DEVICE void neighbours(const T *row, int w, int width, int step
 }
 
 // HIGH rows of LONG pixels share what they read: LONG + S − 1 values for HIGH · LONG · S products.
-template <int S> DEVICE void usualDepthwise(const T *x, const float *filters, T *y, const Depthwise &d, unsigned i) {
+template <int S> DEVICE void usualDepthwise(const T *x, const float *filters, T *y, const Convolution &d, unsigned i) {
     int runs = (d.q + LONG - 1) / LONG, layers = (d.p + HIGH - 1) / HIGH;
     unsigned all = static_cast<unsigned>(d.n) * layers * runs;
     for (unsigned j = blockIdx.y * 8 + threadIdx.y; j < all; j += gridDim.y * 8) {
@@ -68,7 +68,7 @@ template <int S> DEVICE void usualDepthwise(const T *x, const float *filters, T 
     }
 }
 
-KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d) {
+KERNEL(depthwise)(const T *x, const T *f, T *y, Convolution d) {
     DYNAMIC_SHARED(float, filters);
     int first = blockIdx.x * 32, i = first + threadIdx.x;
     stageFilters(f, filters, first, d.k, d.r * d.s, d.flipped);
@@ -100,7 +100,7 @@ KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d) {
     }
 }
 
-KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d) {
+KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Convolution d) {
     DYNAMIC_SHARED(float, filters);  // [multiplier, taps, LINE]
     int first = blockIdx.x * 32, c = first + threadIdx.x, times = d.k / d.c, taps = d.r * d.s;
     stageFilters(f, filters, first, d.c, times * taps, 0);
@@ -139,7 +139,7 @@ DEVICE void slice(unsigned lines, int slices, unsigned &begin, unsigned &end) {
 }
 
 // Writes the sum of what the threads of a column have for tap number `tap` of filter i.
-DEVICE void putSlope(float own, float *partial, const Depthwise &d, int i, int tap) {
+DEVICE void putSlope(float own, float *partial, const Convolution &d, int i, int tap) {
     __shared__ float part[8][32];
     __syncthreads();
     part[threadIdx.y][threadIdx.x] = own;
@@ -153,7 +153,7 @@ DEVICE void putSlope(float own, float *partial, const Depthwise &d, int i, int t
 
 // The rows r … r + HIGH − 1 of taps share what they read of x: in line p of an image row r meets output row p, row r + t the
 // one t before it, so that there are HIGH − 1 lines more than output rows.
-template <int S> DEVICE void usualWeights(const T *x, const T *dy, float *partial, const Depthwise &d, int slices) {
+template <int S> DEVICE void usualWeights(const T *x, const T *dy, float *partial, const Convolution &d, int slices) {
     int i = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y * HIGH;
     unsigned high = d.p + HIGH - 1, begin, end;
     slice(d.n * high, slices, begin, end);
@@ -187,7 +187,7 @@ template <int S> DEVICE void usualWeights(const T *x, const T *dy, float *partia
 }
 
 // For any filter: the taps s0 … s0 + 7 of the row.
-DEVICE void slopes(const T *x, const T *dy, const Depthwise &d, int i, int r, int s0, unsigned begin, unsigned end, float *sum) {
+DEVICE void slopes(const T *x, const T *dy, const Convolution &d, int i, int r, int s0, unsigned begin, unsigned end, float *sum) {
     int c = i / (d.k / d.c);
     for (unsigned line = begin + threadIdx.y; line < end; line += 8) {
         unsigned n = line / d.p, p = line - n * d.p;
@@ -207,7 +207,7 @@ DEVICE void slopes(const T *x, const T *dy, const Depthwise &d, int i, int r, in
 }
 
 // Block (x, y, z): 32 channels, tap row y or HIGH rows from y · HIGH on, slice z of the lines; eight taps of the row at a time.
-KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices) {
+KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Convolution d, int slices) {
     if (usual(d, 7)) return usualWeights<7>(x, dy, partial, d, slices);
     if (usual(d, 3)) return usualWeights<3>(x, dy, partial, d, slices);
     int i = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y;

@@ -51,8 +51,8 @@ struct Piece {
 };
 const int PIECE = 8192;  // elements; a table's pieces: for each entry, first = 0, PIECE, 2 · PIECE, …
 
-// A depthwise convolution; 13 ints, 52 bytes. x [n, h, w, c], filters [k, r, s, 1], y [n, p, q, k], c divides k.
-struct Depthwise {
+// A convolution; 13 ints, 52 bytes. x [n, h, w, c], filters [k, r, s, c] or, where c divides k, [k, r, s, 1], y [n, p, q, k].
+struct Convolution {
     int n, h, w, c, k, p, q, r, s, stride, top, left, flipped;  // flipped: the filters are read from their last tap on
 };
 
@@ -221,12 +221,29 @@ KERNEL(block_diagonal)(const T *blocks, T *full, int n, int heads, int first, in
 // and s − 1 − left.
 // y ← x ∗ f.  grid (ceil(k / 32), clamp(ceil(n·p·ceil(q / 4) / 8), 1, 1024)), usual: n·ceil(p / 2)·ceil(q / 7);
 // dynamic shared memory 132 · r · s bytes
-KERNEL(depthwise)(const T *x, const T *f, T *y, Depthwise d);
+KERNEL(depthwise)(const T *x, const T *f, T *y, Convolution d);
 // dx.  grid (ceil(c / 32), clamp(ceil(n·h·ceil(w / 4) / 8), 1, 1024)), dynamic shared memory 132 · r · s · k / c bytes
-KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Depthwise d);
+KERNEL(depthwise_data)(const T *f, const T *dy, T *dx, Convolution d);
 // partial [slices, k·r·s] floats; reduce_finish(partial, df, k·r·s, slices, 0, yFloat) makes df of it, also for slices = 1.
 // grid (ceil(k / 32), r, slices), good: slices = clamp(n·p / 64, 1, 64); usual: ceil(r / 2), clamp(n·p / 32, 1, 128)
-KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Depthwise d, int slices);
+KERNEL(depthwise_weights)(const T *x, const T *dy, float *partial, Convolution d, int slices);
+
+// ---- narrow.cu -------------------------------------------------------------------------------------------------------
+// Between convolutions and products of matrices. columns [n·p·q, length], one patch of x in each row, length ≥ r·s·c + 1 and a
+// multiple of 8; columns and length · sizeof(T) are multiples of 16 bytes:
+//   columns[(n, p, q), (r, s, c)] = x[n, p·stride + r − top, q·stride + s − left, c], or 0 outside the image,
+// then a column of ones, then zeros; flipped: in the place of tap (r, s) the one at (R − 1 − r, S − 1 − s).
+// flat n·p·q·length / VECTOR
+KERNEL(unfold)(const T *x, T *columns, Convolution d, int length);
+// The way back, for a stride of 1 and taps [r, s, k, n·h·w]; bias [k] and z, like y, may be 0:
+//   y[n, p, q, k] = bias[k] + z[n, p, q, k] + Σ_{r,s} taps[(r, s, k), (n, p + r − top, q + s − left)].  flat n·p·q·k
+KERNEL(fold)(const float *taps, const T *bias, const T *z, T *y, Convolution d);
+// The filters of `wide` channels on one side and c on the other as a matrix f [wide, length] that suits columns:
+//   f[i, (t, j)] = w[i, t, j], or w[j, t, i] if turned, t < taps, j < c; then bias[i], or 0 if bias is 0, then zeros.
+// flat wide·length
+KERNEL(pack_filters)(const T *w, const T *bias, T *f, int wide, int taps, int c, int length, int turned);
+// The same for their gradients, from f into dw and dbias, which may be 0.  flat wide·length
+KERNEL(unpack_filters)(const float *f, T *dw, T *dbias, int wide, int taps, int c, int length, int turned);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------
 // Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1

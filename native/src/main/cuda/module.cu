@@ -8,4 +8,5 @@
 #include "attention.cu"
 #include "linear_attention.cu"
 #include "depthwise.cu"
+#include "narrow.cu"
 #include "update.cu"

@@ -9,14 +9,14 @@ typedef void T;
 typedef std::vector<double> Doubles;
 
 CASE(depthwise_convolution) {
-    const Depthwise shapes[] = {
+    const Convolution shapes[] = {
         // n, h, w, c, k, p, q, r, s, stride, top, left
         {2, 13, 7, 28, 28, 13, 7, 7, 7, 1, 3, 3, 0},  {1, 13, 7, 33, 33, 13, 7, 3, 3, 1, 1, 1, 0},
         {1, 13, 7, 3, 6, 13, 7, 3, 3, 1, 1, 1, 0},    {2, 13, 8, 40, 40, 7, 4, 3, 3, 2, 1, 1, 0},
         {1, 6, 12, 5, 10, 6, 12, 1, 9, 1, 0, 4, 0},   {1, 5, 5, 4, 4, 4, 6, 2, 2, 1, 0, 1, 0},
         {2, 14, 14, 18, 18, 14, 14, 7, 7, 1, 3, 3, 0}, {1, 28, 28, 5, 5, 28, 28, 7, 7, 1, 3, 3, 0},
         {1, 9, 15, 35, 35, 8, 14, 3, 3, 1, 0, 1, 0},   {3, 1, 1, 4, 4, 1, 1, 7, 7, 1, 3, 3, 0}};
-    for (const Depthwise &d : shapes) {
+    for (const Convolution &d : shapes) {
         int taps = d.r * d.s, times = d.k / d.c;
         bool usual = d.stride == 1 && times == 1 && d.r == d.s && (d.r == 3 || d.r == 7);
         Doubles x = normal(d.n * d.h * d.w * d.c, 110), f = normal(d.k * taps, 111), dy = normal(d.n * d.p * d.q * d.k, 112);
@@ -43,7 +43,7 @@ CASE(depthwise_convolution) {
             launch("depthwise_data", Launch{c, rows, 32, 8, unsigned(132 * taps * times)}, F.at(), DY.at(), DX.at(), d);
             agree(DX.get(), dx, tolerance(), "dx");
             if (d.stride == 1 && d.c == d.k) {
-                Depthwise back = {d.n, d.p, d.q, d.k, d.c, d.h, d.w, d.r, d.s, 1, d.r - 1 - d.top, d.s - 1 - d.left, 1};
+                Convolution back = {d.n, d.p, d.q, d.k, d.c, d.h, d.w, d.r, d.s, 1, d.r - 1 - d.top, d.s - 1 - d.left, 1};
                 launch("depthwise", Launch{c, rows, 32, 8, unsigned(132 * taps)}, DY.at(), F.at(), DX.at(), back);
                 agree(DX.get(), dx, tolerance(), "dx by the flipped filters");
             }

@@ -170,6 +170,23 @@ public final class OpCatalogue {
                 "3x3, one image, one channel", Conv2dParams.of(1, 1), new int[] {1, 5, 4, 1}, new int[] {3, 3, 3, 1});
         convolution("1x1", Conv2dParams.of(1, 0), new int[] {2, 5, 3, 28}, new int[] {17, 1, 1, 28});
         convolution("7x7", Conv2dParams.of(1, 3), new int[] {1, 13, 7, 1}, new int[] {18, 7, 7, 1});
+        convolution("3x3, few inputs", Conv2dParams.of(1, 1), new int[] {2, 13, 7, 3}, new int[] {16, 3, 3, 3});
+        convolution(
+                "7x7, one input, zeros mostly left and above",
+                new Conv2dParams(1, 5, 0, 4, 2, 1),
+                new int[] {1, 13, 7, 1},
+                new int[] {16, 7, 7, 1});
+        convolution(
+                "3x3, few inputs, stride 2, zeros right and below",
+                new Conv2dParams(2, 0, 1, 0, 1, 1),
+                new int[] {2, 8, 6, 3},
+                new int[] {8, 3, 3, 3});
+        convolution("3x3, few outputs", Conv2dParams.of(1, 1), new int[] {2, 13, 7, 16}, new int[] {3, 3, 3, 16});
+        convolution(
+                "3x4, few outputs, zeros mostly left and above",
+                new Conv2dParams(1, 3, 0, 2, 1, 1),
+                new int[] {2, 5, 6, 24},
+                new int[] {2, 3, 4, 24});
         convolution("4x4, stride 2", Conv2dParams.of(2, 1), new int[] {2, 13, 7, 6}, new int[] {5, 4, 4, 6});
         convolution(
                 "3x3, stride 2, zeros right and below",

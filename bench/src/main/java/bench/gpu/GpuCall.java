@@ -76,6 +76,8 @@ public record GpuCall(Kind kind, String shape, Precision precision, Shape x, Sha
         List<GpuCall> calls = new ArrayList<>();
         for (Precision precision : Precision.values()) {
             convolutions(calls, CONVOLUTIONS, precision, 2, 3, 8, 16, 6);
+            convolutions(calls, CONVOLUTIONS, precision, 2, 3, 3, 16, 6);
+            convolutions(calls, CONVOLUTIONS, precision, 2, 3, 16, 3, 6);
             convolutions(calls, List.of(Kind.CONV2D), precision, 2, 1, 16, 8, 6);
             attention(calls, precision, 2, 12, 8);
             norms(calls, precision, 2, 8, 6);

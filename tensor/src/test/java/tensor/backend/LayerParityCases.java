@@ -89,6 +89,13 @@ final class LayerParityCases {
         conv("4x4, stride 2, odd height", 2, 13, 8, 28, 28, 4, 4, Conv2dParams.of(2, 1));
         conv("3x3, stride 2, both odd", 1, 13, 7, 3, 33, 3, 3, Conv2dParams.of(2, 1));
         conv("7x7, first layer", 2, 13, 7, 1, 18, 7, 7, Conv2dParams.of(1, 3));
+        conv("3x3, RGB to 32", 3, 13, 7, 3, 32, 3, 3, Conv2dParams.of(1, 1));
+        conv("7x7, one to 16", 2, 13, 7, 1, 16, 7, 7, Conv2dParams.of(1, 3));
+        conv("3x3, 5 to 40, stride 2, unequal padding", 2, 13, 8, 5, 40, 3, 3, new Conv2dParams(2, 2, 0, 1, 3, 1));
+        conv("1x1, 3 to 8, stride 2", 2, 13, 7, 3, 8, 1, 1, Conv2dParams.of(2, 0));
+        conv("3x3, 32 to RGB", 3, 13, 7, 32, 3, 3, 3, Conv2dParams.of(1, 1));
+        conv("2x4, 40 to 7, unequal padding", 2, 13, 7, 40, 7, 2, 4, new Conv2dParams(1, 3, 0, 1, 2, 1));
+        conv("7x7, 16 to one, no padding", 2, 13, 8, 16, 1, 7, 7, Conv2dParams.of(1, 0));
         conv("5x3", 1, 13, 7, 3, 5, 5, 3, new Conv2dParams(1, 2, 1, 2, 1, 1));
         conv("unequal padding", 2, 13, 7, 3, 28, 3, 3, new Conv2dParams(2, 0, 0, 1, 1, 1));
         conv("more unequal padding", 1, 13, 7, 28, 3, 2, 4, new Conv2dParams(1, 3, 0, 1, 2, 1));

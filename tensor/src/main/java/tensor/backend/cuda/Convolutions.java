@@ -20,8 +20,8 @@ import tensor.memory.Scope;
 
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
- * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, and
- * {@link DepthwiseConvolutions} has kernels of its own. Padding that differs on opposite sides, which cuDNN does not know,
+ * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, few channels make
+ * {@link NarrowConvolutions}, and {@link DepthwiseConvolutions} has kernels of its own. Padding that differs on opposite sides, which cuDNN does not know,
  * is made by copying the image into one with a border of zeros.
  *
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
@@ -47,6 +47,7 @@ final class Convolutions implements AutoCloseable {
     private final Movement movement;
     private final Reductions reductions;
     private final DepthwiseConvolutions depthwise;
+    private final NarrowConvolutions narrow;
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
@@ -58,6 +59,7 @@ final class Convolutions implements AutoCloseable {
         this.movement = movement;
         this.reductions = reductions;
         depthwise = new DepthwiseConvolutions(engine, reductions);
+        narrow = new NarrowConvolutions(engine, products);
         room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
@@ -72,6 +74,9 @@ final class Convolutions implements AutoCloseable {
             product(g, x, w, y);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.forward(g, x, w, y);
+        } else if (NarrowConvolutions.serves(Direction.FORWARD, g)) {
+            narrow.forward(g, x, w, bias, z, y);
+            added = true;
         } else if (isEven(p)) {
             added = run(Direction.FORWARD, g, x, w, bias, z, y);
         } else {
@@ -89,6 +94,8 @@ final class Convolutions implements AutoCloseable {
             products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.data(g, w, dy, dx);
+        } else if (NarrowConvolutions.serves(Direction.DATA, g)) {
+            narrow.data(g, w, dy, dx);
         } else if (isEven(p)) {
             run(Direction.DATA, g, dx, w, null, null, dy);
         } else {
@@ -119,14 +126,20 @@ final class Convolutions implements AutoCloseable {
     }
 
     private boolean isKnown(Direction direction, Geometry g) {
-        return g.isProduct() || DepthwiseConvolutions.serves(g) || plans.containsKey(new Key(direction, g));
+        return g.isProduct()
+                || DepthwiseConvolutions.serves(g)
+                || NarrowConvolutions.serves(direction, g)
+                || plans.containsKey(new Key(direction, g));
     }
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        boolean summed = false;
         if (g.isProduct()) {
             productWeights(g, x, dy, dw);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.weights(g, x, dy, dw);
+        } else if (NarrowConvolutions.serves(Direction.FILTER, g)) {
+            summed = narrow.weights(g, x, dy, dw, dbias);
         } else if (isEven(p)) {
             run(Direction.FILTER, g, x, dw, null, null, dy);
         } else {
@@ -134,7 +147,7 @@ final class Convolutions implements AutoCloseable {
                 run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, null, null, dy);
             }
         }
-        if (dbias != null) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
+        if (dbias != null && !summed) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
     }
 
     /** y ← x wᵀ for all pixels; where x is made of two, y ← x₁ w₁ᵀ and then y ← y + x₂ w₂ᵀ. */

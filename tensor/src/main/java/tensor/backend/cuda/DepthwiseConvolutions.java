@@ -57,7 +57,7 @@ final class DepthwiseConvolutions {
                 .tensor(x)
                 .tensor(w)
                 .tensor(y)
-                .depthwise(g, flipped)
+                .convolution(g, flipped)
                 .grid(parts(g.k(), LANES), lines, LANES, LINES, filterBytes(g));
     }
 
@@ -71,7 +71,7 @@ final class DepthwiseConvolutions {
                 .tensor(w)
                 .tensor(dy)
                 .tensor(dx)
-                .depthwise(g, false)
+                .convolution(g, false)
                 .grid(
                         parts(g.c(), LANES),
                         lines(g.n(), g.h(), parts(g.w(), RUN)),
@@ -90,7 +90,7 @@ final class DepthwiseConvolutions {
                 .tensor(x)
                 .tensor(dy)
                 .address(partial.address())
-                .depthwise(g, false)
+                .convolution(g, false)
                 .integer(slices)
                 .grid(parts(g.k(), LANES), usual(g) ? parts(g.r(), HIGH) : g.r(), slices, LANES, LINES, 0);
         reductions.finish(partial, ReduceOp.SUM, dw, x.dtype(), outputs, slices);

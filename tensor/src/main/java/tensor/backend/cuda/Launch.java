@@ -101,8 +101,8 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
-    /** The C structure {@code Depthwise}: 13 integers. */
-    Launch depthwise(Geometry g, boolean flipped) {
+    /** The C structure {@code Convolution}: 13 integers. */
+    Launch convolution(Geometry g, boolean flipped) {
         int at = next(13 * Integer.BYTES);
         bytes.putInt(at, g.n()).putInt(at + 4, g.h()).putInt(at + 8, g.w()).putInt(at + 12, g.c());
         bytes.putInt(at + 16, g.k()).putInt(at + 20, g.p()).putInt(at + 24, g.q());
