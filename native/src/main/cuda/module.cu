@@ -8,4 +8,5 @@
 #include "attention.cu"
 #include "linear_attention.cu"
 #include "depthwise.cu"
+#include "enlarged.cu"
 #include "update.cu"

@@ -32,6 +32,7 @@ static void fillRegistry() {
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)
     PLAIN(diagonal_blocks) PLAIN(block_diagonal)
     BARRIERS(depthwise) BARRIERS(depthwise_data) BARRIERS(depthwise_weights)
+    PLAIN(fold_filters) PLAIN(unfold_filters) PLAIN(weave) PLAIN(unweave)
     PLAIN(set_step) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
 }
 

@@ -21,7 +21,7 @@ import tensor.memory.Scope;
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
  * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, and
- * {@link DepthwiseConvolutions} has kernels of its own. Padding that differs on opposite sides, which cuDNN does not know,
+ * {@link DepthwiseConvolutions} has kernels of its own; of an enlarged image {@link EnlargedConvolutions} knows how. Padding that differs on opposite sides, which cuDNN does not know,
  * is made by copying the image into one with a border of zeros.
  *
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
@@ -47,6 +47,7 @@ final class Convolutions implements AutoCloseable {
     private final Movement movement;
     private final Reductions reductions;
     private final DepthwiseConvolutions depthwise;
+    private final EnlargedConvolutions enlarged;
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
@@ -58,6 +59,7 @@ final class Convolutions implements AutoCloseable {
         this.movement = movement;
         this.reductions = reductions;
         depthwise = new DepthwiseConvolutions(engine, reductions);
+        enlarged = new EnlargedConvolutions(engine, this);
         room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
@@ -65,6 +67,10 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link tensor.backend.Backend#conv2d}. */
     void forward(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        if (p.enlarge() > 1) {
+            enlarged.forward(p, x, w, bias, z, y);
+            return;
+        }
         Geometry g = Geometry.of(p, x, w, y);
         boolean added = false;
         if (g.isProduct()) {
@@ -83,6 +89,10 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link tensor.backend.Backend#conv2dBackwardData}. */
     void data(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        if (p.enlarge() > 1) {
+            enlarged.data(p, w, dy, dx);
+            return;
+        }
         Geometry g = Geometry.of(p, dx, w, dy);
         if (g.isProduct()) {
             products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
@@ -99,23 +109,44 @@ final class Convolutions implements AutoCloseable {
         }
     }
 
-    /** {@link tensor.backend.Backend#conv2dBackwardWeights}, aside unless something has to be searched for. */
+    /** {@link tensor.backend.Backend#conv2dBackwardWeights}. */
     void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        if (p.enlarge() > 1) {
+            enlarged.weights(p, x, dy, dw, dbias);
+            return;
+        }
         Geometry g = Geometry.of(p, x, dw, dy);
-        if (isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)))
-            engine.side()
-                    .run(
-                            () -> weights(g, p, x, dy, dw, dbias),
-                            List.of(x.buffer(), dy.buffer()),
-                            dbias == null ? List.of(dw.buffer()) : List.of(dw.buffer(), dbias.buffer()));
-        else weights(g, p, x, dy, dw, dbias);
+        Geometry searched = isEven(p) ? g : g.bordered(p);
+        weights(searched, () -> weights(g, p, x, dy, dw), List.of(x.buffer(), dy.buffer()), dy, dw, dbias);
+    }
+
+    /**
+     * Gradients of weights, aside unless something has to be searched for.
+     *
+     * @param calls make dw
+     * @param reads what they and the sum of dy to dbias, which may be {@code null}, read
+     */
+    void weights(Geometry g, Runnable calls, List<Buffer> reads, Tensor dy, Tensor dw, Tensor dbias) {
+        Runnable all = () -> {
+            calls.run();
+            if (dbias != null)
+                reductions.reduce(
+                        ReduceOp.SUM,
+                        dy,
+                        dy.shape(),
+                        dbias,
+                        Shape.of(1, 1, 1, dy.shape().get(3)));
+        };
+        if (!isKnown(Direction.FILTER, g)) all.run();
+        else if (dbias == null) engine.side().run(all, reads, List.of(dw.buffer()));
+        else engine.side().run(all, reads, List.of(dw.buffer(), dbias.buffer()));
     }
 
     private boolean isKnown(Direction direction, Geometry g) {
         return g.isProduct() || DepthwiseConvolutions.serves(g) || plans.containsKey(new Key(direction, g));
     }
 
-    private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+    private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw) {
         if (g.isProduct()) {
             products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), g.filters(dw), 1);
         } else if (DepthwiseConvolutions.serves(g)) {
@@ -127,7 +158,6 @@ final class Convolutions implements AutoCloseable {
                 run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, null, null, dy);
             }
         }
-        if (dbias != null) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
     }
 
     /** {@link CudaBackend#algorithm}. */
@@ -157,7 +187,7 @@ final class Convolutions implements AutoCloseable {
     }
 
     /** Computes the one of x, w, y that the direction names; whether bias and z, which may be {@code null}, are added to y already. */
-    private boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+    boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Key key = new Key(direction, g);
         ConvolutionPlan plan = plans.get(key);
         if (plan == null) {

@@ -22,8 +22,8 @@
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
- *   <li>{@code Products}, {@code Convolutions}, {@code Softmaxes}, {@code Attentions}, {@code LinearAttentions}: the calls
- *       that libraries serve.
+ *   <li>{@code Products}, {@code Convolutions}, {@code EnlargedConvolutions}, {@code Softmaxes}, {@code Attentions},
+ *       {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
  *   <li>{@code GraphRecording}: a whole step put into the queue at once.
  * </ol>
