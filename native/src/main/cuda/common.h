@@ -108,6 +108,18 @@ template <int V> DEVICE void store(const float *v, bf16 *to) {
     }
 }
 
+template <int V> DEVICE void addTo(const T *from, float (&v)[V]) {
+    float more[V];
+    load<V>(from, more);
+#pragma unroll
+    for (int j = 0; j < V; j++) v[j] += more[j];
+}
+
+// Whether runs of `width` values that begin at multiples of it from these pointers, which may be 0, can be read V at a time.
+template <class... Pointers> DEVICE bool allows(int vector, int width, Pointers... pointers) {
+    return width % vector == 0 && (aligned(pointers, vector * sizeof(T)) && ...);
+}
+
 DEVICE unsigned atMost(unsigned v, unsigned most) { return v < most ? v : most; }
 
 // This thread's place in a flat grid, and how many threads there are.

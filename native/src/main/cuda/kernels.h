@@ -245,6 +245,18 @@ KERNEL(pack_filters)(const T *w, const T *bias, T *f, int wide, int taps, int c,
 // The same for their gradients, from f into dw and dbias, which may be 0.  flat wide·length
 KERNEL(unpack_filters)(const float *f, T *dw, T *dbias, int wide, int taps, int c, int length, int turned);
 
+// ---- enlarged.cu -----------------------------------------------------------------------------------------------------
+// The parts of a 3x3 convolution, padding 1, of an image in which every pixel of x [n, h, w, c] stands 2x2 times: filters
+// w [k, 3, 3, c] folded to [4·k, 2, 2, c], whose convolution with x, padding 1, is the strands [n, h + 1, w + 1, 4·k] of
+// y [n, 2h, 2w, k].
+KERNEL(fold_filters)(const T *w, T *folded, int k, int c);                  // flat k·c
+// The transpose: the gradient of w from that of the folded filters.
+KERNEL(unfold_filters)(const T *dfolded, T *dw, int k, int c);              // flat k·c
+// y, with bias [k] and z, like y, added, which may be 0.
+KERNEL(weave)(const T *strands, const T *bias, const T *z, T *y, int n, int h, int w, int k);             // flat 4·n·h·w·k
+// The transpose: the strands of dy; 0 where they have no pixel of it.
+KERNEL(unweave)(const T *dy, T *strands, int n, int h, int w, int k);       // flat 4·n·(h + 1)·(w + 1)·k
+
 // ---- update.cu -------------------------------------------------------------------------------------------------------
 // Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,

@@ -9,4 +9,5 @@
 #include "linear_attention.cu"
 #include "depthwise.cu"
 #include "narrow.cu"
+#include "enlarged.cu"
 #include "update.cu"

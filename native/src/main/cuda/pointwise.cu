@@ -49,13 +49,6 @@ template <class F> DEVICE void unary(const T *x, T *y, unsigned n, F f) {
     FLAT(i, vectors * VECTOR, n) narrow(f(widen(x[i])), y[i]);
 }
 
-template <int V> DEVICE void addTo(const T *from, float (&v)[V]) {
-    float more[V];
-    load<V>(from, more);
-#pragma unroll
-    for (int j = 0; j < V; j++) v[j] += more[j];
-}
-
 template <int V> DEVICE void addBias(T *y, const T *bias, const T *z, unsigned n, unsigned width) {
     FLAT(i, 0, n / V) {
         float v[V];

@@ -51,6 +51,19 @@ class WorkTest {
     }
 
     @Test
+    void aConvolutionThatEnlargesIsCountedOverTheLargeImage() {
+        Conv2dParams p = Conv2dParams.of(1, 1).enlarging(2);
+        Tensor x = of(2, 8, 6, 5);
+        Tensor w = of(7, 3, 3, 5);
+        Tensor y = of(2, 16, 12, 7);
+        double flop = 2.0 * (2 * 16 * 12 * 7) * (3 * 3 * 5);
+        double bytes = 4.0 * (2 * 8 * 6 * 5 + 7 * 3 * 3 * 5 + 2 * 16 * 12 * 7);
+        assertEquals(new Work(flop, bytes), Work.of("conv2d", new Object[] {p, x, w, null, null, y}));
+        assertEquals(new Work(flop, bytes), Work.of("conv2dBackwardData", new Object[] {p, w, y, x}));
+        assertEquals(new Work(flop, bytes), Work.of("conv2dBackwardWeights", new Object[] {p, x, y, w, null}));
+    }
+
+    @Test
     void aProductIsTwoOperationsForEachInnerElementOfEachOutput() {
         Tensor y = of(3, 5, 9);
         for (boolean ta : new boolean[] {false, true})

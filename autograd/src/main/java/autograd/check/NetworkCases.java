@@ -16,7 +16,6 @@ import autograd.ops.LinearAttention;
 import autograd.ops.Pointwise;
 import autograd.ops.SpaceToDepth;
 import autograd.ops.Standardize;
-import autograd.ops.Upsample;
 import java.util.ArrayList;
 import java.util.List;
 import tensor.Shape;
@@ -76,6 +75,7 @@ public final class NetworkCases {
             {112, 112, 7},
             {168, 112, 7}
         }) convolution(3, 1, 1, c[0], c[1], c[2]);
+        enlarging(56, 28, 14);
         for (int[] c : new int[][] {
             {28, QKV, 28},
             {128, 28, 28},
@@ -94,7 +94,6 @@ public final class NetworkCases {
         add("Standardize", "3x3, 112 to 112", 0, x -> Standardize.standardize(x[0], 1e-5), of(112, 3, 3, 112));
         movement(28, 28);
         add("SpaceToDepth", "28 @ 28", 0, x -> SpaceToDepth.spaceToDepth(x[0], 2), of(batch, 28, 28, 28));
-        add("Upsample", "56 @ 14", 0, x -> Upsample.nearest(x[0], 2), of(batch, 14, 14, 56));
     }
 
     private void convnext() {
@@ -126,6 +125,7 @@ public final class NetworkCases {
             {384, 256, 16}, {512, 256, 16}, {256, 256, 8}, {512, 256, 8}, {256, 256, 4}, {512, 256, 4}
         }) convolution(3, 1, 1, c[0], c[1], c[2]);
         for (int[] c : new int[][] {{128, 32}, {256, 16}, {256, 8}, {256, 4}}) around(c[0], c[0], c[1]);
+        for (int side : new int[] {4, 8, 16}) enlarging(256, 256, side);
         convolution(1, 1, 0, 256, 128, 32);
         convolution(1, 1, 0, 512, 256, 16);
         for (int[] c : new int[][] {{128, 32}, {256, 32}, {256, 16}, {512, 16}, {256, 8}})
@@ -173,6 +173,18 @@ public final class NetworkCases {
                 of(out, 3, 3, in).within(-0.1, 0.1),
                 of(out),
                 of(batch, side, side, out));
+    }
+
+    /** A 3x3 convolution that sees every pixel 2x2 times. */
+    private void enlarging(int in, int out, int side) {
+        add(
+                "Conv2d",
+                "3x3 enlarging, " + in + " to " + out + " @ " + side,
+                2L * batch * 4 * side * side * out * 9 * in,
+                v -> Conv2d.conv2d(Conv2dParams.of(1, 1).enlarging(2), v[0], v[1], v[2]),
+                of(batch, side, side, in),
+                of(out, 3, 3, in).within(-0.1, 0.1),
+                of(out));
     }
 
     private void depthwise(int channels, int side) {

@@ -196,6 +196,12 @@ public final class OpCatalogue {
         convolution("depthwise 7x7", Conv2dParams.depthwise(3, 19), new int[] {2, 13, 7, 19}, new int[] {19, 7, 7, 1});
         convolution(
                 "3x3, 2 groups", new Conv2dParams(1, 1, 1, 1, 1, 2), new int[] {1, 6, 5, 6}, new int[] {4, 3, 3, 3});
+        Conv2dParams enlarging = Conv2dParams.of(1, 1).enlarging(2);
+        convolution("3x3, enlarging", enlarging, new int[] {2, 9, 8, 5}, new int[] {7, 3, 3, 5});
+        convolution("3x3, enlarging a small image", enlarging, new int[] {2, 3, 4, 6}, new int[] {8, 3, 3, 6});
+        convolution("4x4, stride 2, enlarging", Conv2dParams.of(2, 1).enlarging(2), new int[] {1, 5, 4, 3}, new int[] {
+            2, 4, 4, 3
+        });
         Conv2dParams twice = Conv2dParams.of(2, 1);
         add(
                 "ConvTranspose2d",

@@ -16,7 +16,9 @@ import tensor.backend.Conv2dParams;
  *   dw[k,r,s,c] = Σ_{n,p,q} dy[n,p,q,k] · x[n, p·stride + r − top, q·stride + s − left, c]
  *   db[k] = Σ_{n,p,q} dy[n,p,q,k]      dz = dy</pre>
  *
- * Shapes: x [N,H,W,C], w [K,R,S,C/groups], b [K] or absent, z [N,P,Q,K] or absent: what the convolution goes around in a
+ * With {@code enlarge} 2 every pixel of x stands there 2x2 times, and its dx is the sum over these.
+ *
+ * <p>Shapes: x [N,H,W,C], w [K,R,S,C/groups], b [K] or absent, z [N,P,Q,K] or absent: what the convolution goes around in a
  * residual block → y [N,P,Q,K]. Keeps: x, w.
  */
 public record Conv2d(Conv2dParams params) implements Op {

@@ -6,8 +6,7 @@ import autograd.Tape;
 import autograd.Variable;
 import tensor.Shape;
 import tensor.Tensor;
-import tensor.backend.ReduceOp;
-import tensor.backend.Region;
+import tensor.backend.Enlargement;
 
 /**
  * Nearest-neighbour upsampling: every pixel becomes a square of factor × factor; dx sums the square. Shapes: x [N,H,W,C]
@@ -20,14 +19,11 @@ public record Upsample(int factor) implements Op {
 
     @Override
     public Result apply(Tensor... in) {
-        Shape s = in[0].shape().expect(-1, -1, -1, -1);
-        Shape pixels = Shape.of(s.get(0), s.get(1), 1, s.get(2), 1, s.get(3));
-        Shape squares = pixels.with(2, factor).with(4, factor);
-        Tensor y = in[0].empty(Shape.of(s.get(0), s.get(1) * factor, s.get(2) * factor, s.get(3)));
-        y.backend().copy(Region.of(in[0], pixels).repeat(2, factor).repeat(4, factor), Region.of(y, squares));
-        return new Result(
-                y,
-                Pullback.perInput(
-                        dy -> dy.reshape(squares).reduce(ReduceOp.SUM, pixels).reshape(s)));
+        Shape s = in[0].shape();
+        return new Result(Enlargement.forward(in[0].backend(), in[0], factor), Pullback.perInput(dy -> {
+            Tensor dx = dy.empty(s);
+            Enlargement.backward(dy.backend(), dy, dx);
+            return dx;
+        }));
     }
 }

@@ -16,9 +16,10 @@ import tensor.backend.Conv2dParams;
 public final class RawOneDnn implements AutoCloseable {
     private final List<Long> filters = new ArrayList<>();
 
-    /** The bare call, or nothing when oneDNN has no part in it. */
+    /** The bare call, or nothing when oneDNN has no part in it or not the only one. */
     public Optional<Runnable> of(KernelCall call) {
         Object[] a = call.arguments();
+        if (a[0] instanceof Conv2dParams p && p.enlarge() > 1) return Optional.empty();
         return Optional.ofNullable(
                 switch (call.name()) {
                     case "conv2d" -> a[4] == null ? convolution(a) : null;

@@ -107,7 +107,11 @@ final class LibtorchKernels {
         TensorOptional bias = optional(a[3]);
         long[] stride = {p.stride(), p.stride()};
         long[] pad = {p.top(), p.left()};
-        return () -> torch.conv2d(x, w, bias, stride, pad, ONE, p.groups());
+        return () -> torch.conv2d(enlarged(p, x), w, bias, stride, pad, ONE, p.groups());
+    }
+
+    private static Tensor enlarged(Conv2dParams p, Tensor x) {
+        return p.enlarge() == 1 ? x : torch.upsample_nearest2d(x, x.size(2) * p.enlarge(), x.size(3) * p.enlarge());
     }
 
     private Runnable backwardData(Object[] a) {
@@ -120,11 +124,18 @@ final class LibtorchKernels {
 
     private static Runnable backward(Conv2dParams p, Tensor x, Tensor w, Tensor dy, tensor.Tensor dbias, boolean data) {
         if (lopsided(p)) return null;
+        Tensor large = enlarged(p, x); // its tape has kept it
         long[] stride = {p.stride(), p.stride()};
         long[] pad = {p.top(), p.left()};
         LongArrayRefOptional bias = dbias == null ? new LongArrayRefOptional() : new LongArrayRefOptional(w.size(0));
         BoolPointer mask = new BoolPointer(3).put(0, data).put(1, !data).put(2, dbias != null);
-        return () -> torch.convolution_backward(dy, x, w, bias, stride, pad, ONE, false, ZERO, p.groups(), mask);
+        long[] small = {x.size(0), x.size(1), x.size(2), x.size(3)};
+        long[] big = {large.size(2), large.size(3)};
+        return () -> {
+            Tensor dx = torch.convolution_backward(dy, large, w, bias, stride, pad, ONE, false, ZERO, p.groups(), mask)
+                    .get0();
+            if (data && p.enlarge() > 1) torch.upsample_nearest2d_backward(dx, big, small);
+        };
     }
 
     private static Runnable matmul(Object[] arguments) {

@@ -5,7 +5,6 @@ import static autograd.ops.Concat.concat;
 import static autograd.ops.SpaceToDepth.spaceToDepth;
 
 import autograd.Variable;
-import autograd.ops.Upsample;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -17,6 +16,7 @@ import nn.Layer;
 import nn.Sequential;
 import nn.UnaryLayer;
 import tensor.Rng;
+import tensor.backend.Conv2dParams;
 
 /**
  * The network of the later text of "The Annotated Diffusion Model", parameter for parameter. Each level keeps two skips,
@@ -97,8 +97,10 @@ final class BlogUNet extends UNet {
         return new Sequential(UnaryLayer.of(x -> spaceToDepth(x, 2)), new Conv2d(init, 4 * in, out, 1, 1, 0));
     }
 
-    private static UnaryLayer twice(Init init, int in, int out) {
-        return new Sequential(UnaryLayer.of(x -> Upsample.nearest(x, 2)), new Conv2d(init, in, out, 3, 1, 1));
+    /** The published code enlarges by a layer of its own, so that the convolution has the number 1. */
+    static UnaryLayer twice(Init init, int in, int out) {
+        Conv2dParams enlarging = Conv2dParams.of(1, 1).enlarging(2);
+        return new Sequential(UnaryLayer.of(x -> x), new Conv2d(init, in, out, 3, enlarging, true));
     }
 
     @Override

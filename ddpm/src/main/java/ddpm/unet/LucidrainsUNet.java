@@ -5,7 +5,6 @@ import static autograd.ops.Concat.concat;
 import static autograd.ops.SpaceToDepth.spaceToDepth;
 
 import autograd.Variable;
-import autograd.ops.Upsample;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -93,11 +92,7 @@ final class LucidrainsUNet extends UNet {
                             new RmsBlock(config, init, out + in, out, times, dropout),
                             attention(
                                     config, init, out, i, config.fullAttention().get(i)),
-                            i == 0
-                                    ? new Conv2d(init, out, in, 3, 1, 1)
-                                    : new Sequential(
-                                            UnaryLayer.of(x -> Upsample.nearest(x, 2)),
-                                            new Conv2d(init, out, in, 3, 1, 1)))));
+                            i == 0 ? new Conv2d(init, out, in, 3, 1, 1) : BlogUNet.twice(init, out, in))));
         }
         headBlock =
                 child("final_res_block", new RmsBlock(config, init, 2 * config.stem(), config.stem(), times, dropout));

@@ -8,7 +8,6 @@ import static autograd.ops.Scale.scale;
 import static autograd.ops.Shift.shift;
 
 import autograd.Variable;
-import autograd.ops.Upsample;
 import ddpm.unet.UNet2DBlock.Resample;
 import ddpm.unet.UNet2DConfig.LevelKind;
 import java.util.ArrayDeque;
@@ -78,7 +77,10 @@ final class UNet2D extends UNet {
             if (kind == LevelKind.RESNET || kind == LevelKind.ATTENTION && config.resnetUp()) {
                 block = new UNet2DBlock(config, init, width, width, Resample.TWICE, 1, times, dropout);
                 child("upsamplers.0", block);
-            } else convolution = child("upsamplers.0.conv", new Conv2d(init, width, width, 3, 1, 1));
+            } else {
+                Conv2dParams twice = Conv2dParams.of(1, 1).enlarging(2);
+                convolution = child("upsamplers.0.conv", new Conv2d(init, width, width, 3, twice, true));
+            }
         }
 
         boolean resamples() {
@@ -90,12 +92,8 @@ final class UNet2D extends UNet {
             return attentions.isEmpty() ? h : attentions.get(j).forward(h);
         }
 
-        Variable half(Variable x, Variable[] t) {
+        Variable resampled(Variable x, Variable[] t) {
             return block != null ? block.forward(x, t) : convolution.forward(x);
-        }
-
-        Variable twice(Variable x, Variable[] t) {
-            return block != null ? block.forward(x, t) : convolution.forward(Upsample.nearest(x, 2));
         }
     }
 
@@ -190,7 +188,7 @@ final class UNet2D extends UNet {
         skips.push(x);
         for (Level level : downs) {
             for (int j = 0; j < level.blocks.size(); j++) skips.push(x = level.features(j, x, t));
-            if (level.resamples()) skips.push(x = level.half(x, t));
+            if (level.resamples()) skips.push(x = level.resampled(x, t));
         }
         if (middle1 != null) {
             x = middle1.forward(x, t);
@@ -199,7 +197,7 @@ final class UNet2D extends UNet {
         }
         for (Level level : ups) {
             for (int j = 0; j < level.blocks.size(); j++) x = level.features(j, concat(3, x, skips.pop()), t);
-            if (level.resamples()) x = level.twice(x, t);
+            if (level.resamples()) x = level.resampled(x, t);
         }
         Variable y = head.forward(headNorm.forward(x));
         return config.time() == UNet2DConfig.Time.FOURIER ? div(y, like(reshape(timesteps, -1, 1, 1, 1), y)) : y;

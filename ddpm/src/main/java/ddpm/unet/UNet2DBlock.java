@@ -14,6 +14,7 @@ import nn.Init;
 import nn.Layer;
 import nn.Linear;
 import tensor.Rng;
+import tensor.backend.Conv2dParams;
 import tensor.backend.NormParams;
 
 /**
@@ -67,7 +68,8 @@ final class UNet2DBlock extends Layer {
         // SiLU, the usual one, is part of the norm's kernel.
         NormParams norm = new NormParams(config.groups(), config.eps(), activation == Activation.SILU);
         norm1 = child("norm1", new GroupNorm(init, norm, in));
-        conv1 = child("conv1", new Conv2d(init, in, out, 3, 1, 1));
+        Conv2dParams twice = Conv2dParams.of(1, 1).enlarging(resample == Resample.TWICE ? 2 : 1);
+        conv1 = child("conv1", new Conv2d(init, in, out, 3, twice, true));
         Linear time = child("time_emb_proj", new Linear(init, times.width(), scaleShift ? 2 * out : out));
         place = scaleShift ? times.add(time) : times.add(time, conv1);
         norm2 = child("norm2", new GroupNorm(init, norm, out));
@@ -79,7 +81,8 @@ final class UNet2DBlock extends Layer {
     /** x [N,H,W,in], the projections of the time for all blocks → [N,H',W',out]. */
     Variable forward(Variable x, Variable[] times) {
         return local("block", () -> {
-            Variable h = resampled(activated(norm1.forward(x)));
+            Variable h = activated(norm1.forward(x));
+            if (resample == Resample.HALF) h = averagePool(h, 2); // conv1 enlarges by itself
             Variable p = times[place];
             h = scaleShift
                     ? norm2.forward(conv1.forward(h), slice(p, 1, 0, out), slice(p, 1, out, out))

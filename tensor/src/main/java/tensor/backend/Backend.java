@@ -118,14 +118,14 @@ public interface Backend extends AutoCloseable {
 
     /**
      * y ← x ∗ w + bias + z; x [N,H,W,C], w [K,R,S,C/groups], bias [K] or {@code null}, z like y or {@code null}: what a
-     * residual block goes around, y [N,P,Q,K].
+     * residual block goes around, y [N,P,Q,K]. With {@link Conv2dParams#enlarge} 2 the filters see x enlarged to [N,2H,2W,C].
      */
     void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y);
 
-    /** dx ← the gradient of {@link #conv2d} with respect to x; also the transposed convolution of dy. */
+    /** dx ← the gradient of {@link #conv2d} with respect to x; also the transposed convolution of dy; summed over the 2x2 places of a pixel that is enlarged. */
     void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx);
 
-    /** dw ← the gradient of {@link #conv2d} with respect to w, and dbias [K] unless {@code null}. */
+    /** dw ← the gradient of {@link #conv2d} with respect to w, x enlarged likewise, and dbias [K] unless {@code null}. */
     void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias);
 
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------

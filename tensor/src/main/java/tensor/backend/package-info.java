@@ -11,8 +11,8 @@
  * conv2d(p, x, w, bias, z, y)   y[n,p,q,k] ← bias[k] + z[n,p,q,k] + Σ_{r,s,c} w[k,r,s,c] · x[n, p·stride + r − top, q·stride + s − left, c]</pre>
  *
  * A call exists because a library has a better kernel for it, or because a measurement says that composing it from the
- * others costs too much. Everything else is composed: nearest upsampling is a copy with a stride of 0, a 1x1 convolution a
- * {@code matmul}, concatenation two copies. There are no default implementations, since a default hides a slow path.
+ * others costs too much. Everything else is composed: nearest upsampling, unless a convolution follows, is a copy with a
+ * stride of 0, a 1x1 convolution a {@code matmul}, concatenation two copies. There are no default implementations, since a default hides a slow path.
  *
  * <p>Pointwise mathematics is a table. One row of {@link tensor.backend.UnaryOp} or {@link tensor.backend.BinaryOp} is the
  * function for Java and its text for C; the rows ending in {@code _GRAD} are its derivatives, checked by differences.

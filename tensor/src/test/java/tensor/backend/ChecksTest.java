@@ -138,6 +138,10 @@ class ChecksTest {
                 () -> backend.conv2d(
                         new Conv2dParams(1, 0, 0, 0, 0, 2), t(1, 3, 3, 4), t(3, 1, 1, 2), null, null, t(1, 3, 3, 3)));
         refused(
+                "conv2d: y has shape [1, 2, 2, 2], needs [N,P,Q,K] = [1, 5, 5, 2]",
+                () -> backend.conv2d(p.enlarging(2), t(1, 3, 3, 4), t(2, 2, 2, 4), null, null, t(1, 2, 2, 2)));
+        refused("bad convolution: stride 1, groups 1, padding 0 0 0 0, enlarge 3", () -> p.enlarging(3));
+        refused(
                 "conv2dBackwardWeights: dbias has shape [3], needs [K] = [2]",
                 () -> backend.conv2dBackwardWeights(p, t(1, 3, 3, 4), t(1, 2, 2, 2), t(2, 2, 2, 4), t(3)));
     }

@@ -106,6 +106,35 @@ final class LayerParityCases {
         conv("depthwise, two filters each", 1, 13, 7, 3, 6, 3, 3, Conv2dParams.depthwise(1, 3));
         conv("three groups, stride 2", 2, 13, 7, 6, 9, 3, 3, new Conv2dParams(2, 1, 1, 1, 1, 3));
         conv("two groups, 1x1", 1, 13, 7, 28, 4, 1, 1, new Conv2dParams(1, 0, 0, 0, 0, 2));
+        Conv2dParams enlarging = Conv2dParams.of(1, 1).enlarging(2);
+        conv("3x3 enlarging", 2, 9, 8, 16, 24, 3, 3, enlarging);
+        conv("3x3 enlarging, odd channels", 1, 8, 13, 5, 7, 3, 3, enlarging);
+        conv("3x3 enlarging, half vectors", 2, 14, 14, 28, 28, 3, 3, enlarging);
+        conv("3x3 enlarging a small image", 3, 7, 8, 33, 28, 3, 3, enlarging);
+        conv("3x3 enlarging one pixel", 1, 1, 1, 3, 5, 3, 3, enlarging);
+        conv("3x3 enlarging, unequal padding", 1, 9, 8, 3, 8, 3, 3, new Conv2dParams(1, 1, 1, 0, 1, 1, 2));
+        conv(
+                "4x4 enlarging, stride 2",
+                2,
+                13,
+                8,
+                6,
+                5,
+                4,
+                4,
+                Conv2dParams.of(2, 1).enlarging(2));
+        conv("1x1 enlarging", 2, 9, 8, 28, 33, 1, 1, Conv2dParams.of(1, 0).enlarging(2));
+        conv(
+                "depthwise 3x3 enlarging",
+                1,
+                9,
+                8,
+                33,
+                33,
+                3,
+                3,
+                Conv2dParams.depthwise(1, 33).enlarging(2));
+        gradientsInTurn(enlarging);
         add("transposed 4x4", 28 * 4, (b, in) -> {
             Conv2dParams p = Conv2dParams.of(2, 1);
             Tensor dy = in.normal(2, 7, 5, 28);
@@ -116,6 +145,27 @@ final class LayerParityCases {
         });
         changedFilter(1, 3);
         changedFilter(8, 20);
+    }
+
+    /** Both gradients of one dy, and again after it has changed. */
+    private void gradientsInTurn(Conv2dParams p) {
+        add(
+                "conv2dBackwardWeights, conv2dBackwardData and both again for another dy, enlarging",
+                2 * 16 * 18,
+                (b, in) -> {
+                    Tensor x = in.normal(2, 8, 9, 6);
+                    Tensor w = in.normal(8, 3, 3, 6);
+                    Tensor dy = in.normal(2, 16, 18, 8);
+                    Tensor[] dw = {in.room(8, 3, 3, 6), in.room(8, 3, 3, 6)};
+                    Tensor[] dx = {in.room(2, 8, 9, 6), in.room(2, 8, 9, 6), in.room(2, 8, 9, 6)};
+                    b.conv2dBackwardWeights(p, x, dy, dw[0], null);
+                    b.conv2dBackwardData(p, w, dy, dx[0]);
+                    b.conv2dBackwardData(p, w, dy, dx[1]);
+                    b.conv2dBackwardWeights(p, x, dy, dw[1], null);
+                    b.binary(BinaryOp.MUL, dy, in.of(Shape.SCALAR, -0.5), dy);
+                    b.conv2dBackwardData(p, w, dy, dx[2]);
+                    return outputs(dw[0], dx[0], dx[1], dw[1], dx[2]);
+                });
     }
 
     private void changedFilter(int n, int c) {

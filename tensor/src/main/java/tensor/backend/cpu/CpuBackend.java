@@ -18,6 +18,7 @@ import tensor.backend.BinaryOp;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.Enlargement;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -28,6 +29,7 @@ import tensor.backend.UnaryOp;
 import tensor.memory.Buffer;
 import tensor.memory.CachingAllocator;
 import tensor.memory.MemoryUse;
+import tensor.memory.Scope;
 
 /**
  * Computes on this machine's processor: oneDNN for convolutions and products, our own kernels for everything else, one
@@ -348,6 +350,12 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Checks.conv2d(this, p, x, w, bias, z, y);
+        if (p.enlarge() > 1) {
+            try (Scope scope = Scope.open("enlarged")) {
+                conv2d(p.enlarging(1), Enlargement.forward(this, x, p.enlarge()), w, bias, z, y);
+            }
+            return;
+        }
         enter();
         Layers.conv2d(p, x, w, bias, y);
         written(y);
@@ -357,6 +365,14 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
         Checks.conv2dBackwardData(this, p, w, dy, dx);
+        if (p.enlarge() > 1) {
+            try (Scope scope = Scope.open("enlarged")) {
+                Tensor large = dx.empty(Enlargement.shape(dx.shape(), p.enlarge()));
+                conv2dBackwardData(p.enlarging(1), w, dy, large);
+                Enlargement.backward(this, large, dx);
+            }
+            return;
+        }
         enter();
         Layers.conv2dBackwardData(p, w, dy, dx);
         written(dx);
@@ -365,6 +381,12 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2dBackwardWeights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Checks.conv2dBackwardWeights(this, p, x, dy, dw, dbias);
+        if (p.enlarge() > 1) {
+            try (Scope scope = Scope.open("enlarged")) {
+                conv2dBackwardWeights(p.enlarging(1), Enlargement.forward(this, x, p.enlarge()), dy, dw, dbias);
+            }
+            return;
+        }
         enter();
         Layers.conv2dBackwardWeights(p, x, dy, dw, dbias);
         written(dw, dbias);

@@ -21,7 +21,8 @@ import tensor.memory.Scope;
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
  * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, few channels make
- * {@link NarrowConvolutions}, and {@link DepthwiseConvolutions} has kernels of its own. Padding that differs on opposite sides, which cuDNN does not know,
+ * {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
+ * own. Padding that differs on opposite sides, which cuDNN does not know,
  * is made by copying the image into one with a border of zeros.
  *
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
@@ -48,6 +49,7 @@ final class Convolutions implements AutoCloseable {
     private final Reductions reductions;
     private final DepthwiseConvolutions depthwise;
     private final NarrowConvolutions narrow;
+    private final EnlargedConvolutions enlarged;
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
@@ -60,6 +62,7 @@ final class Convolutions implements AutoCloseable {
         this.reductions = reductions;
         depthwise = new DepthwiseConvolutions(engine, reductions);
         narrow = new NarrowConvolutions(engine, products);
+        enlarged = new EnlargedConvolutions(engine, this);
         room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
@@ -67,6 +70,10 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link tensor.backend.Backend#conv2d}. */
     void forward(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        if (p.enlarge() > 1) {
+            enlarged.forward(p, x, w, bias, z, y);
+            return;
+        }
         Geometry g = Geometry.of(p, x, w, y);
         if (!g.isProduct()) x.buffer().block(); // in one place
         boolean added = false;
@@ -89,6 +96,10 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link tensor.backend.Backend#conv2dBackwardData}. */
     void data(Conv2dParams p, Tensor w, Tensor dy, Tensor dx) {
+        if (p.enlarge() > 1) {
+            enlarged.data(p, w, dy, dx);
+            return;
+        }
         Geometry g = Geometry.of(p, dx, w, dy);
         if (g.isProduct()) {
             products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
@@ -107,22 +118,41 @@ final class Convolutions implements AutoCloseable {
         }
     }
 
-    /** {@link tensor.backend.Backend#conv2dBackwardWeights}, aside unless something has to be searched for. */
+    /** {@link tensor.backend.Backend#conv2dBackwardWeights}. */
     void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
-        Geometry g = Geometry.of(p, x, dw, dy);
-        if (!g.isProduct()) x.buffer().block();
-        if (!isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p))) {
-            weights(g, p, x, dy, dw, dbias);
+        if (p.enlarge() > 1) {
+            enlarged.weights(p, x, dy, dw, dbias);
             return;
         }
+        Geometry g = Geometry.of(p, x, dw, dy);
+        if (!g.isProduct()) x.buffer().block();
         Joins.Joint joint = g.isProduct() ? Joins.of(x) : null;
-        engine.side()
-                .run(
-                        () -> weights(g, p, x, dy, dw, dbias),
-                        joint == null
-                                ? List.of(x.buffer(), dy.buffer())
-                                : List.of(joint.first().buffer(), joint.second().buffer(), dy.buffer()),
-                        dbias == null ? List.of(dw.buffer()) : List.of(dw.buffer(), dbias.buffer()));
+        weights(
+                isEven(p) ? g : g.bordered(p),
+                () -> weights(g, p, x, dy, dw, dbias),
+                joint == null
+                        ? List.of(x.buffer(), dy.buffer())
+                        : List.of(joint.first().buffer(), joint.second().buffer(), dy.buffer()),
+                dw,
+                dbias);
+    }
+
+    /**
+     * Gradients of weights, aside unless something has to be searched for.
+     *
+     * @param calls make dw, and dbias unless it is {@code null}, of what they read
+     */
+    void weights(Geometry g, Runnable calls, List<Buffer> reads, Tensor dw, Tensor dbias) {
+        if (!isKnown(Direction.FILTER, g)) calls.run();
+        else if (dbias == null) engine.side().run(calls, reads, List.of(dw.buffer()));
+        else engine.side().run(calls, reads, List.of(dw.buffer(), dbias.buffer()));
+    }
+
+    /** dbias, unless it is {@code null}, ← the sum of dy over all pixels. */
+    void biases(Tensor dy, Tensor dbias) {
+        if (dbias == null) return;
+        int k = dy.shape().get(3);
+        reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, k));
     }
 
     private boolean isKnown(Direction direction, Geometry g) {
@@ -133,13 +163,12 @@ final class Convolutions implements AutoCloseable {
     }
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
-        boolean summed = false;
         if (g.isProduct()) {
             productWeights(g, x, dy, dw);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.weights(g, x, dy, dw);
         } else if (NarrowConvolutions.serves(Direction.FILTER, g)) {
-            summed = narrow.weights(g, x, dy, dw, dbias);
+            if (narrow.weights(g, x, dy, dw, dbias)) return;
         } else if (isEven(p)) {
             run(Direction.FILTER, g, x, dw, null, null, dy);
         } else {
@@ -147,7 +176,7 @@ final class Convolutions implements AutoCloseable {
                 run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, null, null, dy);
             }
         }
-        if (dbias != null && !summed) reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, g.k()));
+        biases(dy, dbias);
     }
 
     /** y ← x wᵀ for all pixels; where x is made of two, y ← x₁ w₁ᵀ and then y ← y + x₂ w₂ᵀ. */
@@ -209,7 +238,7 @@ final class Convolutions implements AutoCloseable {
     }
 
     /** Computes the one of x, w, y that the direction names; whether bias and z, which may be {@code null}, are added to y already. */
-    private boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+    boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         Key key = new Key(direction, g);
         ConvolutionPlan plan = plans.get(key);
         if (plan == null) {

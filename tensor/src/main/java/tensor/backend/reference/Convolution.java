@@ -11,10 +11,12 @@ import tensor.backend.Conv2dParams;
  *
  * <pre>h = p·stride + r − top      w = q·stride + s − left      0 ≤ h &lt; H,  0 ≤ w &lt; W</pre>
  *
- * only the sum runs over different letters. Filter k sees the channels of its own group, C/groups of them. Each output
+ * only the sum runs over different letters. That place is pixel (h / enlarge, w / enlarge) of x: [H,W] is the image that the
+ * filters see. Filter k sees the channels of its own group, C/groups of them. Each output
  * element is summed by one thread in a fixed order.
  */
 final class Convolution {
+    private final int enlarge;
     private final int stride;
     private final int top;
     private final int left;
@@ -32,14 +34,15 @@ final class Convolution {
 
     private final int kGroup;
 
-    /** x [N,H,W,C], w [K,R,S,C/groups], y [N,P,Q,K]. */
+    /** x [N,H/enlarge,W/enlarge,C], w [K,R,S,C/groups], y [N,P,Q,K]. */
     Convolution(Conv2dParams p, Shape x, Shape w, Shape y) {
+        enlarge = p.enlarge();
         stride = p.stride();
         top = p.top();
         left = p.left();
         N = x.get(0);
-        H = x.get(1);
-        W = x.get(2);
+        H = enlarge * x.get(1);
+        W = enlarge * x.get(2);
         C = x.get(3);
         K = w.get(0);
         R = w.get(1);
@@ -62,7 +65,7 @@ final class Convolution {
                 else System.arraycopy(bias, 0, y, out, K);
                 for (int r = low(top, p); r < high(R, H, top, p); r++)
                     for (int s = low(left, q); s < high(S, W, left, q); s++) {
-                        int pixel = ((n * H + p * stride + r - top) * W + q * stride + s - left) * C;
+                        int pixel = pixel(n, p * stride + r - top, q * stride + s - left);
                         for (int c = 0; c < C; c++) {
                             double value = x[pixel + c];
                             int k0 = c / cGroup * kGroup; // the filters that see channel c
@@ -76,27 +79,33 @@ final class Convolution {
 
     /** dx[n,h,w,c] = Σ_{r,s,k} w[k,r,s,c] · dy[n,p,q,k], over the p, q with p·stride = h + top − r and likewise q. */
     void backwardData(double[] w, double[] dy, double[] dx) {
-        IntStream.range(0, N * H).parallel().forEach(task -> {
-            int n = task / H;
-            int h = task % H;
-            Arrays.fill(dx, task * W * C, (task + 1) * W * C, 0);
-            for (int column = 0; column < W; column++) {
-                int pixel = (task * W + column) * C;
-                for (int r = 0; r < R; r++) {
-                    int p = source(h + top - r, P);
-                    for (int s = 0; p >= 0 && s < S; s++) {
-                        int q = source(column + left - s, Q);
-                        if (q < 0) continue;
-                        for (int k = 0; k < K; k++) {
-                            double value = dy[((n * P + p) * Q + q) * K + k];
-                            int to = pixel + k / kGroup * cGroup;
-                            int from = ((k * R + r) * S + s) * cGroup;
-                            for (int c = 0; c < cGroup; c++) dx[to + c] += value * w[from + c];
-                        }
+        int rows = H / enlarge;
+        int row = W / enlarge * C;
+        IntStream.range(0, N * rows).parallel().forEach(task -> {
+            int first = task % rows * enlarge;
+            Arrays.fill(dx, task * row, (task + 1) * row, 0);
+            for (int h = first; h < first + enlarge; h++) backwardData(task / rows, h, w, dy, dx);
+        });
+    }
+
+    /** Adds what the places of row h have. */
+    private void backwardData(int n, int h, double[] w, double[] dy, double[] dx) {
+        for (int column = 0; column < W; column++) {
+            int pixel = pixel(n, h, column);
+            for (int r = 0; r < R; r++) {
+                int p = source(h + top - r, P);
+                for (int s = 0; p >= 0 && s < S; s++) {
+                    int q = source(column + left - s, Q);
+                    if (q < 0) continue;
+                    for (int k = 0; k < K; k++) {
+                        double value = dy[((n * P + p) * Q + q) * K + k];
+                        int to = pixel + k / kGroup * cGroup;
+                        int from = ((k * R + r) * S + s) * cGroup;
+                        for (int c = 0; c < cGroup; c++) dx[to + c] += value * w[from + c];
                     }
                 }
             }
-        });
+        }
     }
 
     /** dw[k,r,s,c] = Σ_{n,p,q} dy[n,p,q,k] · x[n,h,w,c]. */
@@ -110,7 +119,7 @@ final class Convolution {
                         double value = dy[((n * P + p) * Q + q) * K + k];
                         for (int r = low(top, p); r < high(R, H, top, p); r++)
                             for (int s = low(left, q); s < high(S, W, left, q); s++) {
-                                int from = ((n * H + p * stride + r - top) * W + q * stride + s - left) * C + c0;
+                                int from = pixel(n, p * stride + r - top, q * stride + s - left) + c0;
                                 int to = ((k * R + r) * S + s) * cGroup;
                                 for (int c = 0; c < cGroup; c++) dw[to + c] += value * x[from + c];
                             }
@@ -122,6 +131,11 @@ final class Convolution {
     void backwardBias(double[] dy, double[] dbias) {
         Arrays.fill(dbias, 0);
         for (int pixel = 0; pixel < dy.length; pixel += K) for (int k = 0; k < K; k++) dbias[k] += dy[pixel + k];
+    }
+
+    /** Where in x the channels of image place (n, h, w) begin. */
+    private int pixel(int n, int h, int w) {
+        return ((n * (H / enlarge) + h / enlarge) * (W / enlarge) + w / enlarge) * C;
     }
 
     /** The first filter row that output row p places inside the image. */

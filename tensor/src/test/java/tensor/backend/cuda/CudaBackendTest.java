@@ -158,6 +158,31 @@ class CudaBackendTest {
         assertArrayEquals(results[0], results[1], 1e-3f);
     }
 
+    /** An image of 8x8 is the smallest whose enlarged convolution is one of the small image; its gradients share what is made of dy. */
+    @Test
+    void gradientsOfAnEnlargingConvolutionShareWhatIsMadeOfDy() {
+        Conv2dParams p = Conv2dParams.of(1, 1).enlarging(2);
+        for (int side : new int[] {7, 8})
+            try (Scope scope = Scope.open("test")) {
+                Tensor x = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(2, side, side, 4));
+                Tensor w = new Rng(2).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(5, 3, 3, 4));
+                Tensor dy =
+                        new Rng(3).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(2, 2 * side, 2 * side, 5));
+                Tensor dw = w.emptyLike();
+                Tensor dx = x.emptyLike();
+                for (int i = 0; i < 2; i++) {
+                    long before = backend.memory().live();
+                    backend.conv2dBackwardWeights(p, x, dy, dw, null);
+                    assertEquals(side == 8, dy.buffer().companion() != null);
+                    backend.conv2dBackwardData(p, w, dy, dx);
+                    assertNull(dy.buffer().companion());
+                    backend.synchronize();
+                    assertEquals(before, backend.memory().live(), "nothing is kept");
+                }
+            }
+        assertEquals(0, backend.memory().live());
+    }
+
     private static float[] concatenated(float[] a, float[] b) {
         float[] both = Arrays.copyOf(a, a.length + b.length);
         System.arraycopy(b, 0, both, a.length, b.length);

@@ -14,6 +14,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
@@ -85,6 +86,29 @@ class SideStreamTest {
             backend.synchronize();
             assertArrayEquals(new float[] {7, 7, 7, 7}, next.toFloats());
         }
+    }
+
+    @Test
+    void whatIsMadeOfAGradientIsHeldTooUntilItHasBeenRead() {
+        Conv2dParams p = Conv2dParams.of(1, 1).enlarging(2);
+        float[][] results = new float[2][];
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 8, 8, 1), 1);
+            Tensor w = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 1), 1);
+            Tensor dx = x.emptyLike();
+            for (int i = 0; i < 2; i++) {
+                Tensor dw = w.emptyLike();
+                try (Scope inner = Scope.open("inner")) {
+                    Tensor dy = Tensor.full(backend, DType.F32, Shape.of(1, 16, 16, 1), 1);
+                    backend.conv2dBackwardWeights(p, x, dy, dw, null); // the first call searches, and is not aside
+                    backend.conv2dBackwardData(p, w, dy, dx);
+                }
+                for (int k = 0; k < 20; k++) Tensor.full(backend, DType.F32, Shape.of(1, 9, 9, 4), 7);
+                results[i] = dw.toFloats();
+            }
+        }
+        assertArrayEquals(new float[] {225, 240, 225, 240, 256, 240, 225, 240, 225}, results[0]);
+        assertArrayEquals(results[0], results[1]);
     }
 
     @Test

@@ -174,6 +174,31 @@ class ReferenceBackendTest {
     }
 
     @Test
+    void aConvolutionMayEnlargeItsImage() {
+        Tensor x = of(Shape.of(1, 2, 2, 1), 1, 2, 3, 4);
+        Tensor large = of(Shape.of(1, 4, 4, 1), 1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4);
+        Tensor w = of(Shape.of(1, 3, 3, 1), 1, 2, 3, 4, 5, 6, 7, 8, 9);
+        Tensor y = room(1, 4, 4, 1);
+        Tensor wanted = room(1, 4, 4, 1);
+        Conv2dParams p = Conv2dParams.of(1, 1);
+        backend.conv2d(p, large, w, row(100), null, wanted);
+        backend.conv2d(p.enlarging(2), x, w, row(100), null, y);
+        assertArrayEquals(wanted.toDoubles(), y.toDoubles());
+        Tensor dlarge = large.emptyLike();
+        Tensor dx = x.emptyLike();
+        backend.conv2dBackwardData(p, w, large, dlarge);
+        backend.conv2dBackwardData(p.enlarging(2), w, large, dx);
+        Tensor sums = room(1, 2, 1, 2, 1, 1);
+        backend.reduce(ReduceOp.SUM, dlarge.reshape(1, 2, 2, 2, 2, 1), sums);
+        assertArrayEquals(sums.toDoubles(), dx.toDoubles());
+        Tensor dw = w.emptyLike();
+        Tensor wantedDw = w.emptyLike();
+        backend.conv2dBackwardWeights(p, large, y, wantedDw, null);
+        backend.conv2dBackwardWeights(p.enlarging(2), x, y, dw, null);
+        assertArrayEquals(wantedDw.toDoubles(), dw.toDoubles());
+    }
+
+    @Test
     void theGradientsOfAConvolutionOnPaper() {
         Conv2dParams p = Conv2dParams.of(1, 0);
         Tensor x = of(Shape.of(1, 3, 3, 1), 1, 2, 3, 4, 5, 6, 7, 8, 9);

@@ -65,11 +65,13 @@ class ReferenceGradientsTest {
 
     @ParameterizedTest
     @CsvSource({
-        // N, H, W, C, K, R, S, stride, top, left, bottom, right, groups
-        "1, 5, 4, 3, 2, 3, 3, 1, 1, 1, 1, 1, 1",
-        "2, 7, 5, 2, 3, 3, 2, 2, 0, 1, 2, 0, 1",
-        "1, 6, 6, 4, 4, 7, 7, 1, 3, 3, 3, 3, 4",
-        "2, 5, 5, 6, 9, 2, 3, 3, 1, 0, 0, 2, 3"
+        // N, H, W, C, K, R, S, stride, top, left, bottom, right, groups, enlarge
+        "1, 5, 4, 3, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1",
+        "2, 7, 5, 2, 3, 3, 2, 2, 0, 1, 2, 0, 1, 1",
+        "1, 6, 6, 4, 4, 7, 7, 1, 3, 3, 3, 3, 4, 1",
+        "2, 5, 5, 6, 9, 2, 3, 3, 1, 0, 0, 2, 3, 1",
+        "2, 5, 4, 3, 2, 3, 3, 1, 1, 1, 1, 1, 1, 2",
+        "1, 4, 3, 4, 6, 2, 3, 3, 1, 0, 0, 2, 2, 2"
     })
     void convolution(
             int n,
@@ -84,8 +86,9 @@ class ReferenceGradientsTest {
             int left,
             int bottom,
             int right,
-            int groups) {
-        Conv2dParams p = new Conv2dParams(stride, top, left, bottom, right, groups);
+            int groups,
+            int enlarge) {
+        Conv2dParams p = new Conv2dParams(stride, top, left, bottom, right, groups, enlarge);
         Tensor x = normal(n, h, w, c);
         Tensor filter = normal(k, r, s, c / groups);
         Tensor bias = normal(k);
