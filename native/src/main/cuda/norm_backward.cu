@@ -136,7 +136,7 @@ template <int V, bool ALL, bool KEPT>
 DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                               const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
-                              float *sums, int phase, int length, int channels, int groups, int silu, int kept) {
+                              float *sums, int phase, int length, int channels, int groups, int silu, int kept, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
@@ -148,13 +148,14 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
         fetch(dy + (b.first + b.column * V), b.step, b.own, beside);
     }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
-    const float unit = silu ? UNIT : 1.0f, back = silu ? 1.0f / UNIT : 1.0f;
+    const float unit = silu ? UNIT : 1.0f, back = mask.kept * (silu ? 1.0f / UNIT : 1.0f);
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned g = b.image * groups + b.group + c / b.depth;
         s.rstd[c] = rstd[g];
         s.k[c] = back * settle(s, c, mean[g], s.rstd[c], unit);
     }
+    if (ALL && drops(mask)) drop(mask, b.first + b.column * V, b.step, b.own, beside);
     __syncthreads();
 
     if (ALL) {
@@ -175,6 +176,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
                 Packed<V> few[FEW_PAIRS], beside[FEW_PAIRS];
                 fetch(x + at, b.step, count, few);
                 fetch(dy + at, b.step, count, beside);
+                if (drops(mask)) drop(mask, at, b.step, count, beside);
 #pragma unroll
                 for (int j = 0; j < V; j += S)
                     activate<V, false>(s, c, j, count, silu, few, beside, own, sum1[j / S], sum2[j / S]);
@@ -246,6 +248,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
                 Packed<V> few[FEW_PAIRS], beside[FEW_PAIRS];
                 fetch(x + at, b.step, count, few);
                 fetch(dy + at, b.step, count, beside);
+                if (drops(mask)) drop(mask, at, b.step, count, beside);
 #pragma unroll
                 for (int j = 0; j < V; j += S) {
                     float sum1[S] = {}, sum2[S] = {};  // not wanted again
@@ -281,11 +284,11 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                             const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu, int kept) {
+                            int phase, int length, int depth, int groups, int bundle, int silu, int kept, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
     groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
-                                    dshift, sums, phase, length, channels, groups, silu, kept)
+                                    dshift, sums, phase, length, channels, groups, silu, kept, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \

@@ -103,9 +103,8 @@ public final class Checks {
     }
 
     /** Checks {@link Backend#dropout}. */
-    public static void dropout(Backend on, double probability, long offset, Tensor x, Tensor y) {
-        Distribution.keep(probability);
-        position(Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape()), offset);
+    public static void dropout(Backend on, Tensor x, Tensor y) {
+        Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
     }
 
     private static void position(Call call, long offset) {

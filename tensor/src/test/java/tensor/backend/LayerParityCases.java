@@ -181,8 +181,11 @@ final class LayerParityCases {
         int length = Shape.of(shape).size() / (n * c);
         String name = "groupNorm " + Arrays.toString(shape) + " groups " + groups + (affine ? " affine" : "")
                 + (conditioned ? " scale-shift" : "") + (silu ? " silu" : "");
-        for (boolean more : new boolean[] {false, true})
-            add(name + (more ? " offset, before" : ""), length * c / groups * (affine ? n : 1), (b, in) -> {
+        for (int kind = 0; kind < 4; kind++) {
+            boolean more = kind % 2 == 1;
+            Mask mask = kind / 2 == 1 ? new Mask(0.75, 11, 8) : null;
+            String label = name + (more ? " offset, before" : "") + (mask == null ? "" : " dropout");
+            add(label, length * c / groups * (affine ? n : 1), (b, in) -> {
                 Tensor x = in.normal(shape);
                 b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
                 Tensor gamma = affine ? in.exact().normal(c) : null;
@@ -193,7 +196,7 @@ final class LayerParityCases {
                 Tensor mean = in.exact().room(n, groups);
                 Tensor rstd = in.exact().room(n, groups);
                 Tensor offset = more ? in.exact().normal(n, c) : null;
-                b.groupNorm(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+                b.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
                 Tensor dx = in.room(shape);
                 Tensor before = more ? in.normal(shape) : null;
                 Tensor doffset = more ? in.exact().room(n, c) : null;
@@ -203,14 +206,15 @@ final class LayerParityCases {
                 Tensor dshift = conditioned ? in.exact().room(n, c) : null;
                 Tensor dy = in.normal(shape);
                 b.groupNormBackward(
-                        p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                        dscale, dshift);
+                        p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma,
+                        dbeta, dscale, dshift);
                 List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
                 if (affine) all.addAll(List.of(dgamma, dbeta));
                 if (more && c > groups) all.add(doffset); // else it is 0
                 if (conditioned) all.addAll(List.of(dscale, dshift));
                 return all.toArray(Tensor[]::new);
             });
+        }
     }
 
     private void attentions() {

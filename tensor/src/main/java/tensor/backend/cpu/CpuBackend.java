@@ -18,6 +18,7 @@ import tensor.backend.BinaryOp;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -28,6 +29,7 @@ import tensor.backend.UnaryOp;
 import tensor.memory.Buffer;
 import tensor.memory.CachingAllocator;
 import tensor.memory.MemoryUse;
+import tensor.memory.Scope;
 
 /**
  * Computes on this machine's processor: oneDNN for convolutions and products, our own kernels for everything else, one
@@ -284,14 +286,14 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
-        Checks.dropout(this, probability, offset, x, y);
+    public void dropout(Mask mask, Tensor x, Tensor y) {
+        Checks.dropout(this, x, y);
         enter();
         Kernels.dropout(
                 half(x),
-                probability,
-                seed,
-                offset,
+                mask.keep(),
+                mask.seed(),
+                mask.offset(),
                 address(x),
                 address(y),
                 y.shape().size());
@@ -375,6 +377,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void groupNorm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -406,11 +409,13 @@ public final class CpuBackend implements Backend {
                 address(mean),
                 address(rstd));
         written(y, mean, rstd);
+        if (mask != null) dropout(mask, y, y);
     }
 
     @Override
     public void groupNormBackward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -430,6 +435,16 @@ public final class CpuBackend implements Backend {
         Checks.groupNormBackward(
                 this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
                 dscale, dshift);
+        if (mask != null) {
+            try (Scope scope = Scope.open("dropout")) {
+                Tensor masked = dy.emptyLike();
+                dropout(mask, dy, masked);
+                groupNormBackward(
+                        p, null, x, offset, gamma, beta, scale, shift, mean, rstd, masked, before, dx, doffset, dgamma,
+                        dbeta, dscale, dshift);
+            }
+            return;
+        }
         enter();
         int n = x.shape().get(0);
         int c = x.shape().get(-1);

@@ -6,12 +6,13 @@ import java.util.function.UnaryOperator;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
 
 /**
- * Group norm, affine map, conditioning and SiLU by one kernel each way, channels last. A thread block takes a bundle of
+ * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a bundle of
  * neighbouring groups of one image, and each of its threads, if it can, all it needs into registers at once, so that what
  * is normalised is read once.
  */
@@ -171,6 +172,7 @@ final class Norms {
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -194,7 +196,7 @@ final class Norms {
                         .tensor(y)
                         .tensor(mean)
                         .tensor(rstd),
-                launch -> launch.number(p.eps()).integer(p.silu()));
+                launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
     }
 
     /**
@@ -203,6 +205,7 @@ final class Norms {
      */
     void backward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -241,7 +244,7 @@ final class Norms {
                         .address(partial == null ? 0 : partial.address())
                         .tensor(dscale)
                         .tensor(dshift),
-                launch -> launch.integer(p.silu()).integer(kept));
+                launch -> launch.integer(p.silu()).integer(kept).mask(mask, engine.recording()));
         if (!l.whole) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
             if (doffset != null) reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
