@@ -176,12 +176,14 @@ KERNEL(group_norm)(const T *x, const float *offset, const float *gamma, const fl
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
                    float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
-// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before, which is
-// added to dx, and doffset [n, channels], the sum of what it is added to, can be other than 0 only where x is read only once. In the
+// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
+// more, which are added to dx, and doffset [n, channels], the sum of what they are added to, can be other than 0 only where x is
+// read only once, more only where before is. In the
 // bfloat16 module, there and with SiLU, `kept` may be ceil(length / (block div (B / V))), the vectors of a thread, for so many
 // of which there are 4 · V · block bytes more of shared memory each; else it is 0.
 KERNEL(group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
-                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
+                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
+                            T *dx,
                             float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
                             int silu, int kept, Mask mask);

@@ -135,7 +135,7 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 template <int V, bool ALL, bool KEPT>
 DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                              const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
+                              const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
                               float *sums, int phase, int length, int channels, int groups, int silu, int kept, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
@@ -236,6 +236,11 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
         }
         if (before) {
             fetch(before + (b.first + b.column * V), b.step, b.own, beside);
+            if (more) {
+                Packed<V> third[HELD_PAIRS];
+                fetch(more + (b.first + b.column * V), b.step, b.own, third);
+                add(third, beside);
+            }
             add(beside, held);
         }
         put(held, dx + (b.first + b.column * V), b.step, b.own);
@@ -283,11 +288,11 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
+                            const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
                             int phase, int length, int depth, int groups, int bundle, int silu, int kept, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
-    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
+    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, doffset, partial, dscale, \
                                     dshift, sums, phase, length, channels, groups, silu, kept, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
@@ -296,7 +301,8 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, 
         else if (V == 8 && kept) GROUP_NORM_BY(V, (V == VECTOR), (V == 8));                        \
         else GROUP_NORM_BY(V, (V == VECTOR), false);                                               \
     }
-    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)))
+    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)) &&
+        aligned(more, VECTOR * sizeof(T)))
         GROUP_NORM(VECTOR)
     else if (VECTOR != 4 && by(4, x, dx, depth, groups, bundle) && aligned(dy, 4 * sizeof(T))) GROUP_NORM(4)
     else GROUP_NORM(1)

@@ -29,7 +29,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     Doubles scale = normal(c.n * c.channels, 24, true), shift = normal(c.n * c.channels, 25, true);
     Doubles y(all), dx(all), mean(c.n * c.groups), rstd(c.n * c.groups), dgamma(c.channels), dbeta(c.channels);
     Doubles dscale(c.n * c.channels), dshift(c.n * c.channels), doffset(c.n * c.channels);
-    Doubles offset = normal(c.n * c.channels, 38, true), before = normal(all, 39);
+    Doubles offset = normal(c.n * c.channels, 38, true), before = normal(all, 39), more = normal(all, 44);
     // m: 1 / 0.75 for three quarters of the values, else 0; drawn from place 4 + 8 on
     Step step = {};
     step.draws = 4;
@@ -76,12 +76,12 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
             over([&](int i, int k) {
                 dx[i] = r * (dx[i] - sum / values - (value(i, n, k) - mu) * r * product / values);
                 doffset[n * c.channels + k] += dx[i];
-                if (whole) dx[i] += before[i];
+                if (whole) dx[i] += before[i] + (affine ? more[i] : 0);
             });
         }
     Array X(x), DY(dy), Y(all), DX(all), M(mean.size(), true), R(rstd.size(), true), P(2 * c.n * c.channels, true);
     Array G(gamma, true), B(beta, true), S(scale, true), H(shift, true), DG(c.channels, true), DB(c.channels, true);
-    Array DS(scale.size(), true), DH(scale.size(), true), O(offset, true), BE(before), DO(offset.size(), true);
+    Array DS(scale.size(), true), DH(scale.size(), true), O(offset, true), BE(before), MO(more), DO(offset.size(), true);
     void *none = nullptr, *g = affine ? G.at() : none, *b = affine ? B.at() : none, *s = conditioned ? S.at() : none;
     void *h = conditioned ? H.at() : none;
     void *o = moved ? O.at() : none;
@@ -103,7 +103,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
         Launch back = l;
         back.shared += 4 * V * kept * c.block;
         for (int phase : phases)
-            launch("group_norm_backward", back, X.at(), o, g, b, s, h, M.at(), R.at(), DY.at(), whole ? BE.at() : none, DX.at(), whole ? DO.at() : none, affine ? P.at() : none, conditioned ? DS.at() : none,
+            launch("group_norm_backward", back, X.at(), o, g, b, s, h, M.at(), R.at(), DY.at(), whole ? BE.at() : none, whole && affine ? MO.at() : none, DX.at(), whole ? DO.at() : none, affine ? P.at() : none, conditioned ? DS.at() : none,
                    conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated), kept, mask);
         agree(DX.get(), dx, tolerance(3e-6), "dx");
         if (whole && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel

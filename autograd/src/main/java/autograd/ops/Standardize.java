@@ -46,7 +46,7 @@ public record Standardize(double eps) implements Op {
                     mean,
                     rstd,
                     dy.reshape(x.shape()),
-                    null,
+                    new Tensor[0],
                     dx,
                     null,
                     null,

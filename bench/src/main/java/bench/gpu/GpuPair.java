@@ -131,8 +131,24 @@ final class GpuPair implements AutoCloseable {
                 yield call.kind() == GpuCall.Kind.GROUP_NORM
                         ? forward
                         : () -> backend.groupNormBackward(
-                                NORM, null, x, null, null, null, null, null, mean, rstd, w, null, y, null, null, null,
-                                null, null);
+                                NORM,
+                                null,
+                                x,
+                                null,
+                                null,
+                                null,
+                                null,
+                                null,
+                                mean,
+                                rstd,
+                                w,
+                                new Tensor[0],
+                                y,
+                                null,
+                                null,
+                                null,
+                                null,
+                                null);
             }
         };
     }

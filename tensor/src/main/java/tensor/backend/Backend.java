@@ -149,8 +149,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Gradients of {@link #groupNorm}, from what it was given and wrote. doffset [N,C] is {@code null} exactly when offset is,
-     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← before + the gradient; before,
-     * like x, is what other uses of x have contributed, or {@code null}.
+     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← Σ before + the gradient; before, at
+     * most two tensors like x, is what other uses of x have contributed.
      */
     void groupNormBackward(
             NormParams p,
@@ -164,7 +164,7 @@ public interface Backend extends AutoCloseable {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,

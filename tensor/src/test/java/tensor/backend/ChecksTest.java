@@ -183,7 +183,7 @@ class ChecksTest {
                         t(1, 2),
                         t(1, 2),
                         x.emptyLike().set_(x),
-                        null,
+                        new Tensor[0],
                         x.emptyLike(),
                         null,
                         null,

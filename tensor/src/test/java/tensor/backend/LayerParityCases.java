@@ -181,10 +181,11 @@ final class LayerParityCases {
         int length = Shape.of(shape).size() / (n * c);
         String name = "groupNorm " + Arrays.toString(shape) + " groups " + groups + (affine ? " affine" : "")
                 + (conditioned ? " scale-shift" : "") + (silu ? " silu" : "");
-        for (int kind = 0; kind < 4; kind++) {
-            boolean more = kind % 2 == 1;
-            Mask mask = kind / 2 == 1 ? new Mask(0.75, 11, 8) : null;
-            String label = name + (more ? " offset, before" : "") + (mask == null ? "" : " dropout");
+        for (int kind = 0; kind < 6; kind++) {
+            int others = kind % 3;
+            boolean more = others > 0;
+            Mask mask = kind / 3 == 1 ? new Mask(0.75, 11, 8) : null;
+            String label = name + (more ? " offset, " + others + " before" : "") + (mask == null ? "" : " dropout");
             add(label, length * c / groups * (affine ? n : 1), (b, in) -> {
                 Tensor x = in.normal(shape);
                 b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
@@ -198,13 +199,15 @@ final class LayerParityCases {
                 Tensor offset = more ? in.exact().normal(n, c) : null;
                 b.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
                 Tensor dx = in.room(shape);
-                Tensor before = more ? in.normal(shape) : null;
                 Tensor doffset = more ? in.exact().room(n, c) : null;
                 Tensor dgamma = affine ? in.exact().room(c) : null;
                 Tensor dbeta = affine ? in.exact().room(c) : null;
                 Tensor dscale = conditioned ? in.exact().room(n, c) : null;
                 Tensor dshift = conditioned ? in.exact().room(n, c) : null;
+                Tensor[] before = new Tensor[others];
+                if (others > 0) before[0] = in.normal(shape);
                 Tensor dy = in.normal(shape);
+                if (others > 1) before[1] = in.normal(shape);
                 b.groupNormBackward(
                         p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma,
                         dbeta, dscale, dshift);

@@ -330,7 +330,7 @@ public final class CudaBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,

@@ -201,7 +201,7 @@ final class Norms {
 
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel. Where
-     * threads do not hold everything, doffset is, too, and what came before is added by a third.
+     * threads do not hold everything, doffset is, too, and what came before is added by others.
      */
     void backward(
             NormParams p,
@@ -215,7 +215,7 @@ final class Norms {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -238,7 +238,8 @@ final class Norms {
                         .tensor(mean)
                         .tensor(rstd)
                         .tensor(dy)
-                        .tensor(l.whole ? before : null)
+                        .tensor(l.whole && before.length > 0 ? before[0] : null)
+                        .tensor(l.whole && before.length > 1 ? before[1] : null)
                         .tensor(dx)
                         .tensor(l.whole ? doffset : null)
                         .address(partial == null ? 0 : partial.address())
@@ -248,7 +249,7 @@ final class Norms {
         if (!l.whole) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
             if (doffset != null) reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
-            engine.addBias(dx, null, before);
+            for (Tensor b : before) engine.addBias(dx, null, b);
         }
         if (partial == null) return;
         engine.side()

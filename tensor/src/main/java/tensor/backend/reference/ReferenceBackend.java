@@ -329,7 +329,7 @@ public final class ReferenceBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -357,7 +357,9 @@ public final class ReferenceBackend implements Backend {
                 dbetas,
                 dscales,
                 dshifts);
-        add(read(before), dxs);
+        double[] others = new double[dxs.length];
+        for (Tensor b : before) add(read(b), others);
+        add(others, dxs);
         store(dx, dxs);
         store(doffset, doffsets);
         store(dgamma, dgammas);

@@ -84,7 +84,7 @@ class CudaGroupNormTest {
                             mean,
                             rstd,
                             i == 0 ? dy : masked,
-                            before,
+                            new Tensor[] {before},
                             dx[i],
                             null,
                             null,
@@ -111,7 +111,24 @@ class CudaGroupNormTest {
             NormParams p = new NormParams(G, EPS, false);
             opened.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
             opened.groupNormBackward(
-                    p, null, x, null, null, null, null, null, mean, rstd, dy, null, dx, null, null, null, null, null);
+                    p,
+                    null,
+                    x,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    mean,
+                    rstd,
+                    dy,
+                    new Tensor[0],
+                    dx,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null);
 
             Tensor planes = channelsFirst(x);
             Tensor viewed = planes.emptyLike();

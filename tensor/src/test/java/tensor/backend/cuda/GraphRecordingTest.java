@@ -102,7 +102,23 @@ class GraphRecordingTest {
                 Mask mask = new Mask(0.75, 3, position);
                 backend.groupNorm(p, mask, x, null, null, null, null, null, y, mean, rstd);
                 backend.groupNormBackward(
-                        p, mask, x, null, null, null, null, null, mean, rstd, x, null, dx, null, null, null, null,
+                        p,
+                        mask,
+                        x,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        mean,
+                        rstd,
+                        x,
+                        new Tensor[0],
+                        dx,
+                        null,
+                        null,
+                        null,
+                        null,
                         null);
             };
             Rng rng = new Rng(3, 400);
