@@ -270,12 +270,12 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNorm(JNIEnv* env, jclass, jbo
 
 JNIEXPORT void JNICALL Java_nativelib_Kernels_groupNormBackward(
     JNIEnv* env, jclass, jboolean half, jint n, jint spatial, jint channels, jint groups, jboolean silu, jlong x,
-    jlong offset, jlong gamma, jlong beta, jlong scale, jlong shift, jlong mean, jlong rstd, jlong dy, jlong before, jlong dx,
+    jlong offset, jlong gamma, jlong beta, jlong scale, jlong shift, jlong mean, jlong rstd, jlong dy, jlong before, jlong more, jlong dx,
     jlong doffset, jlong dgamma, jlong dbeta, jlong dscale, jlong dshift) {
     guarded(env, [&] {
         NormShape s{n, spatial, channels, groups, 0, silu == JNI_TRUE};
         NormArrays a{floats(offset), floats(gamma), floats(beta), floats(scale), floats(shift), floats(mean), floats(rstd)};
-        CALL_FOR(half, group_norm_backward, s, a, values(x), values(dy), values(before), values(dx), floats(doffset), floats(dgamma),
+        CALL_FOR(half, group_norm_backward, s, a, values(x), values(dy), values(before), values(more), values(dx), floats(doffset), floats(dgamma),
                  floats(dbeta), floats(dscale), floats(dshift), workspace(CALL_FOR(half, norm_workspace, s)));
     });
 }

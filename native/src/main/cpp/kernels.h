@@ -52,7 +52,7 @@ DDPM_FOR_EACH_VARIANT(
     int64_t norm_workspace(const NormShape& s);
     void group_norm(const NormShape& s, const NormArrays& a, const Value* x, Value* y, float* workspace);
     void group_norm_backward(const NormShape& s, const NormArrays& a, const Value* x, const Value* dy, const Value* before,
-                             Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
+                             const Value* more, Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
                              float* workspace);
     int64_t attention_workspace(const AttentionShape& s);
     void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace);

@@ -108,7 +108,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
 }
 
 void group_norm_backward(const NormShape& given, const NormArrays& a, const Value* xs, const Value* dy, const Value* before,
-                         Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
+                         const Value* more, Value* dx, float* doffset, float* dgamma, float* dbeta, float* dscale, float* dshift,
                          float* workspace) {
     NormShape s = in_vectors(given, a);
     int64_t width = rows_width(s.channels), n = s.spatial * s.channels, in_group = s.channels / s.groups;
@@ -182,10 +182,10 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
             T d = s.silu ? get<T>(dz + i) : get<T>(dyi + i);
             return d * get<T>(P + j) + get<T>(x + i) * get<T>(Q + j) + get<T>(R + j);
         };
-        const Value* sofar = before ? before + image * n : nullptr;
+        const Value *first = before ? before + image * n : nullptr, *second = more ? more + image * n : nullptr;
         float* sum = doffset ? S2 : nullptr;
         clear(S2, width);
-        if (!sofar && !sum) {
+        if (!first && !sum) {
             over_rows(n, width, [&](auto zero, int64_t i, int64_t j) { put(to + i, gradient(zero, i, j)); });
             continue;
         }
@@ -193,7 +193,9 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
             using T = decltype(zero);
             T d = gradient(zero, i, j);
             if (sum) add(sum + j, d);
-            put(to + i, sofar ? d + get<T>(sofar + i) : d);
+            if (second) d = d + (get<T>(first + i) + get<T>(second + i));
+            else if (first) d = d + get<T>(first + i);
+            put(to + i, d);
         });
         if (sum)
             for (int64_t c = 0; c < s.channels; c++)

@@ -82,6 +82,16 @@ struct Copies {
     int count;
 };
 
+// A mask of dropout: element i is `kept` where the word of draw (step ? step->draws : 0) + offset + i of the stream `seed` is at
+// most `most`, else 0; the sum of draws and offset is a multiple of 4. With the largest `most`, and 1 for `kept`, it is 1
+// everywhere, and nothing is drawn. 32 bytes.
+struct Mask {
+    unsigned long long seed, offset;
+    const Step *step;
+    unsigned most;
+    float kept;
+};
+
 // KERNEL(name) declares the kernel of this name in the module being compiled.
 
 // ---- pointwise.cu ----------------------------------------------------------------------------------------------------
@@ -147,36 +157,34 @@ KERNEL(column_sums)(const T *x, void *y, float *partial, int columns, int count,
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y,
                int n);                                                      // flat n
 
-// y[i] = x[i] · draw i of the kind KEEP with this parameter, otherwise likewise; y may be x.
-KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, unsigned long long offset, const T *x, T *y,
-                int n);                                                     // flat n
+// y[i] = x[i] · element i of the mask; y may be x.
+KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // flat n
 
 // ---- norm.cu, norm_backward.cu -----------------------------------------------------------------------------------------
-// Backend.groupNorm over x [n, length, channels], channels = depth · groups. gamma, beta [channels] may be 0, offset,
+// Backend.groupNorm over x [n, length, channels], channels = depth · groups; mask: of y, and of dy. gamma, beta [channels] may be 0, offset,
 // scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
 //   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32
-//   bundle: the fewest groups with B values in 64 bytes or more and V | B, at most `groups`; V values are 16 bytes
-//   dynamic shared memory: 4 · ((2 · V + 1) · block + 12 · B + 64) bytes; it must not exceed 48 KiB unless the function's
-//   limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if
-//   (block div (B / V)) · 8 ≥ length, backward · 4.
+//   dynamic shared memory: 4 · ((2 · V + 1) · block + 12 · B + 64) bytes, V values being 16 bytes; it must not exceed 48 KiB
+//   unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if V | B
+//   and (block div (B / V)) · 8 ≥ length, backward · 4, else twice.
 // Where that is too few blocks: grid (…, n, slices), each with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
-// one slice, does it all and needs no sums. Where x is read only once and 4 | depth it may be two tensors, x [n, length, split] and
-// more [n, length, channels − split], split and channels multiples of V; else more is 0.
+// one slice, does it all and needs no sums. Instead of x there may be two tensors, x [n, length, split] and x2 [n, length,
+// channels − split], split and channels multiples of V; else x2 is 0.
 enum NormPhase { WHOLE, SUMS, APPLY };
-KERNEL(group_norm)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
+KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
-                   float eps, int silu);
+                   float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
-// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before, which is
-// added to dx, and doffset [n, channels], the sum of what it is added to, can be other than 0 only where x is read only once. In the
-// bfloat16 module, there and with SiLU, `kept` may be ceil(length / (block div (B / V))), the vectors of a thread, for so many
-// of which there are 4 · V · block bytes more of shared memory each; else it is 0.
-KERNEL(group_norm_backward)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, T *dx,
+// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
+// more, which are added to dx, may be 0, more must be where before is. doffset [n, channels], the sum of what they are added to,
+// can be other than 0 with one slice only.
+KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
+                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
+                            T *dx,
                             float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
-                            int silu, int kept);
+                            int silu, Mask mask);
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], always in the same order.
 // grid ceil(2·channels / 32), block (32, 32)
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);

@@ -53,23 +53,23 @@ DEVICE void add(Total &t, float n, float mean, float squares) {
     t.sum += moved;
     t.squares += squares + moved * off;
 }
-// A warp does this for group g of the bundle.
+// A warp does this for group g of the bundle; unit: of z, as of Shared.
 DEVICE void finish(const Bundle &b, const Shared &s, unsigned g, const Total &t, float m, float *mean, float *rstd, int groups,
-                   float eps, int silu) {
+                   float eps, float unit) {
     float off = __fdividef(t.sum, m), variance = __fdividef(t.squares, m) - off * off;
     if (variance < 0) variance = 0;
     float mu = t.about + off, r = inverseRoot(variance + eps);
 #pragma unroll 1
-    for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) settle(s, c, mu, r, silu ? UNIT : 1.0f);
+    for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) settle(s, c, mu, r, unit);
     if (blockIdx.z == 0 && lane() == 0) {
         mean[b.image * groups + b.group + g] = mu;
         rstd[b.image * groups + b.group + g] = r;
     }
 }
 
-// z or silu(z) in place of x.
+// z or UNIT / unit times silu(z) in place of x.
 template <int V, bool SILU, int N>
-DEVICE void normalize(const Shared &s, unsigned c, unsigned count, Packed<V> (&held)[N]) {
+DEVICE void normalize(const Shared &s, unsigned c, unsigned count, float unit, Packed<V> (&held)[N]) {
     const int S = V < 4 ? V : 4;  // channels at a time, for few registers
 #pragma unroll
     for (int j = 0; j < V; j += S) {
@@ -81,28 +81,33 @@ DEVICE void normalize(const Shared &s, unsigned c, unsigned count, Packed<V> (&h
 #pragma unroll
             for (int i = 0; i < S; i++) {
                 z[i] = centred(get(held[k], j + i), l.mu[i]) * l.rise[i] + l.plus[i];
-                if (SILU) z[i] = siluOf(z[i]);
+                if (SILU) z[i] = siluOf(z[i], unit);
             }
             put(z, held[k], j);
         }
     }
 }
-template <int V, int N> DEVICE void normalize(const Shared &s, unsigned c, unsigned count, int silu, Packed<V> (&held)[N]) {
-    if (silu) normalize<V, true>(s, c, count, held);
-    else normalize<V, false>(s, c, count, held);
+// y in place of x, of which the first vector begins with value `at` of the array.
+template <int V, int N>
+DEVICE void normalize(const Bundle &b, const Shared &s, unsigned c, unsigned at, unsigned count, int silu, const Mask &mask,
+                      Packed<V> (&held)[N]) {
+    if (silu) normalize<V, true>(s, c, count, __fdividef(UNIT, mask.kept), held);
+    else normalize<V, false>(s, c, count, 1, held);
+    if (drops(mask)) drop(mask, at, b.step, count, held);
 }
 
 // ALL: the phase is WHOLE and every thread holds its whole share.
 template <int V, int SIZE, bool ALL>
-DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
+DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                       const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int channels,
-                      int groups, float eps, int silu) {
+                      int groups, float eps, int silu, const Mask &mask) {
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
+    const float unit = silu ? UNIT : mask.kept;
     if (ALL) b.pixels = length;
     Packed<V> held[HELD];
     if (ALL) {
-        Source from = sourceOf(b, b.column * V, x, more, split, length, channels);
+        Source from = sourceOf(b, b.column * V, x, x2, split, length, channels);
         fetch(from.first, from.step, b.own, held);
     }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
@@ -119,7 +124,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const floa
                 unsigned pixels = sliceBegin(z + 1, length) - sliceBegin(z, length);
                 add(t, static_cast<float>(pixels * b.depth), own[0], own[groups]);
             }
-            finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, silu);
+            finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, unit);
         }
     } else {
         // means, squares [pieces, lines] of `rows` threads, or warps; values: how many they had
@@ -129,6 +134,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const floa
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Moments<V / SIZE> m = {};
+            Source from = sourceOf(b, c, x, x2, split, length, channels);
             if (ALL) {
                 if (b.own > 0) add<V, SIZE>(held, s.moved + c, b.own, m);
             } else
@@ -136,7 +142,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const floa
                 for (unsigned done = 0; done < b.own; done += FEW) {
                     unsigned count = atMost(b.own - done, FEW);
                     Packed<V> few[FEW];
-                    fetch(x + (b.first + c + done * b.step), b.step, count, few);
+                    fetch(from.first + done * from.step, from.step, count, few);
                     add<V, SIZE>(few, s.moved + c, count, m);
                 }
             if (alone) {
@@ -181,7 +187,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const floa
             t.sum = warpSum(t.sum);
             t.squares = warpSum(t.squares);
             float m = static_cast<float>(b.pixels * b.depth);
-            if (ALL || phase != SUMS) finish(b, s, g, t, m, mean, rstd, groups, eps, silu);
+            if (ALL || phase != SUMS) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
             else if (lane() == 0) {
                 float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
                 float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * groups + b.group + g;
@@ -197,28 +203,30 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *more, int split, const floa
         forget(held);
         forget(b.row);
         place(b, length, channels);
-        normalize(s, b.column * V, b.own, silu, held);
+        normalize(b, s, b.column * V, b.first + b.column * V, b.own, silu, mask, held);
         put(held, y + (b.first + b.column * V), b.step, b.own);
     } else
 #pragma unroll 1
-        for (unsigned c = b.column * V; c < b.width; c += b.columns * V)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            Source from = sourceOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW) {
                 unsigned count = atMost(b.own - done, FEW), at = b.first + c + done * b.step;
                 Packed<V> few[FEW];
-                fetch(x + at, b.step, count, few);
-                normalize(s, c, count, silu, few);
+                fetch(from.first + done * from.step, from.step, count, few);
+                normalize(b, s, c, at, count, silu, mask, few);
                 put(few, y + at, b.step, count);
             }
+        }
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
+KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth,
-                   int groups, int bundle, float eps, int silu) {
+                   int groups, int bundle, float eps, int silu, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, more, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
-                            eps, silu)
+    groupNorm<V, SIZE, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
+                            eps, silu, mask)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle); \

@@ -3,7 +3,9 @@
 //
 //   z = a_c x̂ + b_c      a_c = gamma_c (1 + scale_c)      b_c = beta_c (1 + scale_c) + shift_c      y = silu(z) or z
 //
-// Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
+// and y times a mask of dropout, whose zeros are put over what is computed from its other value, 1/keep, in the coefficients.
+//
+// Backward, with dz = dy · silu'(z), dy times the mask, S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
 //
 //   dx = rstd (a_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} a_c S1_c / m      M2_g = Σ_{c in g} a_c S2_c / m
 //   dgamma = Σ_n (1 + scale) S2      dbeta = Σ_n (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1      doffset = Σ dx
@@ -22,6 +24,7 @@
 #include "common.h"
 #include "kernels.h"
 #include "packed.h"
+#include "philox.h"
 
 // SiLU and its slope, of w = UNIT z: for what is stored as bfloat16, e^−z = 2^w is one instruction, far more exact than that.
 #ifdef KERNELS_BF16
@@ -49,7 +52,7 @@ DEVICE float power(float w) {  // e^−z
     return exp2f(w);
 #endif
 }
-DEVICE float siluOf(float w) { return w * quotient(UNIT * power(w) + UNIT); }
+DEVICE float siluOf(float w, float unit) { return w * quotient(unit * power(w) + unit); }  // UNIT / unit times it
 DEVICE float siluSlope(float w) {  // UNIT times it
     float s = quotient(1.0f + power(w));
     return s * (UNIT + w * (1.0f - s));
@@ -67,7 +70,7 @@ DEVICE float inverseRoot(float v) { return 1.0f / sqrtf(v); }
 // running sums take registers too; backward, where dy is beside x, both again. tensor.backend.cuda.Norms knows HELD and
 // HELD_PAIRS.
 #define ONE_OF_1024 1024, 1  // launch bounds: 64 registers, and no wish for two such blocks beside each other
-const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = sizeof(T) / 2;
+const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = 2;
 
 // A block's share of one image, and how its threads are laid over it.
 struct Bundle {
@@ -114,11 +117,11 @@ struct Source {
     const T *first;
     unsigned step;
 };
-DEVICE Source sourceOf(const Bundle &b, unsigned column, const T *x, const T *more, unsigned split, unsigned length, unsigned channels) {
-    if (!more) return {x + (b.first + column), b.step};
-    unsigned pixel = b.image * length + b.row, c = b.channel + column, rest = channels - split;
+DEVICE Source sourceOf(const Bundle &b, unsigned column, const T *x, const T *x2, unsigned split, unsigned length, unsigned channels) {
+    if (!x2) return {x + (b.first + column), b.step};
+    unsigned pixel = b.image * length + b.begin + b.row, c = b.channel + column, rest = channels - split;
     if (c < split) return {x + (pixel * split + c), b.rows * split};
-    return {more + (pixel * rest + c - split), b.rows * rest};
+    return {x2 + (pixel * rest + c - split), b.rows * rest};
 }
 
 // Whether a thread can hold its whole share in so many vectors.
@@ -186,6 +189,28 @@ template <int S> DEVICE Linear<S> linear(const Shared &s, unsigned c) {
     load<S>(s.plus + c, l.plus);
     return l;
 }
+
+// Zeros where the mask has them, over the first `count` of N vectors that lie `step` values apart in the masked array, from
+// value `at` on. By vectors of 4 or more, `at` and `step` are multiples of 4.
+template <int V, int N>
+DEVICE void drop(const Mask &mask, unsigned at, unsigned step, unsigned count, Packed<V> (&held)[N]) {
+    const int S = V < 4 ? V : 4;
+    unsigned long long first = firstCounter(mask);
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        if (k >= count) break;
+        unsigned i = at + k * step;
+#pragma unroll
+        for (int j = 0; j < V; j += S) {
+            unsigned word[4];
+            philox(mask.seed, first + (i + j) / 4, word);
+#pragma unroll
+            for (int w = 0; w < 4; w++)
+                if (word[w] > mask.most && (V >= 4 || i % 4 == w)) clear(held[k], V >= 4 ? j + w : 0);
+        }
+    }
+}
+DEVICE bool drops(const Mask &mask) { return mask.most != 0xffffffffu; }
 
 // Whether every pixel of the block's share can be read and written so many values at a time.
 DEVICE bool by(int vector, const T *x, const T *y, int depth, int groups, int bundle) {  // the last bundle, too

@@ -5,9 +5,9 @@
 template <int V> const int QUAD = V < 4 ? V : 4;
 
 // Σ dz and Σ dz · centred(x, mu) of each of a quad's channels, from c + j on. As a float dz takes the place of dy; as a bfloat16
-// it would be rounded, and is KEPT in shared memory, every 32 quads, or computed twice. With SiLU it is UNIT dz.
-template <int V, bool KEPT, bool SILU, int N, int S>
-DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, const Packed<V> (&x)[N], Packed<V> (&dy)[N], float *kept,
+// it would be rounded, and is computed twice. With SiLU it is UNIT dz.
+template <int V, bool SILU, int N, int S>
+DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, const Packed<V> (&x)[N], Packed<V> (&dy)[N],
                      float (&sum1)[S], float (&sum2)[S]) {
     Linear<S> l = linear<S>(s, c + j);
 #pragma unroll
@@ -22,21 +22,20 @@ DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, const P
             sum1[i] += dz[i];
             sum2[i] += dz[i] * d;
         }
-        if (KEPT) store<S>(dz, kept + (k * V + j) * 32);
-        else if (SILU && Packed<V>::EACH == 1) put(dz, dy[k], j);
+        if (SILU && Packed<V>::EACH == 1) put(dz, dy[k], j);
     }
 }
-template <int V, bool KEPT, int N, int S>
+template <int V, int N, int S>
 DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, int silu, const Packed<V> (&x)[N], Packed<V> (&dy)[N],
-                     float *kept, float (&sum1)[S], float (&sum2)[S]) {
-    if (KEPT || silu) activate<V, KEPT, true>(s, c, j, count, x, dy, kept, sum1, sum2);
-    else activate<V, false, false>(s, c, j, count, x, dy, kept, sum1, sum2);
+                     float (&sum1)[S], float (&sum2)[S]) {
+    if (silu) activate<V, true>(s, c, j, count, x, dy, sum1, sum2);
+    else activate<V, false>(s, c, j, count, x, dy, sum1, sum2);
 }
 
 // dx = k dz + slope · centred(x, mu) + rest in place of x, from what `activate` left; and the sum of each channel.
-template <int V, bool KEPT, bool SILU, int N, int S>
+template <int V, bool SILU, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          float *kept, float (&sum)[S]) {
+                          float (&sum)[S]) {
     Linear<S> l = linear<S>(s, c + j);
     float factor[S], slope[S], rest[S];
     load<S>(s.k + c + j, factor);
@@ -46,23 +45,36 @@ DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Pa
     for (int k = 0; k < N; k++) {
         if (k >= count) break;
         float v[S];
-        if (KEPT) load<S>(kept + (k * V + j) * 32, v);
 #pragma unroll
         for (int i = 0; i < S; i++) {
             float d = centred(get(x[k], j + i), l.mu[i]);
-            if (!KEPT) v[i] = get(dy[k], j + i);
-            if (!KEPT && SILU && Packed<V>::EACH == 2) v[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
+            v[i] = get(dy[k], j + i);
+            if (SILU && Packed<V>::EACH == 2) v[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
             v[i] = factor[i] * v[i] + (slope[i] * d + rest[i]);
             sum[i] += v[i];
         }
         put(v, x[k], j);
     }
 }
-template <int V, bool KEPT, int N, int S>
+template <int V, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, int silu, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          float *kept, float (&sum)[S]) {
-    if (KEPT || silu) differentiate<V, KEPT, true>(s, c, j, count, x, dy, kept, sum);
-    else differentiate<V, false, false>(s, c, j, count, x, dy, kept, sum);
+                          float (&sum)[S]) {
+    if (silu) differentiate<V, true>(s, c, j, count, x, dy, sum);
+    else differentiate<V, false>(s, c, j, count, x, dy, sum);
+}
+
+// What other uses of x have contributed to its gradient, from value `at` on, is added to dx.
+template <int V, int N>
+DEVICE void addBefore(const T *before, const T *more, unsigned at, unsigned step, unsigned count, Packed<V> (&dx)[N]) {
+    if (!before) return;
+    Packed<V> first[N];
+    fetch(before + at, step, count, first);
+    if (more) {
+        Packed<V> second[N];
+        fetch(more + at, step, count, second);
+        add(second, first);
+    }
+    add(first, dx);
 }
 
 // Threads' sums lie in lists, one for each sum and quad of a vector: [rows, b.width / V, S], a row further apart than they are
@@ -132,37 +144,37 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
     __syncthreads();
 }
 
-template <int V, bool ALL, bool KEPT>
-DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta,
+template <int V, bool ALL>
+DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                              const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
-                              float *sums, int phase, int length, int channels, int groups, int silu, int kept) {
+                              const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
+                              float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
-    float *own = s.sums + 2 * b.width * (b.rows + 1) + (threadIdx.x - lane()) * V * kept + lane() * 4;  // dz of this thread
     if (ALL) b.pixels = length;
     Packed<V> held[HELD_PAIRS], beside[HELD_PAIRS];
     if (ALL) {
-        Source from = sourceOf(b, b.column * V, x, more, split, length, channels);
+        Source from = sourceOf(b, b.column * V, x, x2, split, length, channels);
         fetch(from.first, from.step, b.own, held);
         fetch(dy + (b.first + b.column * V), b.step, b.own, beside);
     }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
-    const float unit = silu ? UNIT : 1.0f, back = silu ? 1.0f / UNIT : 1.0f;
+    const float unit = silu ? UNIT : 1.0f, back = mask.kept * (silu ? 1.0f / UNIT : 1.0f);
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
         unsigned g = b.image * groups + b.group + c / b.depth;
         s.rstd[c] = rstd[g];
         s.k[c] = back * settle(s, c, mean[g], s.rstd[c], unit);
     }
+    if (ALL && drops(mask)) drop(mask, b.first + b.column * V, b.step, b.own, beside);
     __syncthreads();
 
     if (ALL) {
 #pragma unroll
         for (int j = 0; j < V; j += S) {
             float sum1[S] = {}, sum2[S] = {};
-            activate<V, KEPT>(s, b.column * V, j, b.own, silu, held, beside, own, sum1, sum2);
+            activate(s, b.column * V, j, b.own, silu, held, beside, sum1, sum2);
             put<V>(b, s, 0, j, threadIdx.x, sum1);
             put<V>(b, s, 1, j, threadIdx.x, sum2);
         }
@@ -170,15 +182,16 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, co
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float sum1[V / S][S] = {}, sum2[V / S][S] = {};
+            Source from = sourceOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
                 unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
                 Packed<V> few[FEW_PAIRS], beside[FEW_PAIRS];
-                fetch(x + at, b.step, count, few);
+                fetch(from.first + done * from.step, from.step, count, few);
                 fetch(dy + at, b.step, count, beside);
+                if (drops(mask)) drop(mask, at, b.step, count, beside);
 #pragma unroll
-                for (int j = 0; j < V; j += S)
-                    activate<V, false>(s, c, j, count, silu, few, beside, own, sum1[j / S], sum2[j / S]);
+                for (int j = 0; j < V; j += S) activate(s, c, j, count, silu, few, beside, sum1[j / S], sum2[j / S]);
             }
 #pragma unroll
             for (int j = 0; j < V; j += S) {
@@ -224,37 +237,42 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, co
 
     if (ALL) {
         forget(held);
-        if (!KEPT) forget(beside);
+        forget(beside);
         forget(b.row);
         place(b, length, channels);
 #pragma unroll
         for (int j = 0; j < V; j += S) {
             float sum[S] = {};
-            differentiate<V, KEPT>(s, b.column * V, j, b.own, silu, held, beside, own, sum);
+            differentiate(s, b.column * V, j, b.own, silu, held, beside, sum);
             if (doffset) put<V>(b, s, 0, j, threadIdx.x, sum);
         }
-        if (before) {
-            fetch(before + (b.first + b.column * V), b.step, b.own, beside);
-            add(beside, held);
-        }
+        addBefore(before, more, b.first + b.column * V, b.step, b.own, held);
         put(held, dx + (b.first + b.column * V), b.step, b.own);
     } else if (b.row < b.rows)
 #pragma unroll 1
-        for (unsigned c = b.column * V; c < b.width; c += b.columns * V)
+        for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
+            float sum[V / S][S] = {};
+            Source from = sourceOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
                 unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
                 Packed<V> few[FEW_PAIRS], beside[FEW_PAIRS];
-                fetch(x + at, b.step, count, few);
+                fetch(from.first + done * from.step, from.step, count, few);
                 fetch(dy + at, b.step, count, beside);
+                if (drops(mask)) drop(mask, at, b.step, count, beside);
 #pragma unroll
                 for (int j = 0; j < V; j += S) {
                     float sum1[S] = {}, sum2[S] = {};  // not wanted again
-                    if (Packed<V>::EACH == 1) activate<V, false>(s, c, j, count, silu, few, beside, own, sum1, sum2);
-                    differentiate<V, false>(s, c, j, count, silu, few, beside, own, sum1);
+                    if (Packed<V>::EACH == 1) activate(s, c, j, count, silu, few, beside, sum1, sum2);
+                    differentiate(s, c, j, count, silu, few, beside, sum[j / S]);
                 }
+                addBefore(before, more, at, b.step, count, few);
                 put(few, dx + at, b.step, count);
             }
+            if (doffset)
+#pragma unroll
+                for (int j = 0; j < V; j += S) put<V>(b, s, 0, j, b.row * (b.width / V) + c / V, sum[j / S]);
+        }
 
     if (blockIdx.z != 0) return;
 #pragma unroll 1
@@ -271,7 +289,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, co
         if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
         if (dshift) dshift[conditioned] = sum1;
     }
-    if (!ALL || !doffset) return;
+    if (!doffset) return;
     __syncthreads();
     addRows<V, 1>(b, s);
 #pragma unroll 1
@@ -279,24 +297,26 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *more, int split, co
         doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = total<V, 1>(b, s, 0, c);
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *more, int split, const float *offset, const float *gamma, const float *beta,
+KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu, int kept) {
+                            const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
+                            int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
     int channels = depth * groups;
-#define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
-    groupNormBackward<V, ALL, KEPT>(b, x, more, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, partial, dscale, \
-                                    dshift, sums, phase, length, channels, groups, silu, kept)
+#define GROUP_NORM_BY(V, ALL)                                                                                                \
+    groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, doffset, \
+                              partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \
-        if (V != VECTOR || phase != WHOLE || !fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, false, false); \
-        else if (V == 8 && kept) GROUP_NORM_BY(V, (V == VECTOR), (V == 8));                        \
-        else GROUP_NORM_BY(V, (V == VECTOR), false);                                               \
+        if (V == VECTOR && phase == WHOLE && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
+        else GROUP_NORM_BY(V, false);                                                              \
     }
-    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)))
+    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)) &&
+        aligned(more, VECTOR * sizeof(T)))
         GROUP_NORM(VECTOR)
-    else if (VECTOR != 4 && by(4, x, dx, depth, groups, bundle) && aligned(dy, 4 * sizeof(T))) GROUP_NORM(4)
+    else if (VECTOR != 4 && by(4, x, dx, depth, groups, bundle) && aligned(dy, 4 * sizeof(T)) && aligned(before, 4 * sizeof(T)) &&
+             aligned(more, 4 * sizeof(T)))
+        GROUP_NORM(4)
     else GROUP_NORM(1)
 #undef GROUP_NORM
 #undef GROUP_NORM_BY

@@ -17,6 +17,11 @@ template <int V, int S> DEVICE void put(const float (&v)[S], Packed<V> &p, int j
         if constexpr (Packed<V>::EACH == 1) p.word[j + i] = __float_as_uint(v[i]);
         else p.word[(j + i) / 2] = pack(v[i], v[i + 1]);
 }
+// 0 in place of value j.
+template <int V> DEVICE void clear(Packed<V> &p, int j) {
+    if constexpr (Packed<V>::EACH == 1) p.word[j] = 0;
+    else p.word[j / 2] &= j % 2 == 0 ? 0xffff0000u : 0x0000ffffu;
+}
 template <int V> DEVICE void fetch(const T *from, Packed<V> &p) {
     if constexpr (V == 1) p.word[0] = __float_as_uint(widen(*from));
     else if constexpr (Packed<V>::WORDS == 2) {

@@ -1,44 +1,17 @@
-// Philox 4x32-10 (Salmon et al. 2011) exactly as tensor.backend.Philox: draw i comes from word i mod 4 of counter i / 4.
-// Normals by Box–Muller in double, so that the numbers are those of the other backends to the last bit but one.
-#include "common.h"
-#include "kernels.h"
-
-DEVICE void philox(unsigned long long seed, unsigned long long counter, unsigned *c) {
-    c[0] = static_cast<unsigned>(counter);
-    c[1] = static_cast<unsigned>(counter >> 32);
-    c[2] = c[3] = 0;
-    unsigned k0 = static_cast<unsigned>(seed), k1 = static_cast<unsigned>(seed >> 32);
-#pragma unroll
-    for (int round = 0; round < 10; round++) {
-        unsigned high0 = __umulhi(0xD2511F53u, c[0]), low0 = 0xD2511F53u * c[0];
-        unsigned high1 = __umulhi(0xCD9E8D57u, c[2]), low1 = 0xCD9E8D57u * c[2];
-        c[0] = high1 ^ c[1] ^ k0;
-        c[1] = low1;
-        c[2] = high0 ^ c[3] ^ k1;
-        c[3] = low0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-}
+// Random numbers. Normals by Box–Muller in double, so that the numbers are those of the other backends to the last bit but one.
+#include "philox.h"
 
 // In the order of Distribution.Kind.
 enum Kind { UNIFORM, NORMAL, INTEGERS, KEEP };
 
-// A draw of the kind KEEP: word >> 8 is below `below` ⟺ (word >> 8) · 2⁻²⁴ is below the probability.
-struct Keep {
-    unsigned below;
-    float kept;
-};
-DEVICE Keep keepOf(double probability) {
-    Keep keep = {static_cast<unsigned>(ceil(probability * 0x1p24)), static_cast<float>(1 / probability)};
-    return keep;
-}
-DEVICE float drawn(const Keep &keep, unsigned word) { return word >> 8 < keep.below ? keep.kept : 0.0f; }
+// Of the kind KEEP: (word >> 8) · 2⁻²⁴ is below the probability ⟺ word >> 8 is below the number of such multiples that are ⟺
+// word is at most this.
+DEVICE unsigned mostOf(double probability) { return static_cast<unsigned>(ceil(probability * 0x1p24)) * 256u - 1; }
 
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y, int count) {
     unsigned n = count;
     bool fours = aligned(y, 4 * sizeof(T));
-    Keep keep = keepOf(kind == KEEP ? parameter : 1);
+    unsigned most = mostOf(kind == KEEP ? parameter : 1);
     unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
     FLAT(block, 0, (n + 3) / 4) {
         unsigned word[4];
@@ -49,7 +22,7 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
             float unit = (word[i] >> 8) * 0x1p-24f;  // exact
             if (kind == UNIFORM) value[i] = unit;
             if (kind == INTEGERS) value[i] = static_cast<float>(__umulhi(word[i], static_cast<unsigned>(parameter)));
-            if (kind == KEEP) value[i] = drawn(keep, word[i]);
+            if (kind == KEEP) value[i] = word[i] <= most ? static_cast<float>(1 / parameter) : 0.0f;
         }
         if (kind == NORMAL) {
 #pragma unroll
@@ -70,10 +43,8 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
     }
 }
 
-KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, unsigned long long offset, const T *x, T *y,
-                int n) {
-    Keep keep = keepOf(probability);
-    unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
+KERNEL(dropout)(Mask mask, const T *x, T *y, int n) {
+    unsigned long long first = firstCounter(mask);
     unsigned vectors = aligned(x, 16) && aligned(y, 16) ? n / VECTOR : 0;
     FLAT(i, 0, vectors) {
         float v[VECTOR];
@@ -81,18 +52,18 @@ KERNEL(dropout)(double probability, unsigned long long seed, const Step *step, u
 #pragma unroll
         for (int j = 0; j < VECTOR; j += 4) {
             unsigned word[4];
-            philox(seed, first + (i * VECTOR + j) / 4, word);
+            philox(mask.seed, first + (i * VECTOR + j) / 4, word);
 #pragma unroll
-            for (int k = 0; k < 4; k++) v[j + k] *= drawn(keep, word[k]);
+            for (int k = 0; k < 4; k++) v[j + k] *= word[k] <= mask.most ? mask.kept : 0.0f;
         }
         store<VECTOR>(v, y + i * VECTOR);
     }
     FLAT(i, vectors * VECTOR, n) {
         unsigned word[4], own = 0;
-        philox(seed, first + i / 4, word);
+        philox(mask.seed, first + i / 4, word);
 #pragma unroll
         for (int k = 0; k < 4; k++)
             if (i % 4 == k) own = word[k];
-        narrow(widen(x[i]) * drawn(keep, own), y[i]);
+        narrow(widen(x[i]) * (own <= mask.most ? mask.kept : 0.0f), y[i]);
     }
 }

@@ -461,7 +461,7 @@ CASE(dropout_draws_what_draw_does) {
             launch("draw", flat(n), 3, 0.75, 99ull, static_cast<void *>(nullptr), 8ull, mask.at(), n);
             auto drawn = mask.get();
             for (int i = 0; i < n; i++) wanted[i] = drawn[i] == 0 ? 0 : x[i] * static_cast<double>(static_cast<float>(1 / 0.75));
-            launch("dropout", flat(n), 0.75, 99ull, static_cast<void *>(nullptr), 8ull, X.at(), Y.at(), n);
+            launch("dropout", flat(n), Mask{99, 8, nullptr, 0xbfffffffu, 1 / 0.75f}, X.at(), Y.at(), n);
             agree(Y.get(), wanted, tolerance(), "dropout");
         }
 }

@@ -20,7 +20,7 @@ static double slope(double z) {
     return s * (1 + z * (1 - s));
 }
 
-static void norm(const NormCase &c, bool affine, bool conditioned, bool activated, bool moved) {
+static void norm(const NormCase &c, bool affine, bool conditioned, bool activated, bool moved, bool dropped) {
     const double eps = 1e-5;
     int depth = c.channels / c.groups, all = c.n * c.length * c.channels, width = c.bundle * depth;
     Doubles x = normal(all, 20), dy = normal(all, 21);
@@ -29,10 +29,21 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     Doubles scale = normal(c.n * c.channels, 24, true), shift = normal(c.n * c.channels, 25, true);
     Doubles y(all), dx(all), mean(c.n * c.groups), rstd(c.n * c.groups), dgamma(c.channels), dbeta(c.channels);
     Doubles dscale(c.n * c.channels), dshift(c.n * c.channels), doffset(c.n * c.channels);
-    Doubles offset = normal(c.n * c.channels, 38, true), before = normal(all, 39);
-    int V = halves ? 8 : 4, last = c.groups % c.bundle * depth;
-    bool held = c.slices == 1 && width % V == 0 && last % V == 0 && width / V <= c.block && c.length <= 4 * (c.block / (width / V));
-    bool whole = moved && held;
+    Doubles offset = normal(c.n * c.channels, 38, true), before = normal(all, 39), more = normal(all, 44);
+    // m: 1 / 0.75 for three quarters of the values, else 0; drawn from place 4 + 8 on
+    Step step = {};
+    step.draws = 4;
+    Records<Step> now({step});
+    Doubles m(all, 1);
+    Mask mask = {0, 0, nullptr, 0xffffffffu, 1};
+    if (dropped) {
+        mask = {99, 8, static_cast<const Step *>(now.at()), 0xbfffffffu, 1 / 0.75f};
+        Array drawn(all);
+        launch("draw", flat(all), 3, 0.75, 99ull, now.at(), 8ull, drawn.at(), all);
+        m = drawn.get();
+        for (double &v : m) v = v == 0 ? 0 : 1 / 0.75;
+    }
+    int V = halves ? 8 : 4;
     auto value = [&](int i, int n, int k) { return moved ? x[i] + offset[n * c.channels + k] : x[i]; };
     for (int n = 0; n < c.n; n++)
         for (int g = 0; g < c.groups; g++) {
@@ -40,9 +51,9 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
                 for (int l = 0; l < c.length; l++)
                     for (int k = g * depth; k < (g + 1) * depth; k++) f((n * c.length + l) * c.channels + k, k);
             };
-            double m = double(c.length) * depth, mu = 0, variance = 0, sum = 0, product = 0;
-            over([&](int i, int k) { mu += value(i, n, k) / m; });
-            over([&](int i, int k) { variance += (value(i, n, k) - mu) * (value(i, n, k) - mu) / m; });
+            double values = double(c.length) * depth, mu = 0, variance = 0, sum = 0, product = 0;
+            over([&](int i, int k) { mu += value(i, n, k) / values; });
+            over([&](int i, int k) { variance += (value(i, n, k) - mu) * (value(i, n, k) - mu) / values; });
             double r = 1 / sqrt(variance + eps);
             mean[n * c.groups + g] = mu;
             rstd[n * c.groups + g] = r;
@@ -50,8 +61,8 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
                 double hat = (value(i, n, k) - mu) * r, h = affine ? hat * gamma[k] + beta[k] : hat;
                 double times = conditioned ? 1 + scale[n * c.channels + k] : 1;
                 double z = h * times + (conditioned ? shift[n * c.channels + k] : 0);
-                y[i] = activated ? silu(z) : z;
-                double dz = activated ? dy[i] * slope(z) : dy[i], dh = dz * times;
+                y[i] = m[i] * (activated ? silu(z) : z);
+                double dz = m[i] * (activated ? dy[i] * slope(z) : dy[i]), dh = dz * times;
                 dscale[n * c.channels + k] += dz * h;
                 dshift[n * c.channels + k] += dz;
                 dgamma[k] += dh * hat;
@@ -61,54 +72,51 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
                 product += dx[i] * hat;
             });
             over([&](int i, int k) {
-                dx[i] = r * (dx[i] - sum / m - (value(i, n, k) - mu) * r * product / m);
+                dx[i] = r * (dx[i] - sum / values - (value(i, n, k) - mu) * r * product / values);
                 doffset[n * c.channels + k] += dx[i];
-                if (whole) dx[i] += before[i];
+                if (moved) dx[i] += before[i] + (affine ? more[i] : 0);
             });
         }
     Array DY(dy), Y(all), DX(all), M(mean.size(), true), R(rstd.size(), true), P(2 * c.n * c.channels, true);
     Array G(gamma, true), B(beta, true), S(scale, true), H(shift, true), DG(c.channels, true), DB(c.channels, true);
-    Array DS(scale.size(), true), DH(scale.size(), true), O(offset, true), BE(before), DO(offset.size(), true);
+    Array DS(scale.size(), true), DH(scale.size(), true), O(offset, true), BE(before), MO(more), DO(offset.size(), true);
     void *none = nullptr, *g = affine ? G.at() : none, *b = affine ? B.at() : none, *s = conditioned ? S.at() : none;
     void *h = conditioned ? H.at() : none;
     void *o = moved ? O.at() : none;
-    int split = held && moved && depth % 4 == 0 && c.channels > V ? V : 0;  // channels from there on in an array of their own
+    int split = moved && c.channels % V == 0 && c.channels > V ? V : 0;  // channels from there on in an array of their own
     Doubles left, right;
     for (int i = 0; i < all; i++) (i % c.channels < split ? left : right).push_back(x[i]);
-    Array X(split ? left : x), More(right);
-    void *more = split ? More.at() : none;
+    Array X(split ? left : x), X2(right);
+    void *x2 = split ? X2.at() : none;
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * ((2 * V + 1) * c.block + 12 * width + 64)};
     l.gz = c.slices;
     Array sums(2 * c.n * c.slices * c.channels, true);
     std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
     void *between = c.slices == 1 ? none : sums.at();
     for (int phase : phases)
-        launch("group_norm", l, X.at(), more, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
-               int(activated));
+        launch("group_norm", l, X.at(), x2, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
+               int(activated), mask);
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
     agree(Y.get(), y, tolerance(2e-6), "y");
     M.put(mean);
     R.put(rstd);
-    int most = held && halves && activated ? (c.length - 1) / (c.block / (width / V)) + 1 : 0;
-    for (int kept : most ? std::vector<int>{most, 0} : std::vector<int>{0}) {
-        Launch back = l;
-        back.shared += 4 * V * kept * c.block;
-        for (int phase : phases)
-            launch("group_norm_backward", back, X.at(), more, split, o, g, b, s, h, M.at(), R.at(), DY.at(), whole ? BE.at() : none, DX.at(), whole ? DO.at() : none, affine ? P.at() : none, conditioned ? DS.at() : none,
-                   conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated), kept);
-        agree(DX.get(), dx, tolerance(3e-6), "dx");
-        if (whole && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel
-        const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
-        if (affine) {
-            launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 32, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
-            agree(DG.get(), dgamma, bound, "dgamma");
-            agree(DB.get(), dbeta, bound, "dbeta");
-        }
-        if (conditioned) {
-            agree(DS.get(), dscale, bound, "dscale");
-            agree(DH.get(), dshift, bound, "dshift");
-        }
+    void *doff = moved && c.slices == 1 ? DO.at() : none;
+    for (int phase : phases)
+        launch("group_norm_backward", l, X.at(), x2, split, o, g, b, s, h, M.at(), R.at(), DY.at(), moved ? BE.at() : none,
+               moved && affine ? MO.at() : none, DX.at(), doff, affine ? P.at() : none, conditioned ? DS.at() : none,
+               conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated), mask);
+    agree(DX.get(), dx, tolerance(3e-6), "dx");
+    if (doff && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel
+    const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
+    if (affine) {
+        launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 32, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
+        agree(DG.get(), dgamma, bound, "dgamma");
+        agree(DB.get(), dbeta, bound, "dbeta");
+    }
+    if (conditioned) {
+        agree(DS.get(), dscale, bound, "dscale");
+        agree(DH.get(), dshift, bound, "dshift");
     }
 }
 
@@ -118,7 +126,7 @@ CASE(group_norm_of_every_kind) {
         {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64},
         {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4}};
     for (const NormCase &c : shapes)
-        for (int kind = 0; kind < 16; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8);
+        for (int kind = 0; kind < 32; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8, kind & 16);
 }
 
 // A share in registers, in part or whole: each number of a thread's vectors, up to more than it can hold; threads and rows to
@@ -131,7 +139,7 @@ CASE(group_norm_from_registers) {
         {2, 49, 112, 1, 1, 224}, {1, 49, 224, 1, 1, 1024}, {1, 196, 56, 1, 1, 1024}, {1, 100, 28, 1, 1, 256}, {2, 70, 48, 4, 3, 192},
         {2, 1, 32, 8, 8, 32},   {1, 1024, 16, 4, 4, 512}, {2, 90, 112, 1, 1, 128, 3}, {1, 60, 64, 8, 4, 64, 4}};
     for (const NormCase &c : shapes)
-        for (int kind = 0; kind < 16; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8);
+        for (int kind = 0; kind < 32; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8, kind & 16);
 }
 
 // ---- attention --------------------------------------------------------------------------------------------------------

@@ -10,15 +10,20 @@ import tensor.memory.Scope;
  * {@code .grad} field, hence nothing to zero. The tensors belong to the scope in which {@code backward} was called.
  */
 public final class Gradients {
-    /** A gradient and whether its memory is ours alone, so that it may be added to in place. */
-    private record Entry(Tensor tensor, boolean own) {}
+    /**
+     * A gradient, or two parts of one that are not summed yet: perhaps a pullback takes both and adds its own.
+     *
+     * @param own whether the memory of {@code first} is ours alone, so that it may be added to in place
+     * @param second may be {@code null}
+     */
+    private record Entry(Tensor first, boolean own, Tensor second) {}
 
     private final Map<Variable, Entry> entries = new IdentityHashMap<>();
 
     /** dL/dx, or {@code null} when the loss does not depend on x. */
     public Tensor of(Variable x) {
-        Entry entry = entries.get(x);
-        return entry == null ? null : entry.tensor;
+        Entry entry = sum(x);
+        return entry == null ? null : entry.first;
     }
 
     /**
@@ -26,30 +31,57 @@ public final class Gradients {
      * pullback of {@code add} hands the same dy to both its inputs.
      */
     void add(Variable x, Tensor dx) {
-        Entry before = entries.get(x);
-        if (before == null) {
-            dx.buffer().retain();
-            entries.put(x, new Entry(dx, false));
-        } else if (before.own) {
-            before.tensor.add_(dx);
-        } else {
-            Tensor sum = before.tensor.add(dx);
+        dx.buffer().retain();
+        Entry before = sum(x);
+        entries.put(x, before == null ? new Entry(dx, false, null) : new Entry(before.first, before.own, dx));
+    }
+
+    private Entry sum(Variable x) {
+        return entries.computeIfPresent(x, (key, entry) -> summed(entry));
+    }
+
+    private static Entry summed(Entry entry) {
+        if (entry.second == null) return entry;
+        try (Scope scope = Scope.open("sum")) {
+            if (entry.own) {
+                entry.first.add_(entry.second);
+                scope.own(entry.second.buffer());
+                return new Entry(entry.first, true, null);
+            }
+            Tensor sum = entry.first.add(entry.second);
             sum.buffer().retain();
-            before.tensor.buffer().release();
-            entries.put(x, new Entry(sum, true));
+            pass(entry);
+            return new Entry(sum, true, null);
         }
     }
 
     /** Removes dL/dx and passes its reference to the innermost scope; {@code null} when there is none. */
     Tensor take(Variable x) {
+        sum(x);
+        Tensor[] parts = takeParts(x);
+        return parts.length == 0 ? null : parts[0];
+    }
+
+    /** The same for what its sum is, of one or two tensors, or of none. */
+    Tensor[] takeParts(Variable x) {
         Entry entry = entries.remove(x);
-        if (entry == null) return null;
-        Scope.innermost().own(entry.tensor.buffer());
-        return entry.tensor;
+        return entry == null ? new Tensor[0] : pass(entry);
+    }
+
+    /** Passes the references of an entry to the innermost scope. */
+    private static Tensor[] pass(Entry entry) {
+        Tensor[] parts = entry.second == null ? new Tensor[] {entry.first} : new Tensor[] {entry.first, entry.second};
+        for (Tensor part : parts) Scope.innermost().own(part.buffer());
+        return parts;
+    }
+
+    /** Adds up all that is not summed yet. */
+    void sum() {
+        entries.replaceAll((x, entry) -> summed(entry));
     }
 
     /** Passes every reference to the innermost scope: the sweep is over. */
     void settle() {
-        for (Entry entry : entries.values()) Scope.innermost().own(entry.tensor.buffer());
+        for (Entry entry : entries.values()) pass(entry);
     }
 }

@@ -16,20 +16,20 @@ public interface Pullback {
 
     /**
      * A pullback that takes what other uses of its first input have contributed to that one's gradient, and adds its own in
-     * the pass that computes it: one pass less at the end of every residual block.
+     * the pass that computes it: a pass or two less at the end of every residual block.
      */
     @FunctionalInterface
     interface Adding extends Pullback {
         /**
-         * As {@link Pullback#apply}, with dx₀ ← before + the gradient.
+         * As {@link Pullback#apply}, with dx₀ ← Σ before + the gradient.
          *
-         * @param before of the shape of the first input, not to be written to; {@code null} for none
+         * @param before at most two tensors of the shape of the first input, not to be written to
          */
-        Tensor[] apply(Tensor dy, Tensor before, boolean[] needed);
+        Tensor[] apply(Tensor dy, Tensor[] before, boolean[] needed);
 
         @Override
         default Tensor[] apply(Tensor dy, boolean[] needed) {
-            return apply(dy, null, needed);
+            return apply(dy, new Tensor[0], needed);
         }
     }
 

@@ -18,10 +18,10 @@ import tensor.memory.Scope;
  * the tape are therefore gone after {@code backward}, but for the loss itself: read them before, or copy them.
  */
 public final class Tape implements AutoCloseable {
-    /** (dy₀, dy₁, …), the gradient of x₀ so far ↦ (dx₀, dx₁, …). */
+    /** (dy₀, dy₁, …), what other uses of x₀ have contributed ↦ (dx₀, dx₁, …). */
     @FunctionalInterface
     private interface Step {
-        Tensor[] apply(Tensor[] dy, Tensor before, boolean[] needed);
+        Tensor[] apply(Tensor[] dy, Tensor[] before, boolean[] needed);
     }
 
     /** y = op(x): what the reverse sweep needs to know; whether dx₀ has what was there before added to it. */
@@ -141,6 +141,7 @@ public final class Tape implements AutoCloseable {
                 node.saved.close();
                 nodes.remove(i);
             }
+            gradients.sum();
         } finally {
             gradients.settle();
         }
@@ -152,7 +153,7 @@ public final class Tape implements AutoCloseable {
         try (Scope scope = Scope.open(node.op + "'")) {
             Tensor[] dy = Arrays.stream(node.y).map(gradients::take).toArray(Tensor[]::new);
             if (Arrays.stream(dy).allMatch(Objects::isNull)) return; // y does not reach the loss
-            Tensor before = node.adds && node.x[0].needsGradient() ? gradients.take(node.x[0]) : null;
+            Tensor[] before = node.adds && node.x[0].needsGradient() ? gradients.takeParts(node.x[0]) : new Tensor[0];
             Tensor[] dx = node.pullback.apply(dy, before, node.needed());
             for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
             if (node.x[k].needsGradient() && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));

@@ -9,7 +9,7 @@
  * and since a step needs ȳ whole before it can pass anything on, going through the list backwards gives every
  * derivative at the cost of about two forward passes, however many inputs there are. Nobody forms Jₖ: each
  * {@link autograd.Op} brings the function ȳ ↦ Jₖᵀ ȳ with it, its {@link autograd.Pullback}, as a lambda that has
- * captured what it needs. The tape does the "+=", unless a pullback can do it in the pass that computes the contribution
+ * captured what it needs. The tape does the "+=", at the latest when the sum is needed, unless a pullback can do it in the pass that computes the contribution
  * ({@link autograd.Pullback.Adding}).
  *
  * <p>In reading order: {@link autograd.Op} and {@link autograd.Pullback}; {@link autograd.Variable};

@@ -4,6 +4,8 @@ import autograd.Tape;
 import autograd.Variable;
 import java.util.function.Supplier;
 import tensor.Rng;
+import tensor.Shape;
+import tensor.backend.Mask;
 
 /**
  * Sets each value to zero with a probability and scales the others by 1/(1 − probability), while a tape records;
@@ -21,8 +23,21 @@ public final class Dropout extends UnaryLayer {
         this.rng = rng;
     }
 
+    /** No dropout. */
+    public static Dropout none() {
+        return new Dropout(0, null);
+    }
+
     @Override
     public Variable forward(Variable x) {
-        return probability == 0 || !Tape.isRecording() ? x : autograd.ops.Dropout.dropout(x, probability, rng.get());
+        Mask mask = mask(x.shape());
+        return mask == null ? x : autograd.ops.Dropout.dropout(x, mask);
+    }
+
+    /** The next mask, for values of this shape; {@code null} when nothing is dropped. */
+    Mask mask(Shape shape) {
+        if (probability == 0 || !Tape.isRecording()) return null;
+        Rng stream = rng.get();
+        return new Mask(1 - probability, stream.seed(), stream.skip(shape.size()));
     }
 }

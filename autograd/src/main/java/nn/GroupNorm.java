@@ -8,12 +8,13 @@ import tensor.backend.NormParams;
 
 /**
  * Group normalisation with learned {@code weight} and {@code bias} [C], optionally followed by scale-and-shift
- * conditioning and SiLU, all in one kernel; see {@link autograd.ops.GroupNorm}. x [N, …, C] → same shape.
+ * conditioning, SiLU and dropout, all in one kernel; see {@link autograd.ops.GroupNorm}. x [N, …, C] → same shape.
  */
 public final class GroupNorm extends UnaryLayer {
     private final NormParams params;
     private final Parameter weight;
     private final Parameter bias;
+    private final Dropout dropout;
 
     /** Normalisation and affine map only. */
     public GroupNorm(Init init, int groups, int channels, double eps) {
@@ -21,33 +22,37 @@ public final class GroupNorm extends UnaryLayer {
     }
 
     public GroupNorm(Init init, NormParams params, int channels) {
+        this(init, params, channels, Dropout.none());
+    }
+
+    /** Followed by dropout. */
+    public GroupNorm(Init init, NormParams params, int channels, Dropout dropout) {
         if (channels % params.groups() != 0)
             throw new IllegalArgumentException(
                     channels + " channels cannot be cut into " + params.groups() + " groups of a group norm");
         this.params = params;
+        this.dropout = dropout;
         weight = parameter("weight", init.gain(Shape.of(channels)), Parameter.Layout.PLAIN);
         bias = parameter("bias", init.constant(Shape.of(channels), 0), Parameter.Layout.PLAIN);
     }
 
     @Override
     public Variable forward(Variable x) {
-        return autograd.ops.GroupNorm.groupNorm(params, x, weight.variable(), bias.variable());
+        return normalised(x);
     }
 
     /** Of x + offset, offset [N, C]. */
     public Variable forward(Variable x, Variable offset) {
-        return autograd.ops.GroupNorm.groupNorm(
-                params, x, weight.variable(), bias.variable(), like(offset, weight.variable()));
+        return normalised(x, like(offset, weight.variable()));
     }
 
     /** With conditioning: the normalised value times (1 + scale) plus shift, both [N, C], before SiLU. */
     public Variable forward(Variable x, Variable scale, Variable shift) {
+        return normalised(x, like(scale, weight.variable()), like(shift, weight.variable()));
+    }
+
+    private Variable normalised(Variable x, Variable... condition) {
         return autograd.ops.GroupNorm.groupNorm(
-                params,
-                x,
-                weight.variable(),
-                bias.variable(),
-                like(scale, weight.variable()),
-                like(shift, weight.variable()));
+                params, dropout.mask(x.shape()), x, weight.variable(), bias.variable(), condition);
     }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -56,13 +57,14 @@ class TapeTest {
     }
 
     /** y = 2x, whose pullback adds to what is there. */
-    private record Twice(List<Tensor> seen) implements Op {
+    private record Twice(List<Integer> seen) implements Op {
         @Override
         public Result apply(Tensor... x) {
             Pullback.Adding pullback = (dy, before, needed) -> {
-                seen.add(before);
+                seen.add(before.length);
                 Tensor dx = dy.mul(2);
-                return new Tensor[] {before == null ? dx : dx.add(before)};
+                for (Tensor b : before) dx = dx.add(b);
+                return new Tensor[] {dx};
             };
             return new Result(x[0].mul(2), pullback);
         }
@@ -71,20 +73,60 @@ class TapeTest {
     @Test
     void whatAddsIsGivenWhatOtherUsesHaveContributed() {
         Variable x = Variable.leaf(f64(3));
-        List<Tensor> seen = new ArrayList<>();
+        List<Integer> seen = new ArrayList<>();
+        for (int others = 0; others < 5; others++)
+            try (Tape tape = Tape.start()) {
+                Variable y = Tape.record(new Twice(seen), x); // the sweep meets it last
+                for (int i = 1; i <= others; i++) y = Add.add(y, Scale.scale(x, Math.pow(10, i)));
+                double expected = 2;
+                for (int i = 1; i <= others; i++) expected += Math.pow(10, i);
+                assertArrayEquals(
+                        new double[] {expected}, tape.backward(Sum.sum(y)).of(x).toDoubles());
+            }
+        assertEquals(List.of(0, 1, 2, 2, 2), seen, "a third contribution makes one of the first two");
+    }
+
+    @Test
+    void whatAddsMayComeFirstOrInTheMiddle() {
+        Variable x = Variable.leaf(f64(3));
+        List<Integer> seen = new ArrayList<>();
         try (Tape tape = Tape.start()) {
-            Variable y = Tape.record(new Twice(seen), x); // the sweep meets it after the product
-            Variable loss = Add.add(Mul.mul(x, x), y); // x² + 2x
+            Variable y = Add.add(Mul.mul(x, x), Tape.record(new Twice(seen), x)); // x² + 2x
+            Variable z = Add.add(y, Tape.record(new Twice(seen), x)); // and 2x again
             assertArrayEquals(
-                    new double[] {2 * 3 + 2}, tape.backward(Sum.sum(loss)).of(x).toDoubles());
+                    new double[] {2 * 3 + 4}, tape.backward(Sum.sum(z)).of(x).toDoubles());
         }
-        assertEquals(1, seen.size());
-        assertTrue(seen.get(0) != null);
-        try (Tape tape = Tape.start()) {
-            Variable y = Tape.record(new Twice(seen), x);
-            assertArrayEquals(new double[] {2}, tape.backward(Sum.sum(y)).of(x).toDoubles());
-        }
-        assertNull(seen.get(1), "nothing came before");
+        assertEquals(List.of(0, 1), seen);
+    }
+
+    @Test
+    void aGradientReadBetweenTwoContributionsIsTheirSumSoFarAndIsNotHandedIn() {
+        Gradients gradients = new Gradients();
+        Variable x = Variable.leaf(f64(0));
+        Tensor[] parts = {f64(1), f64(20), f64(300), f64(4000)};
+        gradients.add(x, parts[0]);
+        gradients.add(x, parts[1]);
+        assertEquals(21, gradients.of(x).item());
+        gradients.add(x, parts[2]);
+        gradients.add(x, parts[3]);
+        assertEquals(4321, gradients.take(x).item());
+        assertNull(gradients.of(x));
+        assertEquals(0, gradients.takeParts(x).length);
+        for (int i = 0; i < parts.length; i++) assertEquals((i + 1) * Math.pow(10, i), parts[i].item());
+    }
+
+    @Test
+    void twoContributionsAreGivenUnsummedAndThreeAsASumAndTheLast() {
+        Gradients gradients = new Gradients();
+        Variable x = Variable.leaf(f64(0));
+        Tensor[] parts = {f64(1), f64(20), f64(300)};
+        gradients.add(x, parts[0]);
+        gradients.add(x, parts[1]);
+        assertArrayEquals(new Tensor[] {parts[0], parts[1]}, gradients.takeParts(x));
+        for (Tensor part : parts) gradients.add(x, part);
+        Tensor[] taken = gradients.takeParts(x);
+        assertEquals(21, taken[0].item());
+        assertSame(parts[2], taken[1]);
     }
 
     @Test

@@ -226,6 +226,26 @@ class LayersTest {
         }
     }
 
+    @Test
+    void dropoutInANormIsTheLayerAfterIt() {
+        NormParams p = new NormParams(4, 1e-5, true);
+        GroupNorm norm = new GroupNorm(init, p, 28);
+        Rng inside = new Rng(3);
+        Rng outside = new Rng(3);
+        GroupNorm both = new GroupNorm(init, p, 28, new Dropout(0.5, () -> inside));
+        Dropout dropout = new Dropout(0.5, () -> outside);
+        Variable x = normal(2, 5, 3, 28);
+        assertArrayEquals(
+                norm.forward(x).value().toFloats(), both.forward(x).value().toFloats());
+        assertEquals(0, inside.offset());
+        try (Tape tape = Tape.start()) {
+            assertArrayEquals(
+                    dropout.forward(norm.forward(x)).value().toFloats(),
+                    both.forward(x).value().toFloats());
+            assertEquals(2 * 5 * 3 * 28, inside.offset());
+        }
+    }
+
     private static double[] toDoubles(float[] x) {
         double[] y = new double[x.length];
         for (int i = 0; i < x.length; i++) y[i] = x[i];

@@ -99,7 +99,7 @@ public final class Kernels {
 
     /**
      * Its gradients; doffset is 0 exactly when offset is, dgamma, dbeta exactly when gamma is, dscale, dshift exactly when
-     * scale is; before may be 0.
+     * scale is; before and more may be 0, more must be where before is.
      */
     public static native void groupNormBackward(
             boolean half,
@@ -118,6 +118,7 @@ public final class Kernels {
             long rstd,
             long dy,
             long before,
+            long more,
             long dx,
             long doffset,
             long dgamma,

@@ -53,11 +53,12 @@ class DTypeTest {
             NormParams p = new NormParams(2, 1e-5, false);
             String message = assertThrows(
                             IllegalArgumentException.class,
-                            () -> backend.groupNorm(p, x, null, null, null, null, null, x.emptyLike(), mean, mean))
+                            () -> backend.groupNorm(
+                                    p, null, x, null, null, null, null, null, x.emptyLike(), mean, mean))
                     .getMessage();
             assertEquals("groupNorm: mean is BF16, beside tensors of BF16 it must be F32", message);
             Tensor exact = x.emptyExact(Shape.of(1, 2));
-            backend.groupNorm(p, x, null, null, null, null, null, x.emptyLike(), exact, exact.emptyLike());
+            backend.groupNorm(p, null, x, null, null, null, null, null, x.emptyLike(), exact, exact.emptyLike());
             assertEquals(1, exact.toDoubles()[0]);
             assertThrows(IllegalArgumentException.class, () -> backend.sumOfSquares(new Tensor[] {x}));
         }

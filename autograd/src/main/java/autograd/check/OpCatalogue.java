@@ -47,9 +47,9 @@ import autograd.ops.Upsample;
 import autograd.ops.Variance;
 import java.util.ArrayList;
 import java.util.List;
-import tensor.Rng;
 import tensor.Shape;
 import tensor.backend.Conv2dParams;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.UnaryOp;
 
@@ -253,6 +253,15 @@ public final class OpCatalogue {
                         exact(28));
                 add(
                         "GroupNorm",
+                        name + ", dropout",
+                        x -> GroupNorm.groupNorm(p, new Mask(0.75, 3, 4), x[0], x[1], x[2], x[3], x[4]),
+                        of(3, 5, 3, 28),
+                        exact(28),
+                        exact(28),
+                        exact(3, 28),
+                        exact(3, 28));
+                add(
+                        "GroupNorm",
                         name + ", scale and shift",
                         x -> GroupNorm.groupNorm(p, x[0], x[1], x[2], x[3], x[4]),
                         of(3, 5, 3, 28),
@@ -349,7 +358,7 @@ public final class OpCatalogue {
         add("CrossEntropy", "of 5 classes", x -> CrossEntropy.crossEntropy(x[0], x[1]), of(7, 5), index(5, 7));
         add("Gather", "rows", x -> Gather.gather(x[0], x[1]), of(5, 7), index(5, 11));
         add("Gather", "numbers", x -> Gather.gather(x[0], x[1]), of(9), index(9, 4));
-        add("Dropout", "a quarter", x -> Dropout.dropout(x[0], 0.25, new Rng(3)), of(4, 33));
+        add("Dropout", "a quarter", x -> Dropout.dropout(x[0], new Mask(0.75, 3, 0)), of(4, 33));
     }
 
     private void reductions() {

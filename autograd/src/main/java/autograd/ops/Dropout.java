@@ -4,28 +4,23 @@ import autograd.Op;
 import autograd.Pullback;
 import autograd.Tape;
 import autograd.Variable;
-import tensor.Rng;
 import tensor.Tensor;
+import tensor.backend.Mask;
 
-/**
- * {@code y = x · m}, m being 1/(1 − probability) with probability 1 − {@code probability} and else 0 (Srivastava et al.
- * 2014, scaled while training); dx = dy · m. Keeps: the place of m in the random stream.
- */
-public record Dropout(double probability, Rng rng) implements Op {
-    public static Variable dropout(Variable x, double probability, Rng rng) {
-        return Tape.record(new Dropout(probability, rng), x);
+/** {@code y = x · mask} (Srivastava et al. 2014); dx = dy · mask. Keeps: where the mask is drawn. */
+public record Dropout(Mask mask) implements Op {
+    public static Variable dropout(Variable x, Mask mask) {
+        return Tape.record(new Dropout(mask), x);
     }
 
     @Override
     public Result apply(Tensor... in) {
-        Tensor x = in[0];
-        long offset = rng.skip(x.shape().size());
-        return new Result(dropped(x, offset), Pullback.perInput(dy -> dropped(dy, offset)));
+        return new Result(dropped(in[0]), Pullback.perInput(this::dropped));
     }
 
-    private Tensor dropped(Tensor x, long offset) {
+    private Tensor dropped(Tensor x) {
         Tensor y = x.emptyLike();
-        x.backend().dropout(1 - probability, rng.seed(), offset, x, y);
+        x.backend().dropout(mask, x, y);
         return y;
     }
 }

@@ -4,33 +4,43 @@ import autograd.Op;
 import autograd.Pullback;
 import autograd.Tape;
 import autograd.Variable;
+import java.util.Arrays;
+import java.util.stream.Stream;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 
 /**
- * Group normalisation (Wu and He 2018) with affine map, optional conditioning in two forms and optional SiLU, in one kernel
- * each way.
+ * Group normalisation (Wu and He 2018) with affine map, optional conditioning in two forms, optional SiLU and optional dropout,
+ * in one kernel each way.
  *
  * <pre>x̂ = (x + offset − mean) / √(var + eps)   over the pixels and channels of one group of one image
- * z = (x̂ · gamma + beta) · (1 + scale) + shift          y = silu(z) or z</pre>
+ * z = (x̂ · gamma + beta) · (1 + scale) + shift          y = mask · silu(z) or mask · z</pre>
  *
  * Shapes: x [N,…,C]; gamma, beta [C]; scale, shift or offset [N,C] or absent → y like x. Keeps: x, the vectors, mean and
- * 1/√(var + eps) of each group; the backward pass computes x̂ and z anew.
+ * 1/√(var + eps) of each group, where the mask is drawn; the backward pass computes x̂ and z, and draws the mask, anew.
+ *
+ * @param mask may be {@code null}: nothing is dropped
  */
-public record GroupNorm(NormParams params) implements Op {
-    public static Variable groupNorm(NormParams params, Variable x, Variable gamma, Variable beta) {
-        return Tape.record(new GroupNorm(params), x, gamma, beta);
-    }
-
+public record GroupNorm(NormParams params, Mask mask) implements Op {
     public static Variable groupNorm(
-            NormParams params, Variable x, Variable gamma, Variable beta, Variable scale, Variable shift) {
-        return Tape.record(new GroupNorm(params), x, gamma, beta, scale, shift);
+            NormParams params, Variable x, Variable gamma, Variable beta, Variable... condition) {
+        return groupNorm(params, null, x, gamma, beta, condition);
     }
 
-    public static Variable groupNorm(NormParams params, Variable x, Variable gamma, Variable beta, Variable offset) {
-        return Tape.record(new GroupNorm(params), x, gamma, beta, offset);
+    /**
+     * y.
+     *
+     * @param condition nothing, the offset, or scale and shift
+     */
+    public static Variable groupNorm(
+            NormParams params, Mask mask, Variable x, Variable gamma, Variable beta, Variable... condition) {
+        return Tape.record(
+                new GroupNorm(params, mask),
+                Stream.concat(Stream.of(x, gamma, beta), Arrays.stream(condition))
+                        .toArray(Variable[]::new));
     }
 
     @Override
@@ -45,12 +55,13 @@ public record GroupNorm(NormParams params) implements Op {
         Tensor y = x.emptyLike();
         Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), params.groups()));
         Tensor rstd = mean.emptyLike();
-        backend.groupNorm(params, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        backend.groupNorm(params, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         Pullback.Adding pullback = (dy, before, needed) -> {
             Tensor[] d = new Tensor[in.length];
             for (int k = 0; k < d.length; k++) d[k] = in[k].emptyLike();
             backend.groupNormBackward(
                     params,
+                    mask,
                     x,
                     offset,
                     gamma,

@@ -31,11 +31,12 @@ public record Standardize(double eps) implements Op {
         Tensor mean = x.emptyExact(Shape.of(filters, 1));
         Tensor rstd = mean.emptyLike();
         Backend backend = x.backend();
-        backend.groupNorm(params, x, null, null, null, null, null, y, mean, rstd);
+        backend.groupNorm(params, null, x, null, null, null, null, null, y, mean, rstd);
         return new Result(y.reshape(in[0].shape()), Pullback.perInput(dy -> {
             Tensor dx = x.emptyLike();
             backend.groupNormBackward(
                     params,
+                    null,
                     x,
                     null,
                     null,
@@ -45,7 +46,7 @@ public record Standardize(double eps) implements Op {
                     mean,
                     rstd,
                     dy.reshape(x.shape()),
-                    null,
+                    new Tensor[0],
                     dx,
                     null,
                     null,

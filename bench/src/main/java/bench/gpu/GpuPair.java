@@ -126,12 +126,28 @@ final class GpuPair implements AutoCloseable {
             case GROUP_NORM, GROUP_NORM_BACKWARD -> {
                 Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), NORM.groups()));
                 Tensor rstd = mean.emptyLike();
-                Runnable forward = () -> backend.groupNorm(NORM, x, null, null, null, null, null, y, mean, rstd);
+                Runnable forward = () -> backend.groupNorm(NORM, null, x, null, null, null, null, null, y, mean, rstd);
                 forward.run();
                 yield call.kind() == GpuCall.Kind.GROUP_NORM
                         ? forward
                         : () -> backend.groupNormBackward(
-                                NORM, x, null, null, null, null, null, mean, rstd, w, null, y, null, null, null, null,
+                                NORM,
+                                null,
+                                x,
+                                null,
+                                null,
+                                null,
+                                null,
+                                null,
+                                mean,
+                                rstd,
+                                w,
+                                new Tensor[0],
+                                y,
+                                null,
+                                null,
+                                null,
+                                null,
                                 null);
             }
         };

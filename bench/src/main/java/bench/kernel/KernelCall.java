@@ -17,6 +17,7 @@ import java.util.StringJoiner;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.Mask;
 import tensor.backend.Region;
 import tensor.memory.Scope;
 
@@ -92,6 +93,7 @@ public final class KernelCall implements AutoCloseable {
                 text.add(Shape.of(region.sizes()) + "/" + Arrays.toString(region.strides()));
             else if (argument instanceof Tensor[] many) text.add(many.length + " tensors");
             else if (argument instanceof Region[] many) text.add(many.length + " regions");
+            else if (argument instanceof Mask) text.add("dropout"); // wherever it is drawn
             else if (argument != null && !argument.getClass().isArray()) text.add(argument.toString());
         }
         return text.toString();

@@ -26,14 +26,14 @@ final class GroupNormInputs {
 
     final Tensor shift;
 
-    /** From p, x, offset, gamma, beta, scale, shift. */
+    /** From p, mask, x, offset, gamma, beta, scale, shift. */
     GroupNormInputs(LibtorchKernels kernels, Object[] a) {
         params = (NormParams) a[0];
-        x = kernels.image(a[1]);
-        gamma = a[3] == null ? null : LibtorchKernels.plain(a[3]);
-        beta = a[4] == null ? null : LibtorchKernels.plain(a[4]);
-        scale = ofEachImage(a[5]);
-        shift = ofEachImage(a[6]);
+        x = kernels.image(a[2]);
+        gamma = a[4] == null ? null : LibtorchKernels.plain(a[4]);
+        beta = a[5] == null ? null : LibtorchKernels.plain(a[5]);
+        scale = ofEachImage(a[6]);
+        shift = ofEachImage(a[7]);
     }
 
     /** In the type of x, in which a linear layer under autocast would leave it; ours keeps it exact. */

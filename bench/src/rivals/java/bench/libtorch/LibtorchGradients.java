@@ -24,11 +24,11 @@ final class LibtorchGradients {
         return () -> torch.grad(y, x, dys, new BoolOptional(true), false, false);
     }
 
-    /** p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, … */
+    /** p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, … */
     Runnable groupNorm(Object[] a) {
-        if (a[2] != null || a[10] != null) return null;
+        if (a[1] != null || a[3] != null || ((Object[]) a[11]).length > 0) return null;
         GroupNormInputs in = new GroupNormInputs(kernels, a);
-        return sweep(in.all(), in::forward, kernels.image(a[9]));
+        return sweep(in.all(), in::forward, kernels.image(a[10]));
     }
 
     /** p, qkv, y, logSum, dy, dqkv. */

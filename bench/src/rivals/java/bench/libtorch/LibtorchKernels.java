@@ -218,7 +218,7 @@ final class LibtorchKernels {
     }
 
     private Runnable groupNorm(Object[] a) {
-        if (a[2] != null) return null; // an offset
+        if (a[1] != null || a[3] != null) return null; // dropout, an offset
         GroupNormInputs in = new GroupNormInputs(this, a);
         return in::forward;
     }

@@ -36,11 +36,13 @@ final class ResnetBlock extends Block {
     private final Conv2d conv2;
     private final GroupNorm norm2;
     private final Conv2d shortcut;
+    /** Where it is not part of the norm. */
     private final Dropout dropout;
+
     private final boolean scaleShift;
     private final int out;
 
-    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> random) {
+    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> masks) {
         this.out = out;
         scaleShift = config.scaleShift();
         NormParams norm = new NormParams(config.groups(), EPS, true);
@@ -48,13 +50,16 @@ final class ResnetBlock extends Block {
                 ? -1
                 : times.add(child("mlp.1", new Linear(init, times.width(), scaleShift ? 2 * out : out)));
         conv1 = child("block1.proj", convolution(config, init, in));
-        norm1 = child("block1.norm", new GroupNorm(init, norm, out));
+        // What follows the norm at once is part of its kernel.
+        boolean next = place < 0 || scaleShift;
+        Dropout random = new Dropout(config.dropout(), masks);
+        dropout = next ? Dropout.none() : random;
+        norm1 = child("block1.norm", new GroupNorm(init, norm, out, next ? random : Dropout.none()));
         conv2 = child("block2.proj", convolution(config, init, out));
         // The block ends in norm and SiLU, so it is this norm's gain that may start the residual branch at zero.
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;
         norm2 = child("block2.norm", new GroupNorm(last, norm, out));
         shortcut = in == out ? null : child("res_conv", new Conv2d(init, in, out, 1, 1, 0));
-        dropout = new Dropout(config.dropout(), random);
     }
 
     private Conv2d convolution(AnnotatedConfig config, Init init, int in) {

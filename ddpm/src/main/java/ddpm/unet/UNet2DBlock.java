@@ -46,7 +46,9 @@ final class UNet2DBlock extends Layer {
     private final GroupNorm norm2;
     private final Conv2d conv2;
     private final Conv2d shortcut;
+    /** Where it is not part of the norm. */
     private final Dropout dropout;
+
     private final boolean scaleShift;
     private final double divisor;
     private final int out;
@@ -59,23 +61,25 @@ final class UNet2DBlock extends Layer {
             Resample resample,
             double divisor,
             TimeProjections times,
-            Supplier<Rng> random) {
+            Supplier<Rng> masks) {
         this.resample = resample;
         this.divisor = divisor;
         this.out = out;
         activation = config.activation();
         scaleShift = config.scaleShift();
-        // SiLU, the usual one, is part of the norm's kernel.
-        NormParams norm = new NormParams(config.groups(), config.eps(), activation == Activation.SILU);
+        // SiLU, the usual one, is part of the norm's kernel, and so is what follows it.
+        boolean silu = activation == Activation.SILU;
+        NormParams norm = new NormParams(config.groups(), config.eps(), silu);
+        Dropout random = new Dropout(config.dropout(), masks);
+        dropout = silu ? Dropout.none() : random;
         norm1 = child("norm1", new GroupNorm(init, norm, in));
         Conv2dParams twice = Conv2dParams.of(1, 1).enlarging(resample == Resample.TWICE ? 2 : 1);
         conv1 = child("conv1", new Conv2d(init, in, out, 3, twice, true));
         Linear time = child("time_emb_proj", new Linear(init, times.width(), scaleShift ? 2 * out : out));
         place = scaleShift ? times.add(time) : times.add(time, conv1);
-        norm2 = child("norm2", new GroupNorm(init, norm, out));
+        norm2 = child("norm2", new GroupNorm(init, norm, out, silu ? random : Dropout.none()));
         conv2 = child("conv2", new Conv2d(UNet2D.last(config, init), out, out, 3, 1, 1));
         shortcut = in == out ? null : child("conv_shortcut", new Conv2d(init, in, out, 1, 1, 0));
-        dropout = new Dropout(config.dropout(), random);
     }
 
     /** x [N,H,W,in], the projections of the time for all blocks → [N,H',W',out]. */

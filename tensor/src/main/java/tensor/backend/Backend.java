@@ -92,11 +92,8 @@ public interface Backend extends AutoCloseable {
      */
     void random(Distribution distribution, long seed, long offset, Tensor y);
 
-    /**
-     * y[i] ← x[i] · m[i], where m is what {@link #random} would draw of {@link Distribution#keep} with this probability: so
-     * the masks of dropout are made where they are used, and again for the gradient, and never kept. y may be x.
-     */
-    void dropout(double probability, long seed, long offset, Tensor x, Tensor y);
+    /** y[i] ← x[i] · mask[i]; y may be x. */
+    void dropout(Mask mask, Tensor x, Tensor y);
 
     /**
      * y[i, …] ← table[index[i], …]; index [N] holds whole numbers in 0 … V−1 and anything else throws, here or, on a
@@ -131,13 +128,15 @@ public interface Backend extends AutoCloseable {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     /**
-     * Group norm, affine map, optional time conditioning in two forms, optional SiLU, over x [N, …, C]:
-     * <pre>x̂ = (x + offset − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift      y = silu(z) or z</pre>
-     * offset [N,C] or {@code null} (0); gamma, beta [C] or both {@code null} (1 and 0); scale, shift [N,C] or both
+     * Group norm, affine map, optional time conditioning in two forms, optional SiLU, optional dropout, over x [N, …, C]:
+     * <pre>x̂ = (x + offset − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift
+     * y = mask · silu(z) or mask · z</pre>
+     * mask, as in {@link #dropout}, or {@code null} (1); offset [N,C] or {@code null} (0); gamma, beta [C] or both {@code null} (1 and 0); scale, shift [N,C] or both
      * {@code null} (0); mean, rstd [N, groups] of x + offset are written for the backward pass. The variance is the biased one.
      */
     void groupNorm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -150,11 +149,12 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Gradients of {@link #groupNorm}, from what it was given and wrote. doffset [N,C] is {@code null} exactly when offset is,
-     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← before + the gradient; before,
-     * like x, is what other uses of x have contributed, or {@code null}.
+     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← Σ before + the gradient; before, at
+     * most two tensors like x, is what other uses of x have contributed.
      */
     void groupNormBackward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -164,7 +164,7 @@ public interface Backend extends AutoCloseable {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,

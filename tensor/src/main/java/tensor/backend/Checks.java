@@ -103,9 +103,8 @@ public final class Checks {
     }
 
     /** Checks {@link Backend#dropout}. */
-    public static void dropout(Backend on, double probability, long offset, Tensor x, Tensor y) {
-        Distribution.keep(probability);
-        position(Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape()), offset);
+    public static void dropout(Backend on, Tensor x, Tensor y) {
+        Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
     }
 
     private static void position(Call call, long offset) {
@@ -227,7 +226,7 @@ public final class Checks {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -237,18 +236,21 @@ public final class Checks {
         Call call = norm(Call.of("groupNormBackward", on, x), p, x, offset, gamma, beta, scale, shift, mean, rstd)
                 .operand("dy", dy, "the shape of x", x.shape())
                 .operand("dx", dx, "the shape of x", x.shape());
-        if (before != null) call.operand("before", before, "the shape of x", x.shape());
+        if (before.length > 2) throw call.wrong(before.length + " tensors before, needs 2 at most");
+        for (Tensor b : before) call.operand("before", b, "the shape of x", x.shape());
         channels(call, x, "dgamma", dgamma, "dbeta", dbeta);
         conditioning(call, x, "dscale", dscale, "dshift", dshift);
         ofImages(call, x, "doffset", doffset);
         call.together("offset and doffset", offset, doffset);
         call.together("gamma and dgamma", gamma, dgamma);
         call.together("scale and dscale", scale, dscale);
-        Tensor[] inputs = {x, offset, gamma, beta, scale, shift, mean, rstd, dy, before};
+        Tensor[] inputs = {x, offset, gamma, beta, scale, shift, mean, rstd, dy};
         Tensor[] outputs = {dx, doffset, dgamma, dbeta, dscale, dshift};
         String[] roles = {"dx", "doffset", "dgamma", "dbeta", "dscale", "dshift"};
         for (int i = 0; i < outputs.length; i++)
-            call.apart(roles[i], outputs[i], inputs).apart(roles[i], outputs[i], Arrays.copyOf(outputs, i));
+            call.apart(roles[i], outputs[i], inputs)
+                    .apart(roles[i], outputs[i], before)
+                    .apart(roles[i], outputs[i], Arrays.copyOf(outputs, i));
     }
 
     private static Call norm(

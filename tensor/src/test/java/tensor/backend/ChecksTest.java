@@ -90,6 +90,9 @@ class ChecksTest {
         refused(
                 "random: the stream position 3 is not a multiple of 4, at least 0",
                 () -> backend.random(Distribution.UNIFORM, 1, 3, t(2)));
+        refused(
+                "a mask at the stream position 3, which is not a multiple of 4, at least 0",
+                () -> backend.dropout(new Mask(0.5, 1, 3), t(2), t(2)));
     }
 
     @Test
@@ -152,14 +155,15 @@ class ChecksTest {
         NormParams p = new NormParams(2, 1e-5, false);
         refused(
                 "groupNorm: gamma and beta must both be given or both be null",
-                () -> backend.groupNorm(p, x, null, t(6), null, null, null, x.emptyLike(), t(1, 2), t(1, 2)));
+                () -> backend.groupNorm(p, null, x, null, t(6), null, null, null, x.emptyLike(), t(1, 2), t(1, 2)));
         refused(
                 "groupNorm: scale has shape [6], needs [N,C] = [1, 6]",
-                () -> backend.groupNorm(p, x, null, null, null, t(6), t(6), x.emptyLike(), t(1, 2), t(1, 2)));
+                () -> backend.groupNorm(p, null, x, null, null, null, t(6), t(6), x.emptyLike(), t(1, 2), t(1, 2)));
         refused(
                 "groupNorm: the 6 channels of x [1, 2, 2, 6] cannot be cut into 4 groups",
                 () -> backend.groupNorm(
                         new NormParams(4, 1e-5, false),
+                        null,
                         x,
                         null,
                         null,
@@ -173,6 +177,7 @@ class ChecksTest {
                 "groupNormBackward: gamma and dgamma must both be given or both be null",
                 () -> backend.groupNormBackward(
                         p,
+                        null,
                         x,
                         null,
                         t(6),
@@ -182,7 +187,7 @@ class ChecksTest {
                         t(1, 2),
                         t(1, 2),
                         x.emptyLike().set_(x),
-                        null,
+                        new Tensor[0],
                         x.emptyLike(),
                         null,
                         null,

@@ -238,8 +238,12 @@ final class LayerParityCases {
         int length = Shape.of(shape).size() / (n * c);
         String name = "groupNorm " + Arrays.toString(shape) + " groups " + groups + (affine ? " affine" : "")
                 + (conditioned ? " scale-shift" : "") + (silu ? " silu" : "");
-        for (boolean more : new boolean[] {false, true})
-            add(name + (more ? " offset, before" : ""), length * c / groups * (affine ? n : 1), (b, in) -> {
+        for (int kind = 0; kind < 6; kind++) {
+            int others = kind % 3;
+            boolean more = others > 0;
+            Mask mask = kind / 3 == 1 ? new Mask(0.75, 11, 8) : null;
+            String label = name + (more ? " offset, " + others + " before" : "") + (mask == null ? "" : " dropout");
+            add(label, length * c / groups * (affine ? n : 1), (b, in) -> {
                 Tensor x = in.normal(shape);
                 b.binary(BinaryOp.ADD, x, in.of(Shape.SCALAR, 0.75), x); // a mean that is not 0
                 Tensor gamma = affine ? in.exact().normal(c) : null;
@@ -250,24 +254,27 @@ final class LayerParityCases {
                 Tensor mean = in.exact().room(n, groups);
                 Tensor rstd = in.exact().room(n, groups);
                 Tensor offset = more ? in.exact().normal(n, c) : null;
-                b.groupNorm(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+                b.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
                 Tensor dx = in.room(shape);
-                Tensor before = more ? in.normal(shape) : null;
                 Tensor doffset = more ? in.exact().room(n, c) : null;
                 Tensor dgamma = affine ? in.exact().room(c) : null;
                 Tensor dbeta = affine ? in.exact().room(c) : null;
                 Tensor dscale = conditioned ? in.exact().room(n, c) : null;
                 Tensor dshift = conditioned ? in.exact().room(n, c) : null;
+                Tensor[] before = new Tensor[others];
+                if (others > 0) before[0] = in.normal(shape);
                 Tensor dy = in.normal(shape);
+                if (others > 1) before[1] = in.normal(shape);
                 b.groupNormBackward(
-                        p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                        dscale, dshift);
+                        p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma,
+                        dbeta, dscale, dshift);
                 List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
                 if (affine) all.addAll(List.of(dgamma, dbeta));
                 if (more && c > groups) all.add(doffset); // else it is 0
                 if (conditioned) all.addAll(List.of(dscale, dshift));
                 return all.toArray(Tensor[]::new);
             });
+        }
     }
 
     private void attentions() {

@@ -235,8 +235,8 @@ final class ParityCases {
                 add("dropout " + size + " from " + offset, 1, (b, in) -> {
                     Tensor x = in.normal(size);
                     Tensor y = in.room(size);
-                    b.dropout(0.9, 0x123456789ABCDEFL, offset, x, y);
-                    b.dropout(0.5, 7, offset, x, x);
+                    b.dropout(new Mask(0.9, 0x123456789ABCDEFL, offset), x, y);
+                    b.dropout(new Mask(0.5, 7, offset), x, x);
                     return outputs(y, x);
                 });
     }

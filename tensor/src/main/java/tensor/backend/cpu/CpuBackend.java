@@ -19,6 +19,7 @@ import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Enlargement;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -286,14 +287,14 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
-        Checks.dropout(this, probability, offset, x, y);
+    public void dropout(Mask mask, Tensor x, Tensor y) {
+        Checks.dropout(this, x, y);
         enter();
         Kernels.dropout(
                 half(x),
-                probability,
-                seed,
-                offset,
+                mask.keep(),
+                mask.seed(),
+                mask.offset(),
                 address(x),
                 address(y),
                 y.shape().size());
@@ -397,6 +398,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void groupNorm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -428,11 +430,13 @@ public final class CpuBackend implements Backend {
                 address(mean),
                 address(rstd));
         written(y, mean, rstd);
+        if (mask != null) dropout(mask, y, y);
     }
 
     @Override
     public void groupNormBackward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -442,7 +446,7 @@ public final class CpuBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -452,6 +456,16 @@ public final class CpuBackend implements Backend {
         Checks.groupNormBackward(
                 this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
                 dscale, dshift);
+        if (mask != null) {
+            try (Scope scope = Scope.open("dropout")) {
+                Tensor masked = dy.emptyLike();
+                dropout(mask, dy, masked);
+                groupNormBackward(
+                        p, null, x, offset, gamma, beta, scale, shift, mean, rstd, masked, before, dx, doffset, dgamma,
+                        dbeta, dscale, dshift);
+            }
+            return;
+        }
         enter();
         int n = x.shape().get(0);
         int c = x.shape().get(-1);
@@ -471,7 +485,8 @@ public final class CpuBackend implements Backend {
                 address(mean),
                 address(rstd),
                 address(dy),
-                address(before),
+                address(before.length > 0 ? before[0] : null),
+                address(before.length > 1 ? before[1] : null),
                 address(dx),
                 address(doffset),
                 address(dgamma),

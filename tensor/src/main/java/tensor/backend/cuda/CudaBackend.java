@@ -10,6 +10,7 @@ import tensor.backend.BinaryOp;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -234,11 +235,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
-        Checks.dropout(this, probability, offset, x, y);
+    public void dropout(Mask mask, Tensor x, Tensor y) {
+        Checks.dropout(this, x, y);
         engine.context().enter();
         written(y);
-        movement.dropout(probability, seed, offset, x, y);
+        movement.dropout(mask, x, y);
     }
 
     @Override
@@ -306,6 +307,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void groupNorm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -318,12 +320,13 @@ public final class CudaBackend implements Backend {
         Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         engine.context().enter();
         written(y, mean, rstd);
-        norms.forward(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        norms.forward(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
     }
 
     @Override
     public void groupNormBackward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -333,7 +336,7 @@ public final class CudaBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -346,8 +349,8 @@ public final class CudaBackend implements Backend {
         engine.context().enter();
         written(dx, doffset, dgamma, dbeta, dscale, dshift);
         norms.backward(
-                p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta, dscale,
-                dshift);
+                p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                dscale, dshift);
     }
 
     @Override

@@ -27,7 +27,6 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
     private final int capability;
     private final int multiprocessors;
     private final int sharedLimit;
-    private final int sharedOfMultiprocessor;
     private Thread current;
     private boolean aside;
 
@@ -63,7 +62,6 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
             throw new IllegalStateException(tooOld(" for bf16", Kernels.BF16_FROM) + "; take tf32 or fp32");
         multiprocessors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         sharedLimit = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-        sharedOfMultiprocessor = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
         Status.driver(cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
         enter();
         int[] least = new int[1];
@@ -151,10 +149,6 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         return sharedLimit;
     }
 
-    /** Bytes of shared memory that the blocks on a multiprocessor have together. */
-    int sharedOfMultiprocessor() {
-        return sharedOfMultiprocessor;
-    }
 
     /** Bytes of memory that the device has. */
     long memory() {

@@ -72,13 +72,17 @@ final class GraphRecording implements Recording, Recording.Recorder {
         return arena;
     }
 
-    /** Where kernels find the numbers of the replay. */
-    long numbers() {
-        return updates.step();
+    /** Where kernels find the numbers of the replay; 0 where nothing is being recorded. */
+    static long numbers(GraphRecording recording) {
+        return recording == null ? 0 : recording.updates.step();
     }
 
-    /** A position in the random stream, counted from the first draw of the recording. */
-    long fromFirstDraw(long offset) {
+    /** A position in the random stream: in a recording counted from its first draw, whose own a replay is told. */
+    static long position(GraphRecording recording, long offset) {
+        return recording == null ? offset : recording.fromFirstDraw(offset);
+    }
+
+    private long fromFirstDraw(long offset) {
         if (firstDraw < 0) firstDraw = offset;
         return offset - firstDraw;
     }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import tensor.Tensor;
+import tensor.backend.Mask;
 
 /**
  * One kernel launch after the other through one block of pinned memory: a table of addresses, as the driver wants it,
@@ -98,6 +99,17 @@ final class Launch implements AutoCloseable {
 
     Launch copies(Copies copies) {
         copies.write(bytes, next(Copies.BYTES));
+        return this;
+    }
+
+    /** The C structure {@code Mask}, for {@code null} one that is 1 everywhere; the recording may be {@code null}. */
+    Launch mask(Mask mask, GraphRecording recording) {
+        int at = next(32);
+        bytes.putLong(at, mask == null ? 0 : mask.seed());
+        bytes.putLong(at + 8, mask == null ? 0 : GraphRecording.position(recording, mask.offset()));
+        bytes.putLong(at + 16, mask == null ? 0 : GraphRecording.numbers(recording));
+        bytes.putInt(at + 24, mask == null ? -1 : (int) ((long) Math.ceil(mask.keep() * 0x1p24) * 256 - 1));
+        bytes.putFloat(at + 28, mask == null ? 1 : (float) (1 / mask.keep()));
         return this;
     }
 

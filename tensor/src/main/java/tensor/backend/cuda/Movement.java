@@ -5,6 +5,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.BinaryOp;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
 
@@ -131,31 +132,25 @@ final class Movement {
 
     void random(Distribution distribution, long seed, long offset, Tensor y) {
         int n = y.shape().size();
-        position(
-                        engine.launch(Kernel.DRAW, y.dtype())
-                                .integer(distribution.kind().ordinal())
-                                .wide(distribution.parameter()),
-                        seed,
-                        offset)
+        GraphRecording recording = engine.recording();
+        engine.launch(Kernel.DRAW, y.dtype())
+                .integer(distribution.kind().ordinal())
+                .wide(distribution.parameter())
+                .wide(seed)
+                .address(GraphRecording.numbers(recording))
+                .wide(GraphRecording.position(recording, offset))
                 .tensor(y)
                 .integer(n)
                 .flat(n);
     }
 
-    void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
+    void dropout(Mask mask, Tensor x, Tensor y) {
         int n = y.shape().size();
-        position(engine.launch(Kernel.DROPOUT, y.dtype()).wide(probability), seed, offset)
+        engine.launch(Kernel.DROPOUT, y.dtype())
+                .mask(mask, engine.recording())
                 .tensor(x)
                 .tensor(y)
                 .integer(n)
                 .flat(n);
-    }
-
-    /** Where in which stream: in a recording counted from what a replay is told. */
-    private Launch position(Launch launch, long seed, long offset) {
-        GraphRecording recording = engine.recording();
-        return launch.wide(seed)
-                .address(recording == null ? 0 : recording.numbers())
-                .wide(recording == null ? offset : recording.fromFirstDraw(offset));
     }
 }

@@ -6,20 +6,20 @@ import java.util.function.UnaryOperator;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
 
 /**
- * Group norm, affine map, conditioning and SiLU by one kernel each way, channels last. A thread block takes a bundle of
- * neighbouring groups of one image, and each of its threads, if it can, all it needs into registers at once, so that what
- * is normalised is read once.
+ * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a bundle of
+ * neighbouring groups of one image. Where two blocks fit a multiprocessor with all they need in registers, each reads it once;
+ * larger images are read twice, the second time mostly from the second-level cache, which is faster than blocks that fill a
+ * multiprocessor alone or read shorter runs of channels: 54 µs instead of 72, backward, for 128 channels at 32x32.
  */
 final class Norms {
-    /** Fewest bytes of neighbouring channels that a block should read … */
+    /** Fewest bytes of neighbouring channels that a block should read. */
     private static final int RUN = 64;
-    /** … and where two blocks of such runs do not fit a multiprocessor at once: what memory hands out at least. */
-    private static final int SHORT_RUN = 32;
     /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.h. */
     private static final int HELD = 8;
     /** The same of x and of dy, backward; HELD_PAIRS of norm.h. */
@@ -56,14 +56,14 @@ final class Norms {
             int bundle,
             int slices,
             int block,
-            int shared,
-            boolean whole) {
+            int shared) {
         /**
-         * Chooses all but {@code whole}, which says whether threads then hold everything.
+         * Chooses.
          *
          * @param held vectors of x that a thread can hold
+         * @param twice threads of a block that reads x twice; 0 for as many as let the device hold all blocks at once
          */
-        static Launching of(NormParams p, Tensor x, int held, CudaContext device) {
+        static Launching of(NormParams p, Tensor x, int held, int twice, CudaContext device) {
             int images = x.shape().get(0);
             int channels = x.shape().get(-1);
             int length = x.shape().size() / images / channels;
@@ -71,8 +71,6 @@ final class Norms {
             int depth = channels / groups;
             int most = 16 / x.dtype().bytes();
             int bundle = bundle(RUN / x.dtype().bytes(), depth, groups, most);
-            if ((long) length * bundle * depth > (long) most * held * THREADS / 2)
-                bundle = bundle(SHORT_RUN / x.dtype().bytes(), depth, groups, most);
             int run = bundle * depth;
             int last = groups % bundle * depth;
             int vector = most;
@@ -91,43 +89,19 @@ final class Norms {
             long fill = THREADS / Math.min(THREADS / 64, (blocks + multiprocessors - 1) / multiprocessors) / 32 * 32;
             long least = slices == 1 ? threads(pixels, held, columns) : 64;
             long useful = threads(pixels, 1, columns);
-            int block = (int) (least > THREADS ? THREADS / 2 : Math.min(useful, Math.max(least, fill)));
+            boolean once = least <= THREADS / 2;
+            int block = (int) Math.min(useful, once ? Math.max(least, fill) : twice == 0 ? fill : twice);
             int shared = shared(block, run, most);
             while (block > 64 && shared > device.sharedLimit() - 4096) { // as Kernels allows
                 block = block / 64 * 32;
                 shared = shared(block, run, most);
             }
-            boolean whole =
-                    slices == 1 && vector == most && columns <= block && length <= (long) held * (block / columns);
-            return new Launching(images, length, depth, groups, bundle, slices, block, shared, whole);
+            return new Launching(images, length, depth, groups, bundle, slices, block, shared);
         }
 
         /** Bytes of shared memory of a block. */
         private static int shared(int block, int run, int vector) {
             return 4 * ((2 * vector + 1) * block + 12 * run + 64);
-        }
-
-        /**
-         * The vectors for which each thread keeps dz as floats in shared memory, so that the slope of SiLU is computed once: all
-         * that it has, or 0 where that is of no use, or would leave far fewer blocks beside each other on a multiprocessor.
-         */
-        int kept(NormParams p, DType dtype, CudaContext device) {
-            if (!whole || !p.silu() || dtype != DType.BF16) return 0;
-            int rows = block / (bundle * depth * dtype.bytes() / 16);
-            int vectors = (length + rows - 1) / rows;
-            int more = shared + keptBytes(vectors);
-            boolean fits = more <= device.sharedLimit() - 4096; // as Kernels allows
-            return fits && 8 * beside(more, device) >= 7 * beside(shared, device) ? vectors : 0;
-        }
-
-        /** Blocks with so many bytes of shared memory that a multiprocessor takes, each with 1 KiB for the driver. */
-        private int beside(int bytes, CudaContext device) {
-            return Math.min(THREADS / block, device.sharedOfMultiprocessor() / (bytes + 1024));
-        }
-
-        /** Bytes of so many vectors as floats. */
-        private int keptBytes(int vectors) {
-            return 4 * 8 * vectors * block;
         }
 
         /** The fewest groups with so many channels or more that are a whole number of vectors. */
@@ -149,11 +123,10 @@ final class Norms {
         /**
          * One launch, or one for the sums of the slices and one that uses them.
          *
-         * @param kept vectors of dz for which there is shared memory
          * @param tensors begins the arguments
          * @param rest ends them
          */
-        void go(Engine engine, int kept, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
+        void go(Engine engine, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
             Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
             for (int phase : slices == 1 ? new int[] {WHOLE} : new int[] {SUMS, APPLY})
                 rest.apply(tensors.get()
@@ -163,17 +136,14 @@ final class Norms {
                                 .integer(depth)
                                 .integer(groups)
                                 .integer(bundle))
-                        .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared + keptBytes(kept));
+                        .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared);
             if (sums != null) sums.release();
         }
     }
 
-    /**
-     * What x is made of, where threads that hold everything, in quads of a group, read that; else {@code null}, and x is there in
-     * one place.
-     */
-    private static Joins.Joint joint(Tensor x, Launching l) {
-        Joins.Joint joint = l.whole && l.depth % 4 == 0 ? Joins.of(x) : null;
+    /** What x is made of; {@code null} where it is in one place, or brought there. */
+    private static Joins.Joint joint(Tensor x) {
+        Joins.Joint joint = Joins.of(x);
         if (joint == null) x.buffer().block();
         return joint;
     }
@@ -187,6 +157,7 @@ final class Norms {
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -196,11 +167,10 @@ final class Norms {
             Tensor y,
             Tensor mean,
             Tensor rstd) {
-        Launching l = Launching.of(p, x, HELD, engine.context());
-        Joins.Joint joint = joint(x, l);
+        Launching l = Launching.of(p, x, HELD, THREADS / 2, engine.context());
+        Joins.Joint joint = joint(x);
         l.go(
                 engine,
-                0,
                 () -> source(engine.launch(Kernel.GROUP_NORM, x.dtype()), x, joint)
                         .tensor(offset)
                         .tensor(gamma)
@@ -210,15 +180,16 @@ final class Norms {
                         .tensor(y)
                         .tensor(mean)
                         .tensor(rstd),
-                launch -> launch.number(p.eps()).integer(p.silu()));
+                launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
     }
 
     /**
-     * {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel. Where
-     * threads do not hold everything, doffset is, too, and what came before is added by a third.
+     * {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel, and
+     * doffset, where the pixels are cut into slices, by another.
      */
     void backward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -228,20 +199,19 @@ final class Norms {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
             Tensor dbeta,
             Tensor dscale,
             Tensor dshift) {
-        Launching l = Launching.of(p, x, HELD_PAIRS, engine.context());
-        Joins.Joint joint = joint(x, l);
-        int kept = l.kept(p, x.dtype(), engine.context());
+        int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
+        Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
+        Joins.Joint joint = joint(x);
         Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
-                kept,
                 () -> source(engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype()), x, joint)
                         .tensor(offset)
                         .tensor(gamma)
@@ -251,17 +221,17 @@ final class Norms {
                         .tensor(mean)
                         .tensor(rstd)
                         .tensor(dy)
-                        .tensor(l.whole ? before : null)
+                        .tensor(before.length > 0 ? before[0] : null)
+                        .tensor(before.length > 1 ? before[1] : null)
                         .tensor(dx)
-                        .tensor(l.whole ? doffset : null)
+                        .tensor(l.slices == 1 ? doffset : null)
                         .address(partial == null ? 0 : partial.address())
                         .tensor(dscale)
                         .tensor(dshift),
-                launch -> launch.integer(p.silu()).integer(kept));
-        if (!l.whole) {
+                launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
+        if (doffset != null && l.slices > 1) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
-            if (doffset != null) reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
-            engine.addBias(dx, null, before);
+            reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
         }
         if (partial == null) return;
         engine.side()

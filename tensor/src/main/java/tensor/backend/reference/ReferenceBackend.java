@@ -13,6 +13,7 @@ import tensor.backend.BinaryOp;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -213,13 +214,18 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public void dropout(double probability, long seed, long offset, Tensor x, Tensor y) {
-        Checks.dropout(this, probability, offset, x, y);
-        double[] values = read(x).clone();
-        double[] mask = new double[values.length];
-        Pointwise.random(Distribution.keep(probability), seed, offset, mask);
-        for (int i = 0; i < values.length; i++) values[i] *= mask[i];
-        store(y, values);
+    public void dropout(Mask mask, Tensor x, Tensor y) {
+        Checks.dropout(this, x, y);
+        store(y, masked(mask, read(x)));
+    }
+
+    /** values · mask; the values themselves for {@code null}. */
+    private static double[] masked(Mask mask, double[] values) {
+        if (mask == null) return values;
+        double[] products = new double[values.length];
+        Pointwise.random(Distribution.keep(mask.keep()), mask.seed(), mask.offset(), products);
+        for (int i = 0; i < values.length; i++) products[i] *= values[i];
+        return products;
     }
 
     @Override
@@ -289,6 +295,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void groupNorm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -304,7 +311,7 @@ public final class ReferenceBackend implements Backend {
         double[] means = room(mean);
         double[] rstds = room(rstd);
         norm.forward(read(x), values, means, rstds);
-        store(y, values);
+        store(y, masked(mask, values));
         store(mean, means);
         store(rstd, rstds);
     }
@@ -312,6 +319,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void groupNormBackward(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -321,7 +329,7 @@ public final class ReferenceBackend implements Backend {
             Tensor mean,
             Tensor rstd,
             Tensor dy,
-            Tensor before,
+            Tensor[] before,
             Tensor dx,
             Tensor doffset,
             Tensor dgamma,
@@ -338,8 +346,20 @@ public final class ReferenceBackend implements Backend {
         double[] dbetas = room(dbeta);
         double[] dscales = room(dscale);
         double[] dshifts = room(dshift);
-        norm.backward(read(x), read(mean), read(rstd), read(dy), dxs, doffsets, dgammas, dbetas, dscales, dshifts);
-        add(read(before), dxs);
+        norm.backward(
+                read(x),
+                read(mean),
+                read(rstd),
+                masked(mask, read(dy)),
+                dxs,
+                doffsets,
+                dgammas,
+                dbetas,
+                dscales,
+                dshifts);
+        double[] others = new double[dxs.length];
+        for (Tensor b : before) add(read(b), others);
+        add(others, dxs);
         store(dx, dxs);
         store(doffset, doffsets);
         store(dgamma, dgammas);

@@ -9,6 +9,8 @@ import jcuda.Pointer;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
@@ -16,6 +18,7 @@ import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Region;
@@ -34,15 +37,68 @@ class CudaGroupNormTest {
     private static final int W = 7;
     private static final double EPS = 1e-5;
 
+    private static Backend open() {
+        try {
+            return Backends.open("cuda", 0, Precision.FP32).backend();
+        } catch (IllegalStateException e) {
+            return Assumptions.abort(e.getMessage());
+        }
+    }
+
+    /** One value in two is dropped and the others doubled, which rounds nothing: the numbers are those of two calls. */
+    @ParameterizedTest
+    @CsvSource({"7, 16, 4, true", "9, 64, 32, false", "7, 12, 4, true", "2000, 8, 1, true", "5, 6, 2, true"})
+    void dropoutInTheNormIsDropoutAfterIt(int length, int channels, int groups, boolean silu) {
+        try (Backend backend = open();
+                Scope scope = Scope.open("test")) {
+            for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+                if (!backend.supports(dtype)) continue;
+                Rng rng = new Rng(5);
+                Tensor x = rng.draw(Distribution.NORMAL, backend, dtype, Shape.of(2, length, channels));
+                Tensor dy = rng.draw(Distribution.NORMAL, backend, dtype, x.shape());
+                Tensor before = rng.draw(Distribution.NORMAL, backend, dtype, x.shape());
+                Mask mask = new Mask(0.5, 3, 12);
+                Tensor masked = dy.emptyLike();
+                backend.dropout(mask, dy, masked);
+
+                Tensor mean = x.emptyExact(Shape.of(2, groups));
+                Tensor rstd = mean.emptyLike();
+                NormParams p = new NormParams(groups, EPS, silu);
+                Tensor[] y = {x.emptyLike(), x.emptyLike()};
+                backend.groupNorm(p, mask, x, null, null, null, null, null, y[0], mean, rstd);
+                backend.groupNorm(p, null, x, null, null, null, null, null, y[1], mean, rstd);
+                backend.dropout(mask, y[1], y[1]);
+                assertArrayEquals(y[1].toFloats(), y[0].toFloats(), 0);
+
+                Tensor[] dx = {x.emptyLike(), x.emptyLike()};
+                for (int i = 0; i < 2; i++)
+                    backend.groupNormBackward(
+                            p,
+                            i == 0 ? mask : null,
+                            x,
+                            null,
+                            null,
+                            null,
+                            null,
+                            null,
+                            mean,
+                            rstd,
+                            i == 0 ? dy : masked,
+                            new Tensor[] {before},
+                            dx[i],
+                            null,
+                            null,
+                            null,
+                            null,
+                            null);
+                assertArrayEquals(dx[1].toFloats(), dx[0].toFloats(), 0);
+            }
+        }
+    }
+
     @Test
     void batchNormOverImagesTimesGroupsIsGroupNorm() {
-        Backend backend = null;
-        try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
-        }
-        try (Backend opened = backend;
+        try (Backend opened = open();
                 Engine engine = new Engine(Precision.FP32);
                 Scope scope = Scope.open("test")) {
             Rng rng = new Rng(5);
@@ -53,9 +109,26 @@ class CudaGroupNormTest {
             Tensor mean = x.empty(Shape.of(N, G));
             Tensor rstd = x.empty(Shape.of(N, G));
             NormParams p = new NormParams(G, EPS, false);
-            opened.groupNorm(p, x, null, null, null, null, null, y, mean, rstd);
+            opened.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
             opened.groupNormBackward(
-                    p, x, null, null, null, null, null, mean, rstd, dy, null, dx, null, null, null, null, null);
+                    p,
+                    null,
+                    x,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    mean,
+                    rstd,
+                    dy,
+                    new Tensor[0],
+                    dx,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null);
 
             Tensor planes = channelsFirst(x);
             Tensor viewed = planes.emptyLike();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,6 +19,8 @@ import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.Mask;
+import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
@@ -80,6 +83,59 @@ class GraphRecordingTest {
                     Tensor expected =
                             new Rng(3, position + 12).draw(Distribution.UNIFORM, backend, DType.F32, Shape.of(2, 5));
                     assertArrayEquals(expected.toFloats(), y.toFloats(), "from " + position);
+                }
+            }
+        }
+    }
+
+    @Test
+    void masksOfANormFollowThePositionOfTheReplay() {
+        try (Scope scope = Scope.open("test")) {
+            Shape shape = Shape.of(1, 6, 8);
+            Tensor x = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, shape);
+            Tensor mean = x.empty(Shape.of(1, 2));
+            Tensor rstd = mean.emptyLike();
+            Tensor y = x.emptyLike();
+            Tensor dx = x.emptyLike();
+            NormParams p = new NormParams(2, 1e-5, true);
+            LongConsumer calls = position -> {
+                Mask mask = new Mask(0.75, 3, position);
+                backend.groupNorm(p, mask, x, null, null, null, null, null, y, mean, rstd);
+                backend.groupNormBackward(
+                        p,
+                        mask,
+                        x,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        mean,
+                        rstd,
+                        x,
+                        new Tensor[0],
+                        dx,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null);
+            };
+            Rng rng = new Rng(3, 400);
+            try (Recording recording = record(r -> {
+                try (Scope body = Scope.open("body")) {
+                    rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(11)); // 12 positions
+                    calls.accept(rng.skip(shape.size()));
+                }
+            })) {
+                for (long position : new long[] {400, 8000, 0}) {
+                    calls.accept(position + 12);
+                    float[][] expected = {y.toFloats(), dx.toFloats()};
+                    backend.fill(y, 7);
+                    backend.fill(dx, 7);
+                    recording.replay(new Recording.Numbers(position, 0, 1, 0));
+                    assertArrayEquals(expected[0], y.toFloats(), "from " + position);
+                    assertArrayEquals(expected[1], dx.toFloats(), "from " + position);
                 }
             }
         }

@@ -14,6 +14,7 @@ import tensor.Tensor;
 import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.Conv2dParams;
+import tensor.backend.Mask;
 import tensor.backend.NormParams;
 import tensor.memory.Scope;
 
@@ -118,6 +119,7 @@ class ReferenceGradientsTest {
         "false, true, true, false"
     })
     void groupNorm(boolean affine, boolean conditioned, boolean silu, boolean moved) {
+        Mask mask = moved ? new Mask(0.75, 5, 4) : null;
         NormParams p = new NormParams(3, 1e-3, silu);
         Tensor x = normal(2, 3, 2, 6);
         Tensor gamma = affine ? normal(6) : null;
@@ -128,34 +130,36 @@ class ReferenceGradientsTest {
         Tensor rstd = normal(2, 3);
         Tensor dy = normal(x.shape());
         Tensor offset = moved ? normal(2, 6) : null;
-        norm(p, x, offset, gamma, beta, scale, shift, mean, rstd);
+        norm(p, mask, x, offset, gamma, beta, scale, shift, mean, rstd);
         Tensor doffset = moved ? offset.emptyLike() : null;
-        Tensor before = normal(x.shape());
+        Tensor[] before = {normal(x.shape()), normal(x.shape())};
         Tensor dx = x.emptyLike();
         Tensor dgamma = affine ? gamma.emptyLike() : null;
         Tensor dbeta = affine ? beta.emptyLike() : null;
         Tensor dscale = conditioned ? scale.emptyLike() : null;
         Tensor dshift = conditioned ? shift.emptyLike() : null;
         backend.groupNormBackward(
-                p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta, dscale,
-                dshift);
-        dx = dx.add(before.mul(-1));
+                p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
+                dscale, dshift);
+        for (Tensor b : before) dx = dx.add(b.mul(-1));
         Tensor m = mean.emptyLike();
         Tensor r = rstd.emptyLike();
-        assertPullback("x", t -> norm(p, t, offset, gamma, beta, scale, shift, m, r), x, dy, dx);
-        if (moved) assertPullback("offset", t -> norm(p, x, t, gamma, beta, scale, shift, m, r), offset, dy, doffset);
+        assertPullback("x", t -> norm(p, mask, t, offset, gamma, beta, scale, shift, m, r), x, dy, dx);
+        if (moved)
+            assertPullback("offset", t -> norm(p, mask, x, t, gamma, beta, scale, shift, m, r), offset, dy, doffset);
         if (affine) {
-            assertPullback("gamma", t -> norm(p, x, offset, t, beta, scale, shift, m, r), gamma, dy, dgamma);
-            assertPullback("beta", t -> norm(p, x, offset, gamma, t, scale, shift, m, r), beta, dy, dbeta);
+            assertPullback("gamma", t -> norm(p, mask, x, offset, t, beta, scale, shift, m, r), gamma, dy, dgamma);
+            assertPullback("beta", t -> norm(p, mask, x, offset, gamma, t, scale, shift, m, r), beta, dy, dbeta);
         }
         if (conditioned) {
-            assertPullback("scale", t -> norm(p, x, offset, gamma, beta, t, shift, m, r), scale, dy, dscale);
-            assertPullback("shift", t -> norm(p, x, offset, gamma, beta, scale, t, m, r), shift, dy, dshift);
+            assertPullback("scale", t -> norm(p, mask, x, offset, gamma, beta, t, shift, m, r), scale, dy, dscale);
+            assertPullback("shift", t -> norm(p, mask, x, offset, gamma, beta, scale, t, m, r), shift, dy, dshift);
         }
     }
 
     private Tensor norm(
             NormParams p,
+            Mask mask,
             Tensor x,
             Tensor offset,
             Tensor gamma,
@@ -165,7 +169,7 @@ class ReferenceGradientsTest {
             Tensor mean,
             Tensor rstd) {
         Tensor y = x.emptyLike();
-        backend.groupNorm(p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        backend.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
         return y;
     }
 
