@@ -96,6 +96,7 @@ namespace {
 
 constexpr int64_t kStretch = 1 << 12;  // elements that are added in float before a double takes over
 constexpr int64_t kStrip = 256;        // neighbouring sums that are kept in cache while rows are added up
+constexpr int64_t kFew = 64;           // terms whose places are worked out once for all results
 
 // NaN wins: a comparison with it is false.
 inline float larger(float a, float b) {
@@ -169,6 +170,17 @@ void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, cons
     int64_t results = vector ? kept / inner : kept;        // vectors or numbers to be made
     int64_t terms = vector ? vanished : vanished / inner;  // vectors or runs that go into each
     int64_t strips = vector ? (inner + kStrip - 1) / kStrip : 1;
+    auto place = [&](int64_t t) {  // of term t, from where a result begins
+        int64_t offset = 0;
+        for (int k = rank - (vector ? 1 : 2); k >= 0; k--)
+            if (gone[k]) {
+                offset += t % size[k] * stride[k];
+                t /= size[k];
+            }
+        return offset;
+    };
+    int64_t few[kFew];
+    for (int64_t t = 0; t < at_most(terms, kFew); t++) few[t] = place(t);
 #pragma omp parallel for schedule(static) if (whole > kSerial)
     for (int64_t task = 0; task < results * strips; task++) {
         int64_t r = task / strips, first = task % strips * kStrip, base = 0, rest = r;
@@ -181,13 +193,7 @@ void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, cons
         float strip[kStrip];
         double total = 0;
         for (int64_t t = 0; t < terms; t++) {
-            int64_t offset = base, left = t;
-            for (int k = rank - (vector ? 1 : 2); k >= 0; k--)
-                if (gone[k]) {
-                    offset += left % size[k] * stride[k];
-                    left /= size[k];
-                }
-            const Value* from = x + offset + first;
+            const Value* from = x + base + first + (t < kFew ? few[t] : place(t));
             if (!vector) {
                 double part = run(maximum, from, inner);
                 total = t == 0 ? part : !maximum ? total + part : total >= part || total != total ? total : part;

@@ -26,7 +26,7 @@ import tensor.memory.Scope;
  */
 final class EnlargedConvolutions {
     private static final Conv2dParams USUAL = Conv2dParams.of(1, 1).enlarging(2);
-    /** Rows and columns of x. */
+    /** Rows and columns that x has at least. */
     private static final int LEAST = 8;
 
     private final Engine engine;

@@ -11,9 +11,9 @@ import tensor.backend.Conv2dParams;
  *
  * <pre>h = p·stride + r − top      w = q·stride + s − left      0 ≤ h &lt; H,  0 ≤ w &lt; W</pre>
  *
- * only the sum runs over different letters. That place is pixel (h / enlarge, w / enlarge) of x: [H,W] is the image that the
- * filters see. Filter k sees the channels of its own group, C/groups of them. Each output
- * element is summed by one thread in a fixed order.
+ * only the sum runs over different letters. H and W are those of the image that the filters see; its place (h, w) is pixel
+ * (h / enlarge, w / enlarge) of x. Filter k sees the channels of its own group, C/groups of them. Each output element is
+ * summed by one thread in a fixed order.
  */
 final class Convolution {
     private final int enlarge;

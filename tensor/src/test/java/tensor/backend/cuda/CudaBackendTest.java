@@ -16,6 +16,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
@@ -156,6 +158,38 @@ class CudaBackendTest {
                     assertNull(cuda.algorithm(Direction.FORWARD, p, x, w, y), "it is not this call that computes it");
             }
         assertArrayEquals(results[0], results[1], 1e-3f);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FP32, 1e-6", "TF32, 1e-3", "BF16, 5e-3"})
+    void anEnlargingConvolutionInEachPrecision(Precision precision, double bound) {
+        Conv2dParams p = Conv2dParams.of(1, 1).enlarging(2);
+        DType dtype = precision.compute();
+        float[][] results = new float[2][];
+        for (int i = 0; i < 2; i++)
+            try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, i == 0 ? Precision.FP32 : precision)
+                            .backend();
+                    Scope scope = Scope.open("test")) {
+                Tensor x = new Rng(1).draw(Distribution.NORMAL, on, dtype, Shape.of(2, 9, 8, 20));
+                Tensor w = new Rng(2).draw(Distribution.NORMAL, on, dtype, Shape.of(12, 3, 3, 20));
+                Tensor bias = new Rng(3).draw(Distribution.NORMAL, on, dtype, Shape.of(12));
+                Tensor z = new Rng(4).draw(Distribution.NORMAL, on, dtype, Shape.of(2, 18, 16, 12));
+                Tensor dy = new Rng(5).draw(Distribution.NORMAL, on, dtype, z.shape());
+                Tensor y = z.emptyLike();
+                Tensor dx = x.emptyLike();
+                Tensor dw = w.emptyLike();
+                on.conv2d(p, x, w, bias, z, y);
+                on.conv2dBackwardWeights(p, x, dy, dw, bias);
+                on.conv2dBackwardData(p, w, dy, dx);
+                results[i] = concatenated(concatenated(y.toFloats(), dx.toFloats()), dw.toFloats());
+            }
+        double difference = 0;
+        double size = 0;
+        for (int i = 0; i < results[0].length; i++) {
+            difference += Math.pow(results[1][i] - results[0][i], 2);
+            size += Math.pow(results[0][i], 2);
+        }
+        assertTrue(Math.sqrt(difference / size) <= bound, "relative error " + Math.sqrt(difference / size));
     }
 
     /** An image of 8x8 is the smallest whose enlarged convolution is one of the small image; its gradients share what is made of dy. */
