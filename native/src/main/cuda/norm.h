@@ -70,7 +70,7 @@ DEVICE float inverseRoot(float v) { return 1.0f / sqrtf(v); }
 // running sums take registers too; backward, where dy is beside x, both again. tensor.backend.cuda.Norms knows HELD and
 // HELD_PAIRS.
 #define ONE_OF_1024 1024, 1  // launch bounds: 64 registers, and no wish for two such blocks beside each other
-const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = 2;
+const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = sizeof(T) / 2;
 
 // A block's share of one image, and how its threads are laid over it.
 struct Bundle {

@@ -63,18 +63,22 @@ DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, in
     else differentiate<V, false>(s, c, j, count, x, dy, sum);
 }
 
-// What other uses of x have contributed to its gradient, from value `at` on, is added to dx.
+// What other uses of x have contributed to its gradient, from value `at` on, is added to dx; two vectors at a time.
 template <int V, int N>
 DEVICE void addBefore(const T *before, const T *more, unsigned at, unsigned step, unsigned count, Packed<V> (&dx)[N]) {
     if (!before) return;
-    Packed<V> first[N];
-    fetch(before + at, step, count, first);
-    if (more) {
-        Packed<V> second[N];
-        fetch(more + at, step, count, second);
-        add(second, first);
+    const int EACH = N < 2 ? N : 2;
+#pragma unroll
+    for (int k = 0; k < N; k += EACH) {
+        if (k >= count) break;
+        Packed<V> first[EACH], second[EACH];
+        fetch(before + at + k * step, step, count - k, first);
+        if (more) fetch(more + at + k * step, step, count - k, second);
+#pragma unroll
+        for (int i = 0; i < EACH; i++)
+            if (more) add(first[i], second[i], dx[k + i]);
+            else add(first[i], dx[k + i]);
     }
-    add(first, dx);
 }
 
 // Threads' sums lie in lists, one for each sum and quad of a vector: [rows, b.width / V, S], a row further apart than they are

@@ -66,19 +66,27 @@ template <int V, int N> DEVICE void put(const Packed<V> (&held)[N], T *to, unsig
 }
 // to += more, rounded once.
 #if defined(__CUDACC__) && defined(KERNELS_BF16)
-DEVICE void add(unsigned more, unsigned &to) {  // 1 · more + to, two at a time
+DEVICE void addPair(unsigned more, unsigned &to) {  // 1 · more + to, two at a time
     asm("fma.rn.bf16x2 %0, %1, %2, %0;" : "+r"(to) : "r"(more), "r"(0x3f803f80u));
 }
-#elif defined(KERNELS_BF16)
-DEVICE void add(unsigned more, unsigned &to) { to = pack(low(to) + low(more), high(to) + high(more)); }
 #else
-DEVICE void add(unsigned more, unsigned &to) { to = __float_as_uint(__uint_as_float(to) + __uint_as_float(more)); }
+DEVICE void addPair(unsigned more, unsigned &to) { to = pack(low(to) + low(more), high(to) + high(more)); }
 #endif
-template <int V, int N> DEVICE void add(const Packed<V> (&more)[N], Packed<V> (&to)[N]) {
+template <int V> DEVICE void add(const Packed<V> &more, Packed<V> &to) {
 #pragma unroll
-    for (int k = 0; k < N; k++)
+    for (int w = 0; w < Packed<V>::WORDS; w++)
+        if constexpr (Packed<V>::EACH == 2) addPair(more.word[w], to.word[w]);
+        else to.word[w] = __float_as_uint(__uint_as_float(to.word[w]) + __uint_as_float(more.word[w]));
+}
+// to += a + b, rounded once.
+template <int V> DEVICE void add(const Packed<V> &a, const Packed<V> &b, Packed<V> &to) {
 #pragma unroll
-        for (int w = 0; w < Packed<V>::WORDS; w++) add(more[k].word[w], to[k].word[w]);
+    for (int j = 0; j < V; j += Packed<V>::EACH) {
+        float sum[Packed<V>::EACH];
+#pragma unroll
+        for (int i = 0; i < Packed<V>::EACH; i++) sum[i] = get(to, j + i) + get(a, j + i) + get(b, j + i);
+        put(sum, to, j);
+    }
 }
 // Bars the compiler from keeping what it computed from v, so that registers stay free.
 DEVICE void forget(unsigned &v) { asm volatile("" : "+r"(v)); }

@@ -149,7 +149,6 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         return sharedLimit;
     }
 
-
     /** Bytes of memory that the device has. */
     long memory() {
         long[] bytes = new long[1];

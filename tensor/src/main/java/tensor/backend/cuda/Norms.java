@@ -49,14 +49,7 @@ final class Norms {
 
     /** How the kernels are launched for one shape. */
     private record Launching(
-            int images,
-            int length,
-            int depth,
-            int groups,
-            int bundle,
-            int slices,
-            int block,
-            int shared) {
+            int images, int length, int depth, int groups, int bundle, int slices, int block, int shared) {
         /**
          * Chooses.
          *
