@@ -32,10 +32,15 @@ DEVICE void activate(const Shared &s, unsigned c, int j, unsigned count, int sil
     else activate<V, false>(s, c, j, count, x, dy, sum1, sum2);
 }
 
-// dx = k dz + slope · centred(x, mu) + rest in place of x, from what `activate` left; and the sum of each channel.
+// What other uses of x have contributed to its gradient, as far as it is in registers.
+template <int V, int N> struct Before {
+    Packed<V> first[N], second[N];
+};
+// dx = k dz + slope · centred(x, mu) + rest in place of x, from what `activate` left, and what came before; and the sum of each
+// channel, without that.
 template <int V, bool SILU, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          float (&sum)[S]) {
+                          const Before<V, N> *before, float (&sum)[S]) {
     Linear<S> l = linear<S>(s, c + j);
     float factor[S], slope[S], rest[S];
     load<S>(s.k + c + j, factor);
@@ -52,30 +57,30 @@ DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Pa
             if (SILU && Packed<V>::EACH == 2) v[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
             v[i] = factor[i] * v[i] + (slope[i] * d + rest[i]);
             sum[i] += v[i];
+            if (before) v[i] += get(before->first[k], j + i) + get(before->second[k], j + i);
         }
         put(v, x[k], j);
     }
 }
 template <int V, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, int silu, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          float (&sum)[S]) {
-    if (silu) differentiate<V, true>(s, c, j, count, x, dy, sum);
-    else differentiate<V, false>(s, c, j, count, x, dy, sum);
+                          const Before<V, N> *before, float (&sum)[S]) {
+    if (silu) differentiate<V, true>(s, c, j, count, x, dy, before, sum);
+    else differentiate<V, false>(s, c, j, count, x, dy, before, sum);
 }
 
-// What other uses of x have contributed to its gradient, from value `at` on, is added to dx; two vectors at a time.
+// What came before, from value `at` on, is added to dx, which has been rounded: two vectors at a time, for few registers.
 template <int V, int N>
 DEVICE void addBefore(const T *before, const T *more, unsigned at, unsigned step, unsigned count, Packed<V> (&dx)[N]) {
     if (!before) return;
-    const int EACH = N < 2 ? N : 2;
 #pragma unroll
-    for (int k = 0; k < N; k += EACH) {
+    for (int k = 0; k < N; k += 2) {
         if (k >= count) break;
-        Packed<V> first[EACH], second[EACH];
+        Packed<V> first[2], second[2];
         fetch(before + at + k * step, step, count - k, first);
         if (more) fetch(more + at + k * step, step, count - k, second);
 #pragma unroll
-        for (int i = 0; i < EACH; i++)
+        for (int i = 0; i < 2; i++)
             if (more) add(first[i], second[i], dx[k + i]);
             else add(first[i], dx[k + i]);
     }
@@ -247,7 +252,8 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
 #pragma unroll
         for (int j = 0; j < V; j += S) {
             float sum[S] = {};
-            differentiate(s, b.column * V, j, b.own, silu, held, beside, sum);
+            const Before<V, HELD_PAIRS> *none = nullptr;
+            differentiate(s, b.column * V, j, b.own, silu, held, beside, none, sum);
             if (doffset) put<V>(b, s, 0, j, threadIdx.x, sum);
         }
         addBefore(before, more, b.first + b.column * V, b.step, b.own, held);
@@ -264,13 +270,15 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
                 fetch(from.first + done * from.step, from.step, count, few);
                 fetch(dy + at, b.step, count, beside);
                 if (drops(mask)) drop(mask, at, b.step, count, beside);
+                Before<V, FEW_PAIRS> added = {};
+                if (before) fetch(before + at, b.step, count, added.first);
+                if (more) fetch(more + at, b.step, count, added.second);
 #pragma unroll
                 for (int j = 0; j < V; j += S) {
                     float sum1[S] = {}, sum2[S] = {};  // not wanted again
                     if (Packed<V>::EACH == 1) activate(s, c, j, count, silu, few, beside, sum1, sum2);
-                    differentiate(s, c, j, count, silu, few, beside, sum[j / S]);
+                    differentiate(s, c, j, count, silu, few, beside, &added, sum[j / S]);
                 }
-                addBefore(before, more, at, b.step, count, few);
                 put(few, dx + at, b.step, count);
             }
             if (doffset)
