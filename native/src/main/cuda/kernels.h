@@ -161,8 +161,9 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
 KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // flat n
 
 // ---- norm.cu, norm_backward.cu -----------------------------------------------------------------------------------------
-// Backend.groupNorm over x [n, length, channels], channels = depth · groups; mask: of y, and of dy. gamma, beta [channels] may be 0, offset,
-// scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
+// Backend.groupNorm over x [n, length, channels], channels = depth · groups. The mask is that of y, backward of dy. gamma, beta
+// [channels] may be 0, offset, scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let
+// B = bundle · depth and
 //   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32
 //   bundle: the fewest groups with B values in 64 bytes or more and V | B, at most `groups`; V values are 16 bytes
 //   dynamic shared memory: 4 · ((2 · V + 1) · block + 12 · B + 64) bytes; it must not exceed 48 KiB unless the function's
@@ -177,14 +178,13 @@ KERNEL(group_norm)(const T *x, const float *offset, const float *gamma, const fl
                    float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
 // is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
-// more, which are added to dx, and doffset [n, channels], the sum of what they are added to, can be other than 0 only where x is
-// read only once, more only where before is. In the
-// bfloat16 module, there and with SiLU, `kept` may be ceil(length / (block div (B / V))), the vectors of a thread, for so many
-// of which there are 4 · V · block bytes more of shared memory each; else it is 0.
+// more, which are added to dx (more is 0 where before is), and doffset [n, channels], the sum of what they are added to, can be
+// other than 0 only where x is read only once. In the bfloat16 module, there and with SiLU, `kept` may be
+// ceil(length / (block div (B / V))), the vectors of a thread, for so many of which there are 4 · V · block bytes more of shared
+// memory each; else it is 0.
 KERNEL(group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta, const float *scale,
-                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
-                            T *dx,
-                            float *doffset, float *partial, float *dscale,
+                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before,
+                            const T *more, T *dx, float *doffset, float *partial, float *dscale,
                             float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
                             int silu, int kept, Mask mask);
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], always in the same order.

@@ -135,8 +135,9 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 template <int V, bool ALL, bool KEPT>
 DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                              const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
-                              float *sums, int phase, int length, int channels, int groups, int silu, int kept, const Mask &mask) {
+                              const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale,
+                              float *dshift, float *sums, int phase, int length, int channels, int groups, int silu, int kept,
+                              const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
@@ -288,12 +289,13 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const float *offset, const f
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu, int kept, Mask mask) {
+                            const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale,
+                            float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle, int silu,
+                            int kept, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL, KEPT)                                                                                             \
-    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, doffset, partial, dscale, \
-                                    dshift, sums, phase, length, channels, groups, silu, kept, mask)
+    groupNormBackward<V, ALL, KEPT>(b, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, doffset, partial, \
+                                    dscale, dshift, sums, phase, length, channels, groups, silu, kept, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \

@@ -12,9 +12,9 @@ import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
 
 /**
- * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a bundle of
- * neighbouring groups of one image, and each of its threads, if it can, all it needs into registers at once, so that what
- * is normalised is read once.
+ * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a
+ * bundle of neighbouring groups of one image, and each of its threads, if it can, all it needs into registers at once, so
+ * that what is normalised is read once.
  */
 final class Norms {
     /** Fewest bytes of neighbouring channels that a block should read … */
