@@ -53,7 +53,7 @@ DEVICE void add(Total &t, float n, float mean, float squares) {
     t.sum += moved;
     t.squares += squares + moved * off;
 }
-// A warp does this for group g of the bundle; unit: of z, as of Shared.
+// A warp does this for group g of the bundle; unit: what z is multiplied by.
 DEVICE void finish(const Bundle &b, const Shared &s, unsigned g, const Total &t, float m, float *mean, float *rstd, int groups,
                    float eps, float unit) {
     float off = __fdividef(t.sum, m), variance = __fdividef(t.squares, m) - off * off;

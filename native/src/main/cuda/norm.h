@@ -3,9 +3,10 @@
 //
 //   z = a_c x̂ + b_c      a_c = gamma_c (1 + scale_c)      b_c = beta_c (1 + scale_c) + shift_c      y = silu(z) or z
 //
-// and y times a mask of dropout, whose zeros are put over what is computed from its other value, 1/keep, in the coefficients.
+// Dropout multiplies y, and backward dy, by a mask of 0 and 1/keep: the latter is taken into the coefficients, zeros are put
+// over what has been computed, or read.
 //
-// Backward, with dz = dy · silu'(z), dy times the mask, S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
+// Backward, with dz = dy · silu'(z), S1_c = Σ dz, S2_c = Σ dz x̂ over the pixels and m values in a group:
 //
 //   dx = rstd (a_c dz − M1_g − x̂ M2_g)      M1_g = Σ_{c in g} a_c S1_c / m      M2_g = Σ_{c in g} a_c S2_c / m
 //   dgamma = Σ_n (1 + scale) S2      dbeta = Σ_n (1 + scale) S1      dscale = gamma S2 + beta S1      dshift = S1      doffset = Σ dx
@@ -134,7 +135,7 @@ DEVICE float centred(float v, float mu) { return CENTRED ? v - mu : v; }
 
 // The block's shared memory: for each channel, what the values of a vector meet in order; and what they add up to.
 struct Shared {
-    float *mu, *rise, *plus;                // UNIT z, or z, = rise · centred(x, mu) + plus
+    float *mu, *rise, *plus;                // UNIT z, or z / keep, = rise · centred(x, mu) + plus
     float *moved;                           // x̂ = rstd · (centred(x, mu) + moved)
     float *k, *rstd, *slope, *rest;         // backward, dx = k dz + slope · centred(x, mu) + rest
     float *total1, *total2;                 // S1 and S2
@@ -190,8 +191,8 @@ template <int S> DEVICE Linear<S> linear(const Shared &s, unsigned c) {
     return l;
 }
 
-// Zeros where the mask has them, over the first `count` of N vectors that lie `step` values apart in the masked array, from
-// value `at` on. By vectors of 4 or more, `at` and `step` are multiples of 4.
+// Zeros where the mask has them, in the first `count` of N vectors, which lie `step` values apart in the masked array, from
+// value `at` on. Where a vector has 4 values or more, these are multiples of 4, and four neighbours are one draw of words.
 template <int V, int N>
 DEVICE void drop(const Mask &mask, unsigned at, unsigned step, unsigned count, Packed<V> (&held)[N]) {
     const int S = V < 4 ? V : 4;

@@ -4,14 +4,14 @@
 // In the order of Distribution.Kind.
 enum Kind { UNIFORM, NORMAL, INTEGERS, KEEP };
 
-// Of the kind KEEP: (word >> 8) · 2⁻²⁴ is below the probability ⟺ word >> 8 is below the number of such multiples that are ⟺
-// word is at most this.
+// The largest word for which (word >> 8) · 2⁻²⁴ is below the probability: up to it a draw of the kind KEEP is not 0.
 DEVICE unsigned mostOf(double probability) { return static_cast<unsigned>(ceil(probability * 0x1p24)) * 256u - 1; }
 
 KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *step, unsigned long long offset, T *y, int count) {
     unsigned n = count;
     bool fours = aligned(y, 4 * sizeof(T));
     unsigned most = mostOf(kind == KEEP ? parameter : 1);
+    float kept = static_cast<float>(1 / parameter);
     unsigned long long first = ((step ? step->draws : 0) + offset) / 4;
     FLAT(block, 0, (n + 3) / 4) {
         unsigned word[4];
@@ -22,7 +22,7 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
             float unit = (word[i] >> 8) * 0x1p-24f;  // exact
             if (kind == UNIFORM) value[i] = unit;
             if (kind == INTEGERS) value[i] = static_cast<float>(__umulhi(word[i], static_cast<unsigned>(parameter)));
-            if (kind == KEEP) value[i] = word[i] <= most ? static_cast<float>(1 / parameter) : 0.0f;
+            if (kind == KEEP) value[i] = word[i] <= most ? kept : 0.0f;
         }
         if (kind == NORMAL) {
 #pragma unroll

@@ -36,6 +36,7 @@ public final class Gradients {
         entries.put(x, before == null ? new Entry(dx, false, null) : new Entry(before.first, before.own, dx));
     }
 
+    /** Adds up what there is of dL/dx; {@code null} when there is nothing. */
     private Entry sum(Variable x) {
         return entries.computeIfPresent(x, (key, entry) -> summed(entry));
     }
@@ -62,7 +63,7 @@ public final class Gradients {
         return parts.length == 0 ? null : parts[0];
     }
 
-    /** The same for what its sum is, of one or two tensors, or of none. */
+    /** The same for the tensors, at most two, whose sum is dL/dx; an empty array when there are none. */
     Tensor[] takeParts(Variable x) {
         Entry entry = entries.remove(x);
         return entry == null ? new Tensor[0] : pass(entry);

@@ -9,8 +9,8 @@
  * and since a step needs ȳ whole before it can pass anything on, going through the list backwards gives every
  * derivative at the cost of about two forward passes, however many inputs there are. Nobody forms Jₖ: each
  * {@link autograd.Op} brings the function ȳ ↦ Jₖᵀ ȳ with it, its {@link autograd.Pullback}, as a lambda that has
- * captured what it needs. The tape does the "+=", at the latest when the sum is needed, unless a pullback can do it in the pass that computes the contribution
- * ({@link autograd.Pullback.Adding}).
+ * captured what it needs. The tape does the "+=", when the sum is asked for, unless a pullback can do it in the pass that
+ * computes its contribution ({@link autograd.Pullback.Adding}).
  *
  * <p>In reading order: {@link autograd.Op} and {@link autograd.Pullback}; {@link autograd.Variable};
  * {@link autograd.Tape}, the list and its reverse sweep; {@link autograd.Gradients}, the result. Then

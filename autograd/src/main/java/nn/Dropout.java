@@ -23,11 +23,6 @@ public final class Dropout extends UnaryLayer {
         this.rng = rng;
     }
 
-    /** No dropout. */
-    public static Dropout none() {
-        return new Dropout(0, null);
-    }
-
     @Override
     public Variable forward(Variable x) {
         Mask mask = mask(x.shape());

@@ -22,7 +22,7 @@ public final class GroupNorm extends UnaryLayer {
     }
 
     public GroupNorm(Init init, NormParams params, int channels) {
-        this(init, params, channels, Dropout.none());
+        this(init, params, channels, new Dropout(0, null));
     }
 
     /** Followed by dropout. */

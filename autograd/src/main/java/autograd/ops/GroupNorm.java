@@ -13,8 +13,8 @@ import tensor.backend.Mask;
 import tensor.backend.NormParams;
 
 /**
- * Group normalisation (Wu and He 2018) with affine map, optional conditioning in two forms, optional SiLU and optional dropout,
- * in one kernel each way.
+ * Group normalisation (Wu and He 2018) with affine map, optional conditioning in two forms, optional SiLU and optional
+ * dropout, in one kernel each way.
  *
  * <pre>x̂ = (x + offset − mean) / √(var + eps)   over the pixels and channels of one group of one image
  * z = (x̂ · gamma + beta) · (1 + scale) + shift          y = mask · silu(z) or mask · z</pre>

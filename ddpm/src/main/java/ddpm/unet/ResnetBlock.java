@@ -42,7 +42,7 @@ final class ResnetBlock extends Block {
     private final boolean scaleShift;
     private final int out;
 
-    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> masks) {
+    ResnetBlock(AnnotatedConfig config, Init init, int in, int out, TimeProjections times, Supplier<Rng> random) {
         this.out = out;
         scaleShift = config.scaleShift();
         NormParams norm = new NormParams(config.groups(), EPS, true);
@@ -50,11 +50,11 @@ final class ResnetBlock extends Block {
                 ? -1
                 : times.add(child("mlp.1", new Linear(init, times.width(), scaleShift ? 2 * out : out)));
         conv1 = child("block1.proj", convolution(config, init, in));
-        // What follows the norm at once is part of its kernel.
+        // Where nothing is in between, dropout is part of the norm's kernel.
         boolean next = place < 0 || scaleShift;
-        Dropout random = new Dropout(config.dropout(), masks);
-        dropout = next ? Dropout.none() : random;
-        norm1 = child("block1.norm", new GroupNorm(init, norm, out, next ? random : Dropout.none()));
+        Dropout afterNorm = new Dropout(next ? config.dropout() : 0, random);
+        dropout = new Dropout(next ? 0 : config.dropout(), random);
+        norm1 = child("block1.norm", new GroupNorm(init, norm, out, afterNorm));
         conv2 = child("block2.proj", convolution(config, init, out));
         // The block ends in norm and SiLU, so it is this norm's gain that may start the residual branch at zero.
         Init last = config.zeroInit() ? init.with(Init.Rule.ZERO) : init;

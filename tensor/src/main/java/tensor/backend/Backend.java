@@ -131,8 +131,9 @@ public interface Backend extends AutoCloseable {
      * Group norm, affine map, optional time conditioning in two forms, optional SiLU, optional dropout, over x [N, …, C]:
      * <pre>x̂ = (x + offset − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift
      * y = mask · silu(z) or mask · z</pre>
-     * mask, as in {@link #dropout}, or {@code null} (1); offset [N,C] or {@code null} (0); gamma, beta [C] or both {@code null} (1 and 0); scale, shift [N,C] or both
-     * {@code null} (0); mean, rstd [N, groups] of x + offset are written for the backward pass. The variance is the biased one.
+     * mask, as in {@link #dropout}, or {@code null} (1); offset [N,C] or {@code null} (0); gamma, beta [C] or both
+     * {@code null} (1 and 0); scale, shift [N,C] or both {@code null} (0); mean, rstd [N, groups] of x + offset are
+     * written for the backward pass. The variance is the biased one.
      */
     void groupNorm(
             NormParams p,
@@ -149,8 +150,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Gradients of {@link #groupNorm}, from what it was given and wrote. doffset [N,C] is {@code null} exactly when offset is,
-     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← Σ before + the gradient; before, at
-     * most two tensors like x, is what other uses of x have contributed.
+     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← Σ before + the gradient;
+     * before, at most two tensors like x, is what other uses of x have contributed.
      */
     void groupNormBackward(
             NormParams p,

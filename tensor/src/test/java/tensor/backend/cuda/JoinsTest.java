@@ -121,9 +121,10 @@ class JoinsTest {
         Tensor mean = x.empty(Shape.of(N, 6));
         Tensor rstd = x.empty(Shape.of(N, 6));
         Tensor dx = x.emptyLike();
-        backend.groupNorm(p, x, null, null, null, null, null, y, mean, rstd);
+        backend.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
+        Tensor[] before = {dy, dy};
         backend.groupNormBackward(
-                p, x, null, null, null, null, null, mean, rstd, y.add(dy), null, dx, null, null, null, null, null);
+                p, null, x, null, null, null, null, null, mean, rstd, y.add(dy), before, dx, null, null, null, null, null);
         return dx.toFloats();
     }
 
