@@ -128,7 +128,7 @@ final class Convolutions implements AutoCloseable {
         if (!g.isProduct()) x.buffer().block();
         Joins.Joint joint = g.isProduct() ? Joins.of(x) : null;
         weights(
-                isEven(p) ? g : g.bordered(p),
+                isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)),
                 () -> weights(g, p, x, dy, dw, dbias),
                 joint == null
                         ? List.of(x.buffer(), dy.buffer())
@@ -140,10 +140,11 @@ final class Convolutions implements AutoCloseable {
     /**
      * Gradients of weights, aside unless something has to be searched for.
      *
+     * @param known whether nothing has
      * @param calls make dw, and dbias unless it is {@code null}, of what they read
      */
-    void weights(Geometry g, Runnable calls, List<Buffer> reads, Tensor dw, Tensor dbias) {
-        if (!isKnown(Direction.FILTER, g)) calls.run();
+    void weights(boolean known, Runnable calls, List<Buffer> reads, Tensor dw, Tensor dbias) {
+        if (!known) calls.run();
         else if (dbias == null) engine.side().run(calls, reads, List.of(dw.buffer()));
         else engine.side().run(calls, reads, List.of(dw.buffer(), dbias.buffer()));
     }
@@ -159,7 +160,12 @@ final class Convolutions implements AutoCloseable {
         return g.isProduct()
                 || DepthwiseConvolutions.serves(g)
                 || NarrowConvolutions.serves(direction, g)
-                || plans.containsKey(new Key(direction, g));
+                || isFound(direction, g);
+    }
+
+    /** Whether {@link #run} has been searched for. */
+    boolean isFound(Direction direction, Geometry g) {
+        return plans.containsKey(new Key(direction, g));
     }
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {

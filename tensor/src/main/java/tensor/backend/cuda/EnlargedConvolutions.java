@@ -122,7 +122,7 @@ final class EnlargedConvolutions {
                 weights(g, x, strands, dw);
                 convolutions.biases(dy, dbias);
             };
-            convolutions.weights(g, calls, reads, dw, dbias);
+            convolutions.weights(convolutions.isFound(Direction.FILTER, g), calls, reads, dw, dbias);
         }
     }
 

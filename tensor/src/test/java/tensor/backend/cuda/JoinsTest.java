@@ -124,7 +124,8 @@ class JoinsTest {
         backend.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
         Tensor[] before = {dy, dy};
         backend.groupNormBackward(
-                p, null, x, null, null, null, null, null, mean, rstd, y.add(dy), before, dx, null, null, null, null, null);
+                p, null, x, null, null, null, null, null, mean, rstd, y.add(dy), before, dx, null, null, null, null,
+                null);
         return dx.toFloats();
     }
 
