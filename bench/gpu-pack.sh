@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Packs the GPU tests for a machine that has a driver, cuBLAS and cuDNN and nothing else of ours: no Maven, no network, no
 # JDK. Makes bench/target/gpu-pack (and gpu-pack.tar.xz beside it): a small Java, the classes, JCuda and its bridges, the
-# kernels, JMH, the rival torch_steps.py, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small] [--checks];
-# the report lies in FOLDER (gpu-report). And ./run-gpu-benchmarks [FOLDER] [--gate] [--small]; benchmarks.json and benchmarks.md lie there.
+# kernels, JMH, the rival torch_steps.py, and run-gpu-tests and run-gpu-benchmarks. There: ./run-gpu-tests [FOLDER] [--small] [--checks | --times];
+# the report lies in FOLDER (gpu-report), --times only measures. And ./run-gpu-benchmarks [FOLDER] [--gate] [--small]; benchmarks.json and benchmarks.md lie there.
+# ./run-gpu-peers does all of it in one call, beside PyTorch.
 # Needs the project compiled (mvn -pl bench -am package -DskipTests).
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -46,7 +47,7 @@ cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/bench/tor
 
 cat > "$pack/run-gpu-tests" <<'RUN'
 #!/usr/bin/env bash
-# Runs the GPU tests on this machine: ./run-gpu-tests [FOLDER] [--small] [--checks]
+# Runs the GPU tests on this machine: ./run-gpu-tests [FOLDER] [--small] [--checks | --times]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true
@@ -62,6 +63,7 @@ command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,m
 exec "$here/java/bin/java" -Xmx4g --enable-native-access=ALL-UNNAMED -Djmh.ignoreLock=true \
   -Djmh.blackhole.autoDetect=false -cp "$here/lib/*" bench.gpu.GpuBenchmarks --floors "$here/gpu-gate.json" "$@"
 RUN
-chmod +x "$pack/run-gpu-tests" "$pack/run-gpu-benchmarks"
+cp "$top/bench/gpu-peers.sh" "$pack/run-gpu-peers"
+chmod +x "$pack"/run-gpu-*
 tar -C "$(dirname "$pack")" -c gpu-pack | xz -T2 -6 > "$pack.tar.xz"
 echo "gpu-pack: $pack, $(du -sm "$pack" | cut -f1) MB; $pack.tar.xz, $(($(stat -c %s "$pack.tar.xz") / 1000000)) MB"

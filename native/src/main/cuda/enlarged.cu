@@ -21,7 +21,7 @@ template <int V, int N> DEVICE void storeTaps(const float (&taps)[N][V], unsigne
     for (int t = 0; t < N; t++) store<V>(taps[t], to + t * step);
 }
 
-template <int V> DEVICE void foldFilters(const T *w, T *folded, unsigned k, unsigned c) {
+template <int V> DEVICE void sumTaps(const T *w, T *summed, unsigned k, unsigned c) {
     unsigned vectors = c / V;
     FLAT(i, 0, k * vectors) {
         unsigned filter = i / vectors, channel = (i - filter * vectors) * V;
@@ -34,17 +34,17 @@ template <int V> DEVICE void foldFilters(const T *w, T *folded, unsigned k, unsi
             for (int t = 0; t < 9; t++)
 #pragma unroll
                 for (int j = 0; j < V; j++) sums[tapOf(place, t / 3, t % 3)][j] += taps[t][j];
-            storeTaps(sums, c, folded + (place * k + filter) * 4 * c + channel);
+            storeTaps(sums, c, summed + (place * k + filter) * 4 * c + channel);
         }
     }
 }
 
-KERNEL(fold_filters)(const T *w, T *folded, int k, int c) {
-    if (allows(VECTOR, c, w, folded)) foldFilters<VECTOR>(w, folded, k, c);
-    else foldFilters<1>(w, folded, k, c);
+KERNEL(sum_taps)(const T *w, T *summed, int k, int c) {
+    if (allows(VECTOR, c, w, summed)) sumTaps<VECTOR>(w, summed, k, c);
+    else sumTaps<1>(w, summed, k, c);
 }
 
-template <int V> DEVICE void unfoldFilters(const T *dfolded, T *dw, unsigned k, unsigned c) {
+template <int V> DEVICE void spreadTaps(const T *dsummed, T *dw, unsigned k, unsigned c) {
     unsigned vectors = c / V;
     FLAT(i, 0, k * vectors) {
         unsigned filter = i / vectors, channel = (i - filter * vectors) * V;
@@ -52,7 +52,7 @@ template <int V> DEVICE void unfoldFilters(const T *dfolded, T *dw, unsigned k, 
 #pragma unroll
         for (int place = 0; place < 4; place++) {
             float taps[4][V];
-            loadTaps(dfolded + (place * k + filter) * 4 * c + channel, c, taps);
+            loadTaps(dsummed + (place * k + filter) * 4 * c + channel, c, taps);
 #pragma unroll
             for (int t = 0; t < 9; t++)
 #pragma unroll
@@ -62,9 +62,9 @@ template <int V> DEVICE void unfoldFilters(const T *dfolded, T *dw, unsigned k, 
     }
 }
 
-KERNEL(unfold_filters)(const T *dfolded, T *dw, int k, int c) {
-    if (allows(VECTOR, c, dfolded, dw)) unfoldFilters<VECTOR>(dfolded, dw, k, c);
-    else unfoldFilters<1>(dfolded, dw, k, c);
+KERNEL(spread_taps)(const T *dsummed, T *dw, int k, int c) {
+    if (allows(VECTOR, c, dsummed, dw)) spreadTaps<VECTOR>(dsummed, dw, k, c);
+    else spreadTaps<1>(dsummed, dw, k, c);
 }
 
 template <int V> DEVICE void weave(const T *strands, const T *bias, const T *z, T *y, unsigned n, unsigned h, unsigned w, unsigned k) {

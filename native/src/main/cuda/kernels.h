@@ -255,11 +255,11 @@ KERNEL(unpack_filters)(const float *f, T *dw, T *dbias, int wide, int taps, int 
 
 // ---- enlarged.cu -----------------------------------------------------------------------------------------------------
 // The parts of a 3x3 convolution, padding 1, of an image in which every pixel of x [n, h, w, c] stands 2x2 times: filters
-// w [k, 3, 3, c] folded to [4·k, 2, 2, c], whose convolution with x, padding 1, is the strands [n, h + 1, w + 1, 4·k] of
+// w [k, 3, 3, c] summed to [4·k, 2, 2, c], whose convolution with x, padding 1, is the strands [n, h + 1, w + 1, 4·k] of
 // y [n, 2h, 2w, k].
-KERNEL(fold_filters)(const T *w, T *folded, int k, int c);                  // flat k·c
-// The transpose: the gradient of w from that of the folded filters.
-KERNEL(unfold_filters)(const T *dfolded, T *dw, int k, int c);              // flat k·c
+KERNEL(sum_taps)(const T *w, T *summed, int k, int c);                  // flat k·c
+// The transpose: the gradient of w from that of the summed filters.
+KERNEL(spread_taps)(const T *dsummed, T *dw, int k, int c);              // flat k·c
 // y, with bias [k] and z, like y, added, which may be 0.
 KERNEL(weave)(const T *strands, const T *bias, const T *z, T *y, int n, int h, int w, int k);             // flat 4·n·h·w·k
 // The transpose: the strands of dy; 0 where they have no pixel of it.

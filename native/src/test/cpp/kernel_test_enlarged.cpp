@@ -20,11 +20,11 @@ static void transposed(const Doubles &ax, const Doubles &y, const Doubles &x, co
     expect(fabs(dot(ax, y) - dot(x, aty)) <= tolerance() * scale, what);
 }
 
-CASE(folded_filters) {
+CASE(summed_taps) {
     for (auto size : {std::pair<int, int>{1, 1}, {3, 8}, {5, 28}, {33, 3}, {7, 64}})
         for (int shift : {0, 1}) {
             int k = size.first, c = size.second;
-            Doubles w = normal(k * 9 * c, 120), dfolded = normal(k * 16 * c, 121), folded(dfolded.size()), dw(w.size());
+            Doubles w = normal(k * 9 * c, 120), dsummed = normal(k * 16 * c, 121), summed(dsummed.size()), dw(w.size());
             for (int place = 0; place < 4; place++)
                 for (int i = 0; i < k; i++)
                     for (int r = 0; r < 3; r++)
@@ -35,15 +35,15 @@ CASE(folded_filters) {
                                 int row = (a + r + 1) / 2 - a, column = (b + s + 1) / 2 - b;
                                 int large = (i * 9 + r * 3 + s) * c + j;
                                 int small = ((place * k + i) * 4 + row * 2 + column) * c + j;
-                                folded[small] += w[large];
-                                dw[large] += dfolded[small];
+                                summed[small] += w[large];
+                                dw[large] += dsummed[small];
                             }
-            Array W(w, false, shift), F(folded.size(), false, shift), DF(dfolded, false, shift), DW(w.size(), false, shift);
-            launch("fold_filters", flat(k * c), W.at(), F.at(), k, c);
-            agree(F.get(), folded, tolerance(), "folded");
-            launch("unfold_filters", flat(k * c), DF.at(), DW.at(), k, c);
-            agree(DW.get(), dw, tolerance(), "unfolded");
-            transposed(F.get(), dfolded, w, DW.get(), "unfold is the transpose of fold");
+            Array W(w, false, shift), F(summed.size(), false, shift), DF(dsummed, false, shift), DW(w.size(), false, shift);
+            launch("sum_taps", flat(k * c), W.at(), F.at(), k, c);
+            agree(F.get(), summed, tolerance(), "summed");
+            launch("spread_taps", flat(k * c), DF.at(), DW.at(), k, c);
+            agree(DW.get(), dw, tolerance(), "spread");
+            transposed(F.get(), dsummed, w, DW.get(), "spreading is the transpose of summing");
         }
 }
 

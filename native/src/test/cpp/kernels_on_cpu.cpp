@@ -33,7 +33,7 @@ static void fillRegistry() {
     PLAIN(diagonal_blocks) PLAIN(block_diagonal)
     BARRIERS(depthwise) BARRIERS(depthwise_data) BARRIERS(depthwise_weights)
     PLAIN(unfold) PLAIN(fold) PLAIN(pack_filters) PLAIN(unpack_filters)
-    PLAIN(fold_filters) PLAIN(unfold_filters) PLAIN(weave) PLAIN(unweave)
+    PLAIN(sum_taps) PLAIN(spread_taps) PLAIN(weave) PLAIN(unweave)
     PLAIN(set_step) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
 }
 

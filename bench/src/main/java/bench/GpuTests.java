@@ -38,7 +38,8 @@ import tensor.memory.Scope;
  *
  * <p><b>How to run.</b> {@code bench/gpu-pack.sh} makes a folder that needs nothing but a driver, cuBLAS and cuDNN on the
  * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins; {@code
- * --checks} times nothing, for a machine on which something else runs.
+ * --checks} times nothing, for a machine on which something else runs, {@code --times} does nothing else. {@code
+ * ./run-gpu-peers} does both, with PyTorch's steps and the benchmarks' gate, in one call.
  *
  * <p><b>Result and reading.</b> In the report; nothing is claimed that did not run on the device that it names.
  */
@@ -51,14 +52,16 @@ public final class GpuTests {
     private static final int NO_DEVICE = 7;
 
     private final boolean small;
+    private final boolean checked;
     private final boolean timed;
     private final Path out;
     private final List<String> failures = new ArrayList<>();
     private final Map<String, Object> report = new LinkedHashMap<>();
     private final StringBuilder text = new StringBuilder();
 
-    private GpuTests(boolean small, boolean timed, Path out) {
+    private GpuTests(boolean small, boolean checked, boolean timed, Path out) {
         this.small = small;
+        this.checked = checked;
         this.timed = timed;
         this.out = out;
     }
@@ -70,8 +73,11 @@ public final class GpuTests {
             return;
         }
         Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.get(0));
-        GpuTests tests =
-                new GpuTests(options.contains("--small"), !options.contains("--checks"), Files.createDirectories(out));
+        GpuTests tests = new GpuTests(
+                options.contains("--small"),
+                !options.contains("--times"),
+                !options.contains("--checks"),
+                Files.createDirectories(out));
         try {
             System.exit(tests.run() ? 0 : 1);
         } catch (IllegalStateException e) {
@@ -83,17 +89,19 @@ public final class GpuTests {
     private boolean run() throws IOException {
         say("# GPU tests" + (small ? ", small" : ""));
         device();
-        for (Precision precision : Precision.values()) part("ops in " + precision, () -> ops(precision));
-        for (Run run : runs())
-            for (Precision precision : Precision.values())
-                part(run.label() + ", " + precision, () -> train(run, precision));
+        if (checked) {
+            for (Precision precision : Precision.values()) part("ops in " + precision, () -> ops(precision));
+            for (Run run : runs())
+                for (Precision precision : Precision.values())
+                    part(run.label() + ", " + precision, () -> train(run, precision));
+        }
         if (timed) {
             part("training steps", this::timings);
             part("sampling steps", this::sampling);
-            part("PyTorch", this::torch);
         }
+        if (checked && timed) part("PyTorch", this::torch);
         say("");
-        say(failures.isEmpty() ? "All checks passed." : failures.size() + " checks FAILED:");
+        say(failures.isEmpty() ? (checked ? "All checks passed." : "Measured.") : failures.size() + " checks FAILED:");
         for (String failure : failures) say("- " + failure);
         report.put("failures", failures);
         Files.writeString(out.resolve("report.json"), Json.write(report));

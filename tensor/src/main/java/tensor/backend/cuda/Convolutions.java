@@ -20,8 +20,8 @@ import tensor.memory.Scope;
 
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
- * earlier run has; later ones find it under their {@link Geometry}. A 1x1 convolution is a product, few channels make
- * {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
+ * earlier run has; later ones find it under their {@link Geometry}. Filters of 1x1 make {@link
+ * PointwiseConvolutions}, few channels {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
  * own. Padding that differs on opposite sides, which cuDNN does not know,
  * is made by copying the image into one with a border of zeros.
  *
@@ -44,9 +44,9 @@ final class Convolutions implements AutoCloseable {
 
     private final Engine engine;
     private final Dnn dnn;
-    private final Products products;
     private final Movement movement;
     private final Reductions reductions;
+    private final PointwiseConvolutions pointwise;
     private final DepthwiseConvolutions depthwise;
     private final NarrowConvolutions narrow;
     private final EnlargedConvolutions enlarged;
@@ -57,9 +57,9 @@ final class Convolutions implements AutoCloseable {
     Convolutions(Engine engine, Dnn dnn, Products products, Movement movement, Reductions reductions) {
         this.engine = engine;
         this.dnn = dnn;
-        this.products = products;
         this.movement = movement;
         this.reductions = reductions;
+        pointwise = new PointwiseConvolutions(products);
         depthwise = new DepthwiseConvolutions(engine, reductions);
         narrow = new NarrowConvolutions(engine, products);
         enlarged = new EnlargedConvolutions(engine, this);
@@ -78,7 +78,7 @@ final class Convolutions implements AutoCloseable {
         if (!g.isProduct()) x.buffer().block(); // in one place
         boolean added = false;
         if (g.isProduct()) {
-            product(g, x, w, y);
+            pointwise.forward(g, x, w, y);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.forward(g, x, w, y);
         } else if (NarrowConvolutions.serves(Direction.FORWARD, g)) {
@@ -102,7 +102,7 @@ final class Convolutions implements AutoCloseable {
         }
         Geometry g = Geometry.of(p, dx, w, dy);
         if (g.isProduct()) {
-            products.multiply(false, false, g.pixels(), g.c(), g.k(), g.result(dy), g.filters(w), g.image(dx), 1);
+            pointwise.data(g, w, dy, dx);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.data(g, w, dy, dx);
         } else if (NarrowConvolutions.serves(Direction.DATA, g)) {
@@ -126,13 +126,10 @@ final class Convolutions implements AutoCloseable {
         }
         Geometry g = Geometry.of(p, x, dw, dy);
         if (!g.isProduct()) x.buffer().block();
-        Joins.Joint joint = g.isProduct() ? Joins.of(x) : null;
         weights(
                 isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)),
                 () -> weights(g, p, x, dy, dw, dbias),
-                joint == null
-                        ? List.of(x.buffer(), dy.buffer())
-                        : List.of(joint.first().buffer(), joint.second().buffer(), dy.buffer()),
+                PointwiseConvolutions.reads(x, dy),
                 dw,
                 dbias);
     }
@@ -170,7 +167,7 @@ final class Convolutions implements AutoCloseable {
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (g.isProduct()) {
-            productWeights(g, x, dy, dw);
+            pointwise.weights(g, x, dy, dw);
         } else if (DepthwiseConvolutions.serves(g)) {
             depthwise.weights(g, x, dy, dw);
         } else if (NarrowConvolutions.serves(Direction.FILTER, g)) {
@@ -183,38 +180,6 @@ final class Convolutions implements AutoCloseable {
             }
         }
         biases(dy, dbias);
-    }
-
-    /** y ← x wᵀ for all pixels; where x is made of two, y ← x₁ w₁ᵀ and then y ← y + x₂ w₂ᵀ. */
-    private void product(Geometry g, Tensor x, Tensor w, Tensor y) {
-        Joins.Joint joint = Joins.of(x);
-        Matrix filters = g.filters(w);
-        if (joint == null) {
-            products.multiply(false, true, g.pixels(), g.k(), g.c(), g.image(x), filters, g.result(y), 1);
-            return;
-        }
-        int split = joint.split();
-        int rest = g.c() - split;
-        Matrix first = Matrix.of(joint.first(), split);
-        Matrix second = Matrix.of(joint.second(), rest);
-        products.multiply(false, true, g.pixels(), g.k(), split, first, filters, g.result(y), 1);
-        products.add(false, true, g.pixels(), g.k(), rest, second, filters.at(split), g.result(y));
-    }
-
-    /** dw ← dyᵀ x, or the columns of x₁ and those of x₂. */
-    private void productWeights(Geometry g, Tensor x, Tensor dy, Tensor dw) {
-        Joins.Joint joint = Joins.of(x);
-        Matrix filters = g.filters(dw);
-        if (joint == null) {
-            products.multiply(true, false, g.k(), g.c(), g.pixels(), g.result(dy), g.image(x), filters, 1);
-            return;
-        }
-        int split = joint.split();
-        int rest = g.c() - split;
-        Matrix first = Matrix.of(joint.first(), split);
-        Matrix second = Matrix.of(joint.second(), rest);
-        products.multiply(true, false, g.k(), split, g.pixels(), g.result(dy), first, filters, 1);
-        products.multiply(true, false, g.k(), rest, g.pixels(), g.result(dy), second, filters.at(split), 1);
     }
 
     /** {@link CudaBackend#algorithm}. */

@@ -65,7 +65,7 @@ final class EnlargedConvolutions {
     }
 
     /** That of the filters [4K,2,2,C] for w [K,3,3,C]. */
-    private static Shape folded(Shape w) {
+    private static Shape summed(Shape w) {
         return Shape.of(4 * w.get(0), 2, 2, w.get(3));
     }
 
@@ -80,7 +80,7 @@ final class EnlargedConvolutions {
             }
             Tensor strands = y.empty(strands(y.shape()));
             Geometry g = geometry(x, w.shape().get(0));
-            convolutions.run(Direction.FORWARD, g, x, fold(w), null, null, strands);
+            convolutions.run(Direction.FORWARD, g, x, summed(w), null, null, strands);
             Launch launch = engine.launch(Kernel.WEAVE, y.dtype())
                     .tensor(strands)
                     .tensor(bias)
@@ -101,7 +101,7 @@ final class EnlargedConvolutions {
             }
             Tensor strands = takeStrands(dy);
             Geometry g = geometry(dx, w.shape().get(0));
-            convolutions.run(Direction.DATA, g, dx, fold(w), null, null, strands);
+            convolutions.run(Direction.DATA, g, dx, summed(w), null, null, strands);
         }
     }
 
@@ -127,20 +127,20 @@ final class EnlargedConvolutions {
     }
 
     private void weights(Geometry g, Tensor x, Tensor strands, Tensor dw) {
-        try (Scope scope = Scope.open("folded")) {
-            Tensor folded = dw.empty(folded(dw.shape()));
-            convolutions.run(Direction.FILTER, g, x, folded, null, null, strands);
-            fold(Kernel.UNFOLD_FILTERS, folded, dw, dw.shape());
+        try (Scope scope = Scope.open("taps")) {
+            Tensor summed = dw.empty(summed(dw.shape()));
+            convolutions.run(Direction.FILTER, g, x, summed, null, null, strands);
+            taps(Kernel.SPREAD_TAPS, summed, dw, dw.shape());
         }
     }
 
-    private Tensor fold(Tensor w) {
-        Tensor folded = w.empty(folded(w.shape()));
-        fold(Kernel.FOLD_FILTERS, w, folded, w.shape());
-        return folded;
+    private Tensor summed(Tensor w) {
+        Tensor summed = w.empty(summed(w.shape()));
+        taps(Kernel.SUM_TAPS, w, summed, w.shape());
+        return summed;
     }
 
-    private void fold(Kernel kernel, Tensor from, Tensor to, Shape w) {
+    private void taps(Kernel kernel, Tensor from, Tensor to, Shape w) {
         engine.launch(kernel, to.dtype())
                 .tensor(from)
                 .tensor(to)

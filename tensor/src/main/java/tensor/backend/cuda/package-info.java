@@ -23,8 +23,7 @@
  *   <li>{@code SideStream}, {@code Joins}: what nobody waits for, and what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
- *   <li>{@code Products}, {@code Convolutions}, {@code EnlargedConvolutions}, {@code NarrowConvolutions}, {@code Softmaxes},
- *       {@code Attentions},
+ *   <li>{@code Products}, {@code Convolutions} and the four kinds that it knows, {@code Softmaxes}, {@code Attentions},
  *       {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
  *   <li>{@code GraphRecording}: a whole step put into the queue at once.
