@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import tensor.DType;
 import tensor.Tensor;
+import tensor.backend.Precision;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Buffer;
 
@@ -48,8 +49,9 @@ final class NarrowConvolutions {
     /** y with bias and z, which may be {@code null}, added. */
     void forward(Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
         if (fewInputs(g)) {
-            convolve(g, false, x, w, bias, y);
-            engine.addBias(y, null, z);
+            boolean rounded = engine.precision() == Precision.TF32; // as a factor the bias would lose its last bits
+            convolve(g, false, x, w, rounded ? null : bias, y);
+            engine.addBias(y, rounded ? bias : null, z);
             return;
         }
         Buffer filters = pack(g.backwards(), true, w, null);
