@@ -46,16 +46,18 @@ for i in "${!pids[@]}"; do
   say "left out: PyTorch, ${rivals[$i]}"
   tail -3 "$scratch/said-$i"
   kill -9 -- "-${pids[$i]}" 2>/dev/null # with the compilers that it has started
+  wait "${pids[$i]}" 2>/dev/null
   unset "pids[i]"
 done
 
 say "nothing beside from here on"
 "$here/run-gpu-tests" "$out/times" --times "$@"
-for i in "${!pids[@]}"; do
+for i in "${!pids[@]}"; do # each after the one before has ended
   touch "$scratch/go-$i"
   wait "${pids[$i]}"
   cat "$scratch/rows-$i"
-done | tee "$out/torch.md"
+done >"$out/torch.md"
+cat "$out/torch.md"
 say "PyTorch"
 "$here/run-gpu-benchmarks" "$out/gate" --gate "$@" | tail -15
 say "gate: status ${PIPESTATUS[0]}"
