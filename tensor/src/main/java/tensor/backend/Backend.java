@@ -119,7 +119,10 @@ public interface Backend extends AutoCloseable {
      */
     void conv2d(Conv2dParams p, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y);
 
-    /** dx ← the gradient of {@link #conv2d} with respect to x; also the transposed convolution of dy; summed over the 2x2 places of a pixel that is enlarged. */
+    /**
+     * dx ← the gradient of {@link #conv2d} with respect to x, also the transposed convolution of dy; summed over the 2x2 places
+     * of a pixel that is enlarged.
+     */
     void conv2dBackwardData(Conv2dParams p, Tensor w, Tensor dy, Tensor dx);
 
     /** dw ← the gradient of {@link #conv2d} with respect to w, x enlarged likewise, and dbias [K] unless {@code null}. */

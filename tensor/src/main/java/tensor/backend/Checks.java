@@ -99,17 +99,14 @@ public final class Checks {
 
     /** Checks {@link Backend#random}. */
     public static void random(Backend on, long offset, Tensor y) {
-        position(Call.of("random", on, y).operand("y", y), offset);
+        Call call = Call.of("random", on, y).operand("y", y);
+        if (offset < 0 || offset % 4 != 0)
+            throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
     }
 
     /** Checks {@link Backend#dropout}. */
     public static void dropout(Backend on, Tensor x, Tensor y) {
         Call.of("dropout", on, x).operand("x", x).operand("y", y, "the shape of x", x.shape());
-    }
-
-    private static void position(Call call, long offset) {
-        if (offset < 0 || offset % 4 != 0)
-            throw call.wrong("the stream position " + offset + " is not a multiple of 4, at least 0");
     }
 
     /** Checks {@link Backend#gather}; the values of the index are checked with {@link #row}. */

@@ -114,7 +114,7 @@ public final class CudaBackend implements Backend {
     public Buffer allocate(DType dtype, long elements) {
         Checks.allocate(this, dtype, elements);
         engine.context().enter();
-        return engine.allocate(elements * dtype.bytes());
+        return engine.scratch(elements * dtype.bytes());
     }
 
     @Override

@@ -47,14 +47,12 @@ final class Engine implements AutoCloseable {
         return recording == null ? arena : recording.arena();
     }
 
-    /** A block for a tensor. */
-    Buffer allocate(long bytes) {
-        return side.keep(arena().allocate(bytes));
-    }
-
-    /** A block to be released in the same call: whatever runs later runs after what uses it now. */
+    /**
+     * A block, for a tensor or to be released in the same call: whatever runs later runs after what uses it now, and calls that
+     * are put aside hold it.
+     */
     Buffer scratch(long bytes) {
-        return allocate(bytes);
+        return side.keep(arena().allocate(bytes));
     }
 
     /** For what is not waited for. */

@@ -12,9 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import nativelib.LibraryCache;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,23 +28,7 @@ import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Scope;
 
 /** What is particular to this backend; that it computes the right numbers is shown by the parity tests. */
-class CudaBackendTest {
-    private Backend backend;
-
-    @BeforeEach
-    void open() {
-        try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
-        }
-    }
-
-    @AfterEach
-    void close() {
-        if (backend != null) backend.close();
-    }
-
+class CudaBackendTest extends CudaTest {
     @Test
     void theRuntimeLibraryIsNeverLoaded() throws IOException {
         String maps = Files.readString(Path.of("/proc/self/maps"));

@@ -6,42 +6,20 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.function.LongConsumer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
-import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
 import tensor.backend.NormParams;
-import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
 
-class GraphRecordingTest {
-    private Backend backend;
-
-    @BeforeEach
-    void open() {
-        try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
-        }
-    }
-
-    @AfterEach
-    void close() {
-        if (backend != null) backend.close();
-    }
-
+class GraphRecordingTest extends CudaTest {
     private Recording record(Recording.Body body) {
         return backend.record(body).orElseThrow();
     }

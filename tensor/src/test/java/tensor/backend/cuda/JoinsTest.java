@@ -5,44 +5,23 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
-import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.NormParams;
-import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.backend.Region;
 import tensor.memory.Scope;
 
 /** A tensor whose channels are joined is made only for who must see it in one place, and nobody sees a difference. */
-class JoinsTest {
+class JoinsTest extends CudaTest {
     private static final int N = 2;
     private static final int SIDE = 4;
 
-    private Backend backend;
     private Rng rng = new Rng(7);
-
-    @BeforeEach
-    void open() {
-        try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
-        }
-    }
-
-    @AfterEach
-    void close() {
-        if (backend != null) backend.close();
-    }
 
     private Tensor images(int channels) {
         return rng.normalLike(Tensor.empty(backend, DType.F32, Shape.of(N, SIDE, SIDE, channels)));

@@ -5,17 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
-import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
-import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
 
@@ -23,24 +17,8 @@ import tensor.memory.Scope;
  * Gradients of weights are computed aside. On the stand-in that is as late as can be, when somebody waits for them; so what
  * is forgotten to be waited for, or to be held, shows in the numbers.
  */
-class SideStreamTest {
+class SideStreamTest extends CudaTest {
     private static final Shape SQUARE = Shape.of(2, 2);
-
-    private Backend backend;
-
-    @BeforeEach
-    void open() {
-        try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
-        } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
-        }
-    }
-
-    @AfterEach
-    void close() {
-        if (backend != null) backend.close();
-    }
 
     private Tensor square(float... values) {
         return Tensor.of(backend, SQUARE, values);
