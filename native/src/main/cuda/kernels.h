@@ -177,14 +177,12 @@ KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, cons
                    float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
 // is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
-// more, which are added to dx, may be 0, and more is where before is. doffset [n, channels], the sum of what they are added to,
-// can be other than 0 with one slice only.
+// more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x. doffset
+// [n, channels], the sum of what they are added to, can be other than 0 with one slice only.
 KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
-                            T *dx,
-                            float *doffset, float *partial, float *dscale,
-                            float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
-                            int silu, Mask mask);
+                            T *dx, T *dx2, float *doffset, float *partial, float *dscale, float *dshift, float *sums, int phase,
+                            int length, int depth, int groups, int bundle, int silu, Mask mask);
 // dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], always in the same order.
 // grid ceil(2·channels / 32), block (32, 32)
 KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);

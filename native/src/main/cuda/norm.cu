@@ -107,7 +107,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
     if (ALL) b.pixels = length;
     Packed<V> held[HELD];
     if (ALL) {
-        Source from = sourceOf(b, b.column * V, x, x2, split, length, channels);
+        Way<const T> from = wayOf(b, b.column * V, x, x2, split, length, channels);
         fetch(from.first, from.step, b.own, held);
     }
     coefficients(b, s, offset, gamma, beta, scale, shift, channels);
@@ -134,7 +134,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Moments<V / SIZE> m = {};
-            Source from = sourceOf(b, c, x, x2, split, length, channels);
+            Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
             if (ALL) {
                 if (b.own > 0) add<V, SIZE>(held, s.moved + c, b.own, m);
             } else
@@ -208,7 +208,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
     } else
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
-            Source from = sourceOf(b, c, x, x2, split, length, channels);
+            Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW) {
                 unsigned count = atMost(b.own - done, FEW), at = b.first + c + done * b.step;

@@ -114,11 +114,12 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int
 
 // A thread's first vector and the way to its next: in x, or, where the channels from `split` on lie in a tensor of their own,
 // in x or in that one.
-struct Source {
-    const T *first;
+template <class E> struct Way {
+    E *first;
     unsigned step;
 };
-DEVICE Source sourceOf(const Bundle &b, unsigned column, const T *x, const T *x2, unsigned split, unsigned length, unsigned channels) {
+template <class E>
+DEVICE Way<E> wayOf(const Bundle &b, unsigned column, E *x, E *x2, unsigned split, unsigned length, unsigned channels) {
     if (!x2) return {x + (b.first + column), b.step};
     unsigned pixel = b.image * length + b.begin + b.row, c = b.channel + column, rest = channels - split;
     if (c < split) return {x + (pixel * split + c), b.rows * split};

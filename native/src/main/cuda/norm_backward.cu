@@ -156,15 +156,15 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 template <int V, bool ALL>
 DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                              const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift,
-                              float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
+                              const T *before, const T *more, T *dx, T *dx2, float *doffset, float *partial, float *dscale,
+                              float *dshift, float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
     if (ALL) b.pixels = length;
     Packed<V> held[HELD_PAIRS], beside[HELD_PAIRS];
     if (ALL) {
-        Source from = sourceOf(b, b.column * V, x, x2, split, length, channels);
+        Way<const T> from = wayOf(b, b.column * V, x, x2, split, length, channels);
         fetch(from.first, from.step, b.own, held);
         fetch(dy + (b.first + b.column * V), b.step, b.own, beside);
     }
@@ -191,7 +191,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float sum1[V / S][S] = {}, sum2[V / S][S] = {};
-            Source from = sourceOf(b, c, x, x2, split, length, channels);
+            Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
                 unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
@@ -257,12 +257,14 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
             if (doffset) put<V>(b, s, 0, j, threadIdx.x, sum);
         }
         addBefore(before, more, b.first + b.column * V, b.step, b.own, held);
-        put(held, dx + (b.first + b.column * V), b.step, b.own);
+        Way<T> to = wayOf(b, b.column * V, dx, dx2, split, length, channels);
+        put(held, to.first, to.step, b.own);
     } else if (b.row < b.rows)
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float sum[V / S][S] = {};
-            Source from = sourceOf(b, c, x, x2, split, length, channels);
+            Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
+            Way<T> to = wayOf(b, c, dx, dx2, split, length, channels);
 #pragma unroll 1
             for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
                 unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
@@ -279,7 +281,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
                     if (Packed<V>::EACH == 1) activate(s, c, j, count, silu, few, beside, sum1, sum2);
                     differentiate(s, c, j, count, silu, few, beside, &added, sum[j / S]);
                 }
-                put(few, dx + at, b.step, count);
+                put(few, to.first + done * to.step, to.step, count);
             }
             if (doffset)
 #pragma unroll
@@ -311,11 +313,11 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, const T *more, T *dx, float *doffset, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
+                            const T *before, const T *more, T *dx, T *dx2, float *doffset, float *partial, float *dscale, float *dshift,
+                            float *sums, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL)                                                                                                \
-    groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, doffset, \
+    groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, \
                               partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \

@@ -88,6 +88,8 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     for (int i = 0; i < all; i++) (i % c.channels < split ? left : right).push_back(x[i]);
     Array X(split ? left : x), X2(right);
     void *x2 = split ? X2.at() : none;
+    bool parted = split && conditioned;  // dx, too, in two arrays
+    Array DX2(right.size());
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * ((2 * V + 1) * c.block + 12 * width + 64)};
     l.gz = c.slices;
     Array sums(2 * c.n * c.slices * c.channels, true);
@@ -104,9 +106,14 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     void *doff = moved && c.slices == 1 ? DO.at() : none;
     for (int phase : phases)
         launch("group_norm_backward", l, X.at(), x2, split, o, g, b, s, h, M.at(), R.at(), DY.at(), moved ? BE.at() : none,
-               moved && affine ? MO.at() : none, DX.at(), doff, affine ? P.at() : none, conditioned ? DS.at() : none,
+               moved && affine ? MO.at() : none, DX.at(), parted ? DX2.at() : none, doff, affine ? P.at() : none, conditioned ? DS.at() : none,
                conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle, int(activated), mask);
-    agree(DX.get(), dx, tolerance(3e-6), "dx");
+    Doubles got = DX.get();
+    if (parted) {  // x_i is the next of the one part or of the other, and so is dx_i
+        Doubles first = got, second = DX2.get();
+        for (int i = 0, l = 0, r = 0; i < all; i++) got[i] = i % c.channels < split ? first[l++] : second[r++];
+    }
+    agree(got, dx, tolerance(3e-6), "dx");
     if (doff && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel
     const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
     if (affine) {

@@ -50,8 +50,13 @@ public final class Checks {
 
     /** Checks {@link Backend#copy(Region, Region)}. */
     public static void copy(Backend on, Region from, Region to) {
+        copyUnasked(on, from, to);
+        from.tensor().buffer().block();
+    }
+
+    private static void copyUnasked(Backend on, Region from, Region to) {
         Call call = Call.of("copy", on, from.tensor())
-                .operand("from", from.tensor())
+                .unasked("from", from.tensor())
                 .operand("to", to.tensor())
                 .apart("to", to.tensor(), from.tensor());
         if (!Arrays.equals(from.sizes(), to.sizes()))
@@ -62,11 +67,11 @@ public final class Checks {
                 throw call.wrong("axis " + i + " of to is a repetition; only from may repeat");
     }
 
-    /** Checks {@link Backend#copy(Region[], Region[])}. */
+    /** Checks {@link Backend#copy(Region[], Region[])}; what is copied may stay put off. */
     public static void copy(Backend on, Region[] from, Region[] to) {
         if (from.length != to.length)
             throw new IllegalArgumentException("copy: " + from.length + " regions to " + to.length + "; needs as many");
-        for (int i = 0; i < from.length; i++) copy(on, from[i], to[i]);
+        for (int i = 0; i < from.length; i++) copyUnasked(on, from[i], to[i]);
     }
 
     /** Checks {@link Backend#cast(Tensor, Tensor)}. */

@@ -34,7 +34,7 @@ public final class Buffer {
 
     /** What the cleaner may see: everything but the buffer itself. */
     private static final class State implements Runnable {
-        final Block block;
+        Block block;
         final Throwable allocated = TRACK ? new Throwable("allocated here") : null;
         boolean freed;
 
@@ -153,6 +153,15 @@ public final class Buffer {
     /** Whether the block is still there. */
     public boolean isLive() {
         return references > 0;
+    }
+
+    /** Exchanges the contents for those of a buffer of the same backend, for tensors of the same size, by exchanging blocks. */
+    public void exchange(Buffer other) {
+        Block mine = block();
+        state.block = other.block();
+        other.state.block = mine;
+        version++;
+        other.version++;
     }
 
     /** Counts the writes: what is derived from the contents (a reordered copy, say) is valid for one version. */

@@ -56,7 +56,7 @@ public final class CudaBackend implements Backend {
         reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
         convolutions = new Convolutions(engine, dnn, products, movement, reductions);
-        norms = new Norms(engine, reductions);
+        norms = new Norms(engine, reductions, joins);
         softmaxes = new Softmaxes(engine, dnn);
         attentions = new Attentions(engine, products);
         linearAttentions = new LinearAttentions(engine, products);
@@ -191,7 +191,9 @@ public final class CudaBackend implements Backend {
         Checks.copy(this, from, to);
         engine.context().enter();
         for (Region region : to) written(region.tensor());
-        if (!joins.putOff(from, to)) movement.copy(from, to);
+        if (joins.putOff(from, to) || joins.give(from, to)) return;
+        for (Region region : from) region.tensor().buffer().block();
+        movement.copy(from, to);
     }
 
     @Override

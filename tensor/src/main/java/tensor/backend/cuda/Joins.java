@@ -8,11 +8,15 @@ import java.util.Map;
 import tensor.Tensor;
 import tensor.backend.Region;
 import tensor.memory.Buffer;
+import tensor.memory.Scope;
 
 /**
  * Two tensors side by side along their channels, as the skips of a U-Net are joined. Group norm and products read the two
  * where they are, so the joint tensor is not made before somebody else asks for it ({@link Buffer#putOff}), which in these
  * networks nobody does. Until then the parts are held, and who writes to one of them has the joint tensor made first.
+ *
+ * <p>Backward, group norm likewise writes the gradient of such a tensor in two parts, and who wants to have it cut into these
+ * is given them ({@link Buffer#exchange}).
  */
 final class Joins {
     private final Movement movement;
@@ -26,11 +30,14 @@ final class Joins {
     final class Joint implements AutoCloseable {
         private final Region[] from;
         private final Region[] to;
+        private final boolean given;
         private boolean over;
 
-        private Joint(Region[] from, Region[] to) {
+        /** With parts that may be given away, or not. */
+        private Joint(Region[] from, Region[] to, boolean given) {
             this.from = from;
             this.to = to;
+            this.given = given;
             for (Region part : from) {
                 Buffer buffer = part.tensor().buffer().retain();
                 parts.computeIfAbsent(buffer, b -> new ArrayList<>()).add(this);
@@ -93,15 +100,57 @@ final class Joins {
         int channels = y.shape().get(last);
         int vector = 16 / y.dtype().bytes();
         boolean joins = y.shape().rank() == 4
-                && y.buffer().companion() == null
+                && isFree(y)
                 && split % vector == 0
                 && channels % vector == 0
                 && isPart(from[0], to[0], 0, split)
                 && isPart(from[1], to[1], split, channels - split);
         if (!joins) return false;
-        Joint joint = new Joint(from.clone(), to.clone());
+        putOff(y, new Joint(from.clone(), to.clone(), false));
+        return true;
+    }
+
+    /** Whether nothing else is attached to y. */
+    private static boolean isFree(Tensor y) {
+        return y.buffer().companion() == null || y.buffer().companion() instanceof Joint;
+    }
+
+    private static void putOff(Tensor y, Joint joint) {
+        if (y.buffer().companion() instanceof Joint before) before.close();
         y.buffer().companion(joint);
         y.buffer().putOff(joint::make);
+    }
+
+    /**
+     * Puts the making of y off, all of which is about to be written in two parts, the first of so many channels; {@code null}
+     * where it cannot be.
+     */
+    Joint parts(Tensor y, int split) {
+        if (!isFree(y)) return null;
+        Region all = Region.of(y);
+        int rest = y.shape().get(3) - split;
+        try (Scope scope = Scope.open("parts")) {
+            Region[] from = {
+                Region.of(y.empty(y.shape().with(3, split))),
+                Region.of(y.empty(y.shape().with(3, rest)))
+            };
+            Joint joint = new Joint(from, new Region[] {all.slice(3, 0, split), all.slice(3, split, rest)}, true);
+            putOff(y, joint);
+            return joint;
+        }
+    }
+
+    /** Instead of a copy that cuts a tensor into the parts in which it was written, gives these; whether it is such a copy. */
+    boolean give(Region[] from, Region[] to) {
+        Joint joint = from.length == 2 ? of(from[0].tensor()) : null;
+        if (joint == null || !joint.given) return false;
+        for (int k = 0; k < 2; k++)
+            if (from[k].tensor() != joint.to[k].tensor()
+                    || !isSame(from[k], joint.to[k])
+                    || !isSame(to[k], Region.of(to[k].tensor()))) return false;
+        for (int k = 0; k < 2; k++)
+            to[k].tensor().buffer().exchange(joint.from[k].tensor().buffer());
+        putOff(from[0].tensor(), new Joint(to.clone(), joint.to, false));
         return true;
     }
 

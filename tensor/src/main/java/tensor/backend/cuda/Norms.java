@@ -41,10 +41,12 @@ final class Norms {
 
     private final Engine engine;
     private final Reductions reductions;
+    private final Joins joins;
 
-    Norms(Engine engine, Reductions reductions) {
+    Norms(Engine engine, Reductions reductions, Joins joins) {
         this.engine = engine;
         this.reductions = reductions;
+        this.joins = joins;
     }
 
     /** How the kernels are launched for one shape. */
@@ -177,8 +179,8 @@ final class Norms {
     }
 
     /**
-     * {@link tensor.backend.Backend#groupNormBackward}; dgamma and dbeta are summed over the images by a second kernel, and
-     * doffset, where the pixels are cut into slices, by another.
+     * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
+     * are summed over the images by a second kernel, and doffset, where the pixels are cut into slices, by another.
      */
     void backward(
             NormParams p,
@@ -202,6 +204,7 @@ final class Norms {
         int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
         Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
         Joins.Joint joint = joint(x);
+        Joins.Joint parts = joint == null ? null : joins.parts(dx, joint.split());
         Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
@@ -216,7 +219,8 @@ final class Norms {
                         .tensor(dy)
                         .tensor(before.length > 0 ? before[0] : null)
                         .tensor(before.length > 1 ? before[1] : null)
-                        .tensor(dx)
+                        .tensor(parts == null ? dx : parts.first())
+                        .tensor(parts == null ? null : parts.second())
                         .tensor(l.slices == 1 ? doffset : null)
                         .address(partial == null ? 0 : partial.address())
                         .tensor(dscale)

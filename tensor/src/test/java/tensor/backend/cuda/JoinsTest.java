@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
@@ -93,8 +94,51 @@ class JoinsTest extends CudaTest {
         }
     }
 
+    @Test
+    void theGradientIsWrittenInPartsAndCutByGivingThem() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = joined(images(8), images(16));
+            Tensor dy = images(24);
+            Tensor copy = made(joined(Joins.of(x).first(), Joins.of(x).second()));
+            float[] whole = norm(copy, dy);
+            Tensor dx = gradient(x, dy);
+            assertNotNull(Joins.of(dx));
+            Tensor first = dx.empty(dx.shape().with(3, 8));
+            Tensor second = dx.empty(dx.shape().with(3, 16));
+            long[] blocks = {first.buffer().address(), second.buffer().address()};
+            Region all = Region.of(dx);
+            backend.copy(
+                    new Region[] {all.slice(3, 8, 16), all.slice(3, 0, 8)},
+                    new Region[] {Region.of(second), Region.of(first)});
+            assertNull(Joins.of(dx), "cut the other way round, it is made");
+            dx = gradient(x, dy);
+            all = Region.of(dx);
+            backend.copy(
+                    new Region[] {all.slice(3, 0, 8), all.slice(3, 8, 16)},
+                    new Region[] {Region.of(first), Region.of(second)});
+            assertNotNull(Joins.of(dx));
+            assertNotEquals(blocks[0], first.buffer().address());
+            assertNotEquals(blocks[1], second.buffer().address());
+            for (int i = 0; i < whole.length; i++)
+                assertEquals(
+                        whole[i],
+                        i % 24 < 8
+                                ? first.toFloats()[i / 24 * 8 + i % 24]
+                                : second.toFloats()[i / 24 * 16 + i % 24 - 8]);
+            first.mul_(2);
+            assertNull(Joins.of(dx));
+            assertArrayEquals(whole, dx.toFloats());
+            gradient(x, dy); // nobody reads it
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
     /** dx, after y has been made of it. */
     private float[] norm(Tensor x, Tensor dy) {
+        return gradient(x, dy).toFloats();
+    }
+
+    private Tensor gradient(Tensor x, Tensor dy) {
         NormParams p = new NormParams(6, 1e-5, true);
         Tensor y = x.emptyLike();
         Tensor mean = x.empty(Shape.of(N, 6));
@@ -105,7 +149,7 @@ class JoinsTest extends CudaTest {
         backend.groupNormBackward(
                 p, null, x, null, null, null, null, null, mean, rstd, y.add(dy), before, dx, null, null, null, null,
                 null);
-        return dx.toFloats();
+        return dx;
     }
 
     @Test
