@@ -2,6 +2,7 @@ package optim;
 
 import autograd.Gradients;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import nn.Parameter;
@@ -13,7 +14,7 @@ import tensor.Tensor;
  *
  * @param names path of each parameter
  * @param values the parameters
- * @param gradients dL/dw of each
+ * @param gradients dL/dw of each, to be read only
  */
 public record Updates(String[] names, Tensor[] values, Tensor[] gradients) {
     /** The gradients of these parameters. */
@@ -48,8 +49,19 @@ public record Updates(String[] names, Tensor[] values, Tensor[] gradients) {
         return null;
     }
 
-    /** Adds the gradients of another batch, in place. */
+    /**
+     * The same with gradients of their own, in the types of the parameters, that those of other batches can be added to: what a
+     * sweep leaves may be one tensor for two parameters, and rounded.
+     */
+    public Updates copy() {
+        Tensor[] copies = Arrays.stream(values).map(Tensor::emptyLike).toArray(Tensor[]::new);
+        if (copies.length > 0) copies[0].backend().cast(gradients, copies);
+        return new Updates(names, values, copies);
+    }
+
+    /** Adds the gradients of another batch to those of a {@link #copy}, in place. */
     public void add(Updates other) {
-        for (int i = 0; i < gradients.length; i++) gradients[i].add_(other.gradients[i]);
+        Tensor[] more = other.copy().gradients;
+        for (int i = 0; i < gradients.length; i++) gradients[i].add_(more[i]);
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.Tape;
 import autograd.Variable;
+import autograd.ops.Add;
 import autograd.ops.Mul;
 import autograd.ops.Pointwise;
 import autograd.ops.Sum;
@@ -127,6 +128,27 @@ class OptimizersTest {
                 adam.step(bowl.slopes(), rate.at(i), 1);
             }
         for (double w : bowl.w.value().toDoubles()) assertEquals(0, w, 1e-2);
+    }
+
+    @Test
+    void batchesAddUpWhereTwoParametersHaveOneGradient() {
+        class Biases extends Layer {
+            final Parameter a = parameter("a", f64(1, 2), Parameter.Layout.PLAIN);
+            final Parameter b = parameter("b", f64(3, 4), Parameter.Layout.PLAIN);
+
+            Updates slopes(double... factors) {
+                try (Tape tape = Tape.start()) {
+                    Variable sum = Add.add(a.variable(), b.variable());
+                    Variable loss = Sum.sum(Mul.mul(sum, Variable.constant(f64(factors))));
+                    return Updates.of(parameters(), tape.backward(loss));
+                }
+            }
+        }
+        Biases biases = new Biases();
+        Updates all = biases.slopes(1, 10).copy();
+        all.add(biases.slopes(2, 20));
+        all.add(biases.slopes(4, 40));
+        for (Tensor gradient : all.gradients()) assertArrayEquals(new double[] {7, 70}, gradient.toDoubles(), 0);
     }
 
     @Test

@@ -128,6 +128,7 @@ public final class Training implements AutoCloseable {
     private double compute(Batch batch, double rate, Tally tally) {
         try (Scope scope = Scope.open("step")) {
             Updates updates = gradients(batch, tally);
+            if (settings.accumulate() > 1) updates = updates.copy();
             for (int i = 1; i < settings.accumulate(); i++)
                 try (Scope more = Scope.open("accumulate")) {
                     updates.add(gradients(loader.next(), tally));
