@@ -48,7 +48,7 @@ for source in src/main/cpp/*.cpp; do
   [[ -e $source ]] || { echo "libddpm: src/main/cpp holds no sources"; exit 1; }
   name=$(basename "$source" .cpp)
   case $name in
-    kernels_update) variants="avx2 avx512" ;; # floats only
+    kernels_average) variants="avx2 avx512" ;; # floats only
     kernels_cast | kernels_pixels) variants="bf16" ;;
     kernels_*) variants="avx2 avx512 bf16" ;;
     *) variants="" && object "$name" "$source" ;;

@@ -74,6 +74,7 @@ public:
     Longs(const Longs&) = delete;
 
     float* const* pointers() const { return reinterpret_cast<float* const*>(data_); }
+    Addresses values() const { return {data_}; }
     const int64_t* numbers() const { return reinterpret_cast<const int64_t*>(data_); }
     int count() const { return count_; }
 
@@ -351,10 +352,10 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_pixelWeights(JNIEnv* env, jclass, 
     guarded(env, [&] { pixel_weights(geometry(env, g), values(x), values(dy), values(dw), values(dbias)); });
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble rate, jdouble beta1, jdouble beta2,
-                                                   jdouble eps, jdouble decay, jboolean decoupled, jlong step,
-                                                   jdouble gradient_scale, jlongArray w, jlongArray dw, jlongArray m,
-                                                   jlongArray v, jlongArray sizes) {
+JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jboolean half, jdouble rate, jdouble beta1,
+                                                   jdouble beta2, jdouble eps, jdouble decay, jboolean decoupled,
+                                                   jlong step, jdouble gradient_scale, jlongArray w, jlongArray dw,
+                                                   jlongArray m, jlongArray v, jlongArray sizes) {
     guarded(env, [&] {
         AdamStep p{};
         p.rate = static_cast<float>(rate);
@@ -367,7 +368,8 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_adam(JNIEnv* env, jclass, jdouble 
         p.correction2 = static_cast<float>(1 / (1 - std::pow(beta2, static_cast<double>(step))));
         p.gradient_scale = static_cast<float>(gradient_scale);
         Longs ws(env, w), dws(env, dw), ms(env, m), vs(env, v), count(env, sizes);
-        CALL(adam, p, ws.pointers(), dws.pointers(), ms.pointers(), vs.pointers(), count.numbers(), count.count());
+        CALL_FOR(half, adam, p, ws.pointers(), dws.values(), ms.pointers(), vs.pointers(), count.numbers(),
+                 count.count());
     });
 }
 
@@ -380,12 +382,13 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_exponentialAverage(JNIEnv* env, jc
     });
 }
 
-JNIEXPORT jdouble JNICALL Java_nativelib_Kernels_sumOfSquares(JNIEnv* env, jclass, jlongArray x, jlongArray sizes) {
+JNIEXPORT jdouble JNICALL Java_nativelib_Kernels_sumOfSquares(JNIEnv* env, jclass, jboolean half, jlongArray x,
+                                                              jlongArray sizes) {
     return guarded(env, [&] {
         Longs from(env, x), count(env, sizes);
         int64_t partials = square_partials(count.numbers(), count.count());
         double* partial = static_cast<double*>(scratch().at_least(partials * sizeof(double)));
-        return CALL(sum_of_squares, from.pointers(), count.numbers(), count.count(), partial);
+        return CALL_FOR(half, sum_of_squares, from.values(), count.numbers(), count.count(), partial);
     });
 }
 

@@ -62,14 +62,13 @@ DDPM_FOR_EACH_VARIANT(
     void linear_attention(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context,
                           float* log_sum, float* workspace);
     void linear_attention_backward(const AttentionShape& s, const Value* x, const Value* w, const Value* context,
-                                   const float* log_sum, const Value* dy, Value* dx, Value* dw, float* workspace);)
-
-// Updates: parameters are floats.
-DDPM_FOR_EACH_FLOAT_VARIANT(
-    void adam(const AdamStep& p, float* const* w, const float* const* dw, float* const* m, float* const* v,
+                                   const float* log_sum, const Value* dy, Value* dx, Value* dw, float* workspace);
+    void adam(const AdamStep& p, float* const* w, const Value* const* dw, float* const* m, float* const* v,
               const int64_t* sizes, int count);
-    void exponential_average(float decay, float* const* average, const float* const* w, const int64_t* sizes, int count);
-    double sum_of_squares(const float* const* x, const int64_t* sizes, int count, double* partial);)
+    double sum_of_squares(const Value* const* x, const int64_t* sizes, int count, double* partial);)
+
+DDPM_FOR_EACH_FLOAT_VARIANT(
+    void exponential_average(float decay, float* const* average, const float* const* w, const int64_t* sizes, int count);)
 
 // Between the two kinds of values.
 namespace bf16 {

@@ -1,5 +1,5 @@
-// One sweep over all parameters. Tensors are cut into pieces of fixed length that go round the threads in turn, so one
-// fork serves hundreds of small tensors. Memory-bound: Adam reads four arrays and writes three.
+// One sweep over all parameters, which are floats, or their gradients. Tensors are cut into pieces of fixed length that go round
+// the threads in turn, so one fork serves hundreds of small tensors. Memory-bound: Adam reads four arrays and writes three.
 #include <omp.h>
 
 #include "kernels.h"
@@ -13,7 +13,7 @@ constexpr int64_t kPiece = 1 << 13;
 
 // The numbers of the step are copied first: read through the reference they might be what a store has just changed, and the
 // loop would not be vectorised.
-void adam_piece(const AdamStep& step, float* w, const float* dw, float* m, float* v, int64_t n) {
+void adam_piece(const AdamStep& step, float* w, const Value* dw, float* m, float* v, int64_t n) {
     const AdamStep p = step;
     float from1 = 1.0f - p.beta1, from2 = 1.0f - p.beta2;
 #pragma omp simd
@@ -26,13 +26,7 @@ void adam_piece(const AdamStep& step, float* w, const float* dw, float* m, float
     }
 }
 
-void average_piece(float decay, float* average, const float* w, int64_t n) {
-    float rest = 1.0f - decay;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) average[i] = decay * average[i] + rest * w[i];
-}
-
-double square_piece(const float* x, int64_t n) {
+double square_piece(const Value* x, int64_t n) {
     double lane[8] = {};
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
@@ -46,7 +40,7 @@ double square_piece(const float* x, int64_t n) {
 
 }  // namespace
 
-void adam(const AdamStep& p, float* const* w, const float* const* dw, float* const* m, float* const* v,
+void adam(const AdamStep& p, float* const* w, const Value* const* dw, float* const* m, float* const* v,
           const int64_t* sizes, int count) {
 #pragma omp parallel
     {
@@ -58,18 +52,7 @@ void adam(const AdamStep& p, float* const* w, const float* const* dw, float* con
     }
 }
 
-void exponential_average(float decay, float* const* average, const float* const* w, const int64_t* sizes, int count) {
-#pragma omp parallel
-    {
-        int64_t piece = 0, threads = omp_get_num_threads(), mine = omp_get_thread_num();
-        for (int t = 0; t < count; t++)
-            for (int64_t i = 0; i < sizes[t]; i += kPiece)
-                if (piece++ % threads == mine)
-                    average_piece(decay, average[t] + i, w[t] + i, at_most(kPiece, sizes[t] - i));
-    }
-}
-
-double sum_of_squares(const float* const* x, const int64_t* sizes, int count, double* partial) {
+double sum_of_squares(const Value* const* x, const int64_t* sizes, int count, double* partial) {
     int64_t pieces = 0;
     for (int t = 0; t < count; t++) pieces += (sizes[t] + kSquareChunk - 1) / kSquareChunk;
 #pragma omp parallel

@@ -16,6 +16,16 @@ struct Address {
     explicit operator bool() const { return at; }
 };
 
+// The same for an array of addresses.
+struct Addresses {
+    const void* at;
+
+    template <class T>
+    operator T* const*() const {
+        return static_cast<T* const*>(at);
+    }
+};
+
 }  // namespace ddpm
 
 // A kernel for floats, as this processor can.

@@ -36,13 +36,14 @@ struct Step {
     long long reserved[2];
 };
 
-// One parameter of an update; 48 bytes in device memory. Addresses are multiples of 16.
+// One parameter of an update; 56 bytes in device memory. Addresses are multiples of 16.
 struct Update {
     float *w;         //  0
-    const float *dw;  //  8  gradient
+    const void *dw;   //  8  gradient
     float *m, *v;     // 16, 24  moments
     float *average;   // 32  exponential average, may be 0
     long long n;      // 40  elements
+    long long half;   // 48  dw is bfloat16, in either module; else 0 and it is float
 };
 
 // Which part of which parameter a block works on: elements first … min(first + PIECE, n) of table[entry]; 8 bytes.

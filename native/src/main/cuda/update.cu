@@ -36,6 +36,11 @@ template <class Body> DEVICE void sweep(const Part &part, Body &body) {
     }
 }
 
+template <int V> DEVICE void gradient(const Update &u, int i, float *g) {
+    if (u.half) load<V>(static_cast<const bf16 *>(u.dw) + i, g);
+    else load<V>(static_cast<const float *>(u.dw) + i, g);
+}
+
 struct Adam {
     Update u;
     Step step;
@@ -44,7 +49,7 @@ struct Adam {
     template <int V> __device__ __forceinline__ void at(int i) {
         float w[V], g[V], m[V], v[V], average[V];
         load<V>(u.w + i, w);
-        load<V>(u.dw + i, g);
+        gradient<V>(u, i, g);
         load<V>(u.m + i, m);
         load<V>(u.v + i, v);
         bool averaged = u.average != nullptr && step.decay >= 0;
@@ -93,19 +98,19 @@ KERNEL(average)(const Update *table, const Piece *pieces, const Step *step) {
 }
 
 struct Squares {
-    const float *x;
+    Update u;
     double sum;
 
     template <int V> __device__ __forceinline__ void at(int i) {
         float v[V];
-        load<V>(x + i, v);
+        gradient<V>(u, i, v);
 #pragma unroll
         for (int k = 0; k < V; k++) sum += static_cast<double>(v[k]) * v[k];
     }
 };
 KERNEL(squares)(const Update *table, const Piece *pieces, double *partial) {
     Part part = partOf(table, pieces);
-    Squares body = {part.entry->dw, 0};
+    Squares body = {*part.entry, 0};
     sweep(part, body);
     double sum = blockSum(body.sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;

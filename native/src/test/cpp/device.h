@@ -74,6 +74,14 @@ class Array {
         check(cuMemAlloc_v2(&block_, (n + shift) * bytesOf(type_)), "cuMemAlloc");
     }
     Array(const std::vector<double> &v, bool wide = false, int shift = 0) : Array(v.size(), wide, shift) { put(v); }
+    // Of a type that is neither the module's nor wide.
+    struct Type {
+        int number;
+    };
+    Array(const std::vector<double> &v, Type type) : n_(v.size()), type_(type.number), shift_(0) {
+        check(cuMemAlloc_v2(&block_, n_ * bytesOf(type_)), "cuMemAlloc");
+        put(v);
+    }
     Array(const Array &) = delete;
     ~Array() { cuMemFree_v2(block_); }
     void *at() const { return reinterpret_cast<void *>(block_ + shift_ * bytesOf(type_)); }

@@ -317,12 +317,14 @@ struct Parameters {
             v.push_back(between(0.1, 2, sizes[i], 90 + i));
             average.push_back(normal(sizes[i], 100 + i, true));
             W.push_back(new Array(w[i], true));
-            DW.push_back(new Array(dw[i], true));
+            DW.push_back(new Array(dw[i], Array::Type{i % 2 ? CUDA_BF16 : F32}));
+            dw[i] = DW[i]->get();
             M.push_back(new Array(m[i], true));
             V.push_back(new Array(v[i], true));
             A.push_back(new Array(average[i], true));
             auto floats = [](Array *a) { return static_cast<float *>(a->at()); };
-            table.push_back({floats(W[i]), floats(DW[i]), floats(M[i]), floats(V[i]), averages ? floats(A[i]) : nullptr, sizes[i]});
+            table.push_back({floats(W[i]), DW[i]->at(), floats(M[i]), floats(V[i]), averages ? floats(A[i]) : nullptr, sizes[i],
+                             long(i % 2)});
             for (int first = 0; first < sizes[i]; first += PIECE) pieces.push_back({int(i), first});
         }
         entries = new Records<Update>(table);

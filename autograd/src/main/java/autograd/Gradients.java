@@ -7,7 +7,8 @@ import tensor.memory.Scope;
 
 /**
  * dL/dx for every x that asked for it: the result of {@link Tape#backward}, keyed by variable. There is no mutable
- * {@code .grad} field, hence nothing to zero. The tensors belong to the scope in which {@code backward} was called.
+ * {@code .grad} field, hence nothing to zero. A gradient that was rounded on its way may be of a type with fewer bits than x
+ * ({@link autograd.ops.CastAll}). The tensors belong to the scope in which {@code backward} was called.
  */
 public final class Gradients {
     /**
@@ -44,16 +45,22 @@ public final class Gradients {
     private static Entry summed(Entry entry) {
         if (entry.second == null) return entry;
         try (Scope scope = Scope.open("sum")) {
-            if (entry.own) {
+            boolean alike = entry.first.dtype() == entry.second.dtype();
+            if (entry.own && alike) {
                 entry.first.add_(entry.second);
                 scope.own(entry.second.buffer());
                 return new Entry(entry.first, true, null);
             }
-            Tensor sum = entry.first.add(entry.second);
+            Tensor sum =
+                    alike ? entry.first.add(entry.second) : exact(entry.first).add(exact(entry.second));
             sum.buffer().retain();
             pass(entry);
             return new Entry(sum, true, null);
         }
+    }
+
+    private static Tensor exact(Tensor x) {
+        return x.cast(x.dtype().exact());
     }
 
     /** Removes dL/dx and passes its reference to the innermost scope; {@code null} when there is none. */

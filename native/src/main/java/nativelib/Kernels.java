@@ -195,8 +195,9 @@ public final class Kernels {
 
     // ---- updates: addresses and sizes of all tensors ---------------------------------------------------------
 
-    /** One Adam update; the correction factors 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) are worked out from step. */
+    /** One Adam update by gradients that are halves or floats; the correction factors 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ) are worked out from step. */
     public static native void adam(
+            boolean half,
             double learningRate,
             double beta1,
             double beta2,
@@ -215,5 +216,5 @@ public final class Kernels {
     public static native void exponentialAverage(double decay, long[] average, long[] w, long[] sizes);
 
     /** Σ x², in double. */
-    public static native double sumOfSquares(long[] x, long[] sizes);
+    public static native double sumOfSquares(boolean half, long[] x, long[] sizes);
 }

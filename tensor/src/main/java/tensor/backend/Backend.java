@@ -10,7 +10,7 @@ import tensor.memory.MemoryUse;
  * The whole contract between mathematics and silicon. The caller allocates every output; all tensors of a call live on
  * this backend and have one dtype, except that beside {@link DType#BF16} what must be exact is {@link DType#F32}
  * ({@link DType#exact}): the index of {@link #gather}, in a norm everything but x, y, dy, dx, the logSum of an attention.
- * Parameters, and hence updates, are never BF16; sums are in 32-bit floats or better whatever the type. Pointwise outputs
+ * Parameters are never BF16, their gradients may be; sums are in 32-bit floats or better whatever the type. Pointwise outputs
  * may alias their inputs; no other output may.
  *
  * <p>A method is here because a library has a better kernel for it, or a measurement says that composing it from the
@@ -212,13 +212,13 @@ public interface Backend extends AutoCloseable {
     /** y[i] ← x[i], rounded to the type of y[i]; the same shapes. */
     void cast(Tensor[] x, Tensor[] y);
 
-    /** One Adam update of every w[i] and its moments m[i], v[i] by the gradient dw[i], in place. */
+    /** One Adam update of every w[i] and its moments m[i], v[i] by the gradient dw[i], of any type, in place. */
     void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v);
 
     /** average[i] ← decay · average[i] + (1 − decay) · w[i], for every i. */
     void exponentialAverage(double decay, Tensor[] average, Tensor[] w);
 
-    /** Σ over all elements of all x[i] of x², added in double in a fixed order; not finite when any element is not. */
+    /** Σ over all elements of all x[i], of any type, of x², added in double in a fixed order; not finite when any element is not. */
     double sumOfSquares(Tensor[] x);
 
     /** Gives back what the backend holds beyond tensors: threads, primitives, cached memory. */

@@ -396,9 +396,9 @@ public final class Checks {
             throw new IllegalArgumentException("adam: " + w.length + " parameters, " + dw.length + " gradients, "
                     + m.length + " and " + v.length + " moments; needs one of each for every parameter");
         for (int i = 0; i < w.length; i++) {
+            Call.of("adam", on, dw[i]).operand("dw[" + i + "]", dw[i], "the shape of w", w[i].shape());
             Call.ofExact("adam", on, w[0])
                     .operand("w[" + i + "]", w[i])
-                    .operand("dw[" + i + "]", dw[i], "the shape of w", w[i].shape())
                     .operand("m[" + i + "]", m[i], "the shape of w", w[i].shape())
                     .operand("v[" + i + "]", v[i], "the shape of w", w[i].shape())
                     .apart("w[" + i + "]", w[i], dw[i], m[i], v[i])
@@ -421,7 +421,6 @@ public final class Checks {
 
     /** Checks {@link Backend#sumOfSquares}. */
     public static void sumOfSquares(Backend on, Tensor[] x) {
-        for (int i = 0; i < x.length; i++)
-            Call.ofExact("sumOfSquares", on, x[0]).operand("x[" + i + "]", x[i]);
+        for (int i = 0; i < x.length; i++) Call.of("sumOfSquares", on, x[i]).operand("x[" + i + "]", x[i]);
     }
 }

@@ -222,6 +222,11 @@ class ChecksTest {
         refused(
                 "adam: dw[0] has shape [3], needs the shape of w = [2]",
                 () -> backend.adam(p, one, new Tensor[] {t(3)}, new Tensor[] {t(2)}, new Tensor[] {t(2)}));
+        Tensor[] halves = {Tensor.full(backend, DType.BF16, Shape.of(2), 1)};
+        backend.adam(p, one, halves, new Tensor[] {t(2)}, new Tensor[] {t(2)});
+        refused(
+                "adam: the tensors are BF16, needs F32",
+                () -> backend.adam(p, halves, one, new Tensor[] {t(2)}, new Tensor[] {t(2)}));
         assertThrows(IllegalArgumentException.class, () -> new AdamParams(1e-3, 0.9, 0.999, 1e-8, 0, false, 0, 1));
         refused(
                 "exponentialAverage: decay 1.5, 1 averages of 1 tensors; needs a decay in 0..1 and one average for"

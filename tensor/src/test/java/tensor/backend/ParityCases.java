@@ -134,7 +134,7 @@ final class ParityCases {
         });
         add("sumOfSquares", 2000, (b, in) -> {
             double sum = b.sumOfSquares(new Tensor[] {
-                in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
+                in.exact().normal(1), in.normal(33), in.exact().normal(13, 7, 28), in.normal(11)
             });
             return outputs(in.exact().of(Shape.SCALAR, sum));
         });
@@ -250,9 +250,7 @@ final class ParityCases {
                 Tensor[] w = {
                     in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
                 };
-                Tensor[] dw = {
-                    in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
-                };
+                Tensor[] dw = {in.exact().normal(1), in.normal(33), in.normal(13, 7, 28)};
                 Tensor[] m = {
                     in.exact().normal(1), in.exact().normal(33), in.exact().normal(13, 7, 28)
                 };

@@ -4,6 +4,7 @@ import static tensor.backend.cpu.Layers.address;
 import static tensor.backend.cpu.Layers.half;
 
 import java.util.Optional;
+import java.util.stream.IntStream;
 import nativelib.Cpu;
 import nativelib.FreeCores;
 import nativelib.Kernels;
@@ -601,7 +602,17 @@ public final class CpuBackend implements Backend {
     public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         Checks.adam(this, w, dw, m, v);
         enter();
+        for (boolean half : new boolean[] {false, true})
+            adam(half, p, those(half, dw, w), those(half, dw, dw), those(half, dw, m), those(half, dw, v));
+        written(w);
+        written(m);
+        written(v);
+    }
+
+    private static void adam(boolean half, AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
+        if (w.length == 0) return;
         Kernels.adam(
+                half,
                 p.learningRate(),
                 p.beta1(),
                 p.beta2(),
@@ -615,9 +626,14 @@ public final class CpuBackend implements Backend {
                 addresses(m),
                 addresses(v),
                 sizes(w));
-        written(w);
-        written(m);
-        written(v);
+    }
+
+    /** Those of {@code all} whose gradients are halves, or those whose gradients are not. */
+    private static Tensor[] those(boolean half, Tensor[] dw, Tensor[] all) {
+        return IntStream.range(0, dw.length)
+                .filter(i -> half(dw[i]) == half)
+                .mapToObj(i -> all[i])
+                .toArray(Tensor[]::new);
     }
 
     @Override
@@ -632,7 +648,12 @@ public final class CpuBackend implements Backend {
     public double sumOfSquares(Tensor[] x) {
         Checks.sumOfSquares(this, x);
         enter();
-        return Kernels.sumOfSquares(addresses(x), sizes(x));
+        double sum = 0;
+        for (boolean half : new boolean[] {false, true}) {
+            Tensor[] those = those(half, x, x);
+            if (those.length > 0) sum += Kernels.sumOfSquares(half, addresses(those), sizes(those));
+        }
+        return sum;
     }
 
     @Override

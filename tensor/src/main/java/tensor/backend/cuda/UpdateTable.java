@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.*;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import jcuda.driver.CUevent;
+import tensor.DType;
 import tensor.Tensor;
 
 /**
@@ -15,8 +16,10 @@ import tensor.Tensor;
 final class UpdateTable implements AutoCloseable {
     /** Elements for one thread block. */
     private static final int PIECE = 8192;
-    /** Bytes of an entry: w, dw, m, v, average, n. */
-    private static final int ENTRY = 48;
+    /** Numbers of an entry: addresses of w, dw, m, v, average, then n, and whether dw is bfloat16. */
+    private static final int NUMBERS = 7;
+
+    private static final int ENTRY = NUMBERS * Long.BYTES;
 
     private static final int PIECE_BYTES = 8;
 
@@ -39,12 +42,13 @@ final class UpdateTable implements AutoCloseable {
     void set(Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v, Tensor[] average) {
         Tensor[][] columns = {w, dw, m, v, average};
         Tensor[] sizes = w != null ? w : dw;
-        long[] wanted = new long[6 * sizes.length];
+        long[] wanted = new long[NUMBERS * sizes.length];
         for (int i = 0; i < sizes.length; i++) {
             for (int k = 0; k < columns.length; k++)
-                wanted[6 * i + k] =
+                wanted[NUMBERS * i + k] =
                         columns[k] == null ? 0 : columns[k][i].buffer().address();
-            wanted[6 * i + 5] = sizes[i].shape().size();
+            wanted[NUMBERS * i + 5] = sizes[i].shape().size();
+            wanted[NUMBERS * i + 6] = dw != null && dw[i].dtype() == DType.BF16 ? 1 : 0;
         }
         if (Arrays.equals(wanted, key)) return;
         key = wanted;
@@ -65,7 +69,7 @@ final class UpdateTable implements AutoCloseable {
         ByteBuffer to = host.bytes();
         int at = ENTRY * entries;
         for (int i = 0; i < entries; i++) {
-            for (int k = 0; k < 6; k++) to.putLong(ENTRY * i + 8 * k, key[6 * i + k]);
+            for (int k = 0; k < NUMBERS; k++) to.putLong(ENTRY * i + Long.BYTES * k, key[NUMBERS * i + k]);
             for (int piece = 0; piece < pieces(size(i)); piece++, at += PIECE_BYTES)
                 to.putInt(at, i).putInt(at + 4, piece * PIECE);
         }
@@ -76,7 +80,7 @@ final class UpdateTable implements AutoCloseable {
     }
 
     private int size(int entry) {
-        return (int) key[6 * entry + 5];
+        return (int) key[NUMBERS * entry + 5];
     }
 
     private static int pieces(int size) {
@@ -85,7 +89,7 @@ final class UpdateTable implements AutoCloseable {
 
     /** The arguments that every kernel over a table begins with. */
     Launch begin(Kernel kernel) {
-        return engine.launch(kernel, tensor.DType.F32).address(device).address(device + (long) ENTRY * entries);
+        return engine.launch(kernel, DType.F32).address(device).address(device + (long) ENTRY * entries);
     }
 
     /** Number of thread blocks. */
