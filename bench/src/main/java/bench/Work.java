@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tensor.Tensor;
 import tensor.backend.AttentionParams;
+import tensor.backend.NormInputs;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
 import tensor.backend.Region;
@@ -27,6 +28,9 @@ public record Work(double flop, double bytes) {
             if (argument instanceof Tensor x) {
                 t.add(x);
                 bytes += bytes(x);
+            } else if (argument instanceof NormInputs in) {
+                t.addAll(in.tensors());
+                for (Tensor x : in.tensors()) bytes += bytes(x);
             } else if (argument instanceof Tensor[] many) {
                 for (Tensor x : many) bytes += bytes(x);
             } else if (argument instanceof Region region) {

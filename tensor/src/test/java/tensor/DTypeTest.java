@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import tensor.backend.Backend;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
@@ -53,12 +54,11 @@ class DTypeTest {
             NormParams p = new NormParams(2, 1e-5, false);
             String message = assertThrows(
                             IllegalArgumentException.class,
-                            () -> backend.groupNorm(
-                                    p, null, x, null, null, null, null, null, x.emptyLike(), mean, mean))
+                            () -> backend.groupNorm(p, null, NormInputs.of(x), x.emptyLike(), mean, mean))
                     .getMessage();
             assertEquals("groupNorm: mean is BF16, beside tensors of BF16 it must be F32", message);
             Tensor exact = x.emptyExact(Shape.of(1, 2));
-            backend.groupNorm(p, null, x, null, null, null, null, null, x.emptyLike(), exact, exact.emptyLike());
+            backend.groupNorm(p, null, NormInputs.of(x), x.emptyLike(), exact, exact.emptyLike());
             assertEquals(1, exact.toDoubles()[0]);
             assertEquals(8 + 2, backend.sumOfSquares(new Tensor[] {x, exact.fullLike(1)}));
         }

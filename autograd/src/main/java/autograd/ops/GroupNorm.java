@@ -10,6 +10,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 
 /**
@@ -46,40 +47,25 @@ public record GroupNorm(NormParams params, Mask mask) implements Op {
     @Override
     public Result apply(Tensor... in) {
         Tensor x = in[0];
-        Tensor gamma = in[1];
-        Tensor beta = in[2];
-        Tensor offset = in.length == 4 ? in[3] : null;
-        Tensor scale = in.length == 5 ? in[3] : null;
-        Tensor shift = in.length == 5 ? in[4] : null;
+        NormInputs inputs = inputs(in);
         Backend backend = x.backend();
         Tensor y = x.emptyLike();
         Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), params.groups()));
         Tensor rstd = mean.emptyLike();
-        backend.groupNorm(params, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        backend.groupNorm(params, mask, inputs, y, mean, rstd);
         Pullback.Adding pullback = (dy, before, needed) -> {
-            Tensor[] d = new Tensor[in.length];
-            for (int k = 0; k < d.length; k++) d[k] = in[k].emptyLike();
-            backend.groupNormBackward(
-                    params,
-                    mask,
-                    x,
-                    offset,
-                    gamma,
-                    beta,
-                    scale,
-                    shift,
-                    mean,
-                    rstd,
-                    dy,
-                    before,
-                    d[0],
-                    offset == null ? null : d[3],
-                    d[1],
-                    d[2],
-                    scale == null ? null : d[3],
-                    scale == null ? null : d[4]);
+            Tensor[] d = Arrays.stream(in).map(Tensor::emptyLike).toArray(Tensor[]::new);
+            backend.groupNormBackward(params, mask, inputs, mean, rstd, dy, before, inputs(d));
             return d;
         };
         return new Result(y, pullback);
+    }
+
+    /** x, gamma, beta and a condition, or their gradients, by name. */
+    private static NormInputs inputs(Tensor[] in) {
+        Tensor offset = in.length == 4 ? in[3] : null;
+        Tensor scale = in.length == 5 ? in[3] : null;
+        Tensor shift = in.length == 5 ? in[4] : null;
+        return new NormInputs(in[0], offset, in[1], in[2], scale, shift);
     }
 }

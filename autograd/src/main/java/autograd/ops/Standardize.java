@@ -7,6 +7,7 @@ import autograd.Variable;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 
 /**
@@ -31,28 +32,12 @@ public record Standardize(double eps) implements Op {
         Tensor mean = x.emptyExact(Shape.of(filters, 1));
         Tensor rstd = mean.emptyLike();
         Backend backend = x.backend();
-        backend.groupNorm(params, null, x, null, null, null, null, null, y, mean, rstd);
+        NormInputs inputs = NormInputs.of(x);
+        backend.groupNorm(params, null, inputs, y, mean, rstd);
         return new Result(y.reshape(in[0].shape()), Pullback.perInput(dy -> {
             Tensor dx = x.emptyLike();
             backend.groupNormBackward(
-                    params,
-                    null,
-                    x,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    mean,
-                    rstd,
-                    dy.reshape(x.shape()),
-                    new Tensor[0],
-                    dx,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null);
+                    params, null, inputs, mean, rstd, dy.reshape(x.shape()), new Tensor[0], NormInputs.of(dx));
             return dx.reshape(in[0].shape());
         }));
     }

@@ -8,6 +8,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Conv2dParams;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.cuda.ConvolutionAlgorithm;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
@@ -126,29 +127,13 @@ final class GpuPair implements AutoCloseable {
             case GROUP_NORM, GROUP_NORM_BACKWARD -> {
                 Tensor mean = x.emptyExact(Shape.of(x.shape().get(0), NORM.groups()));
                 Tensor rstd = mean.emptyLike();
-                Runnable forward = () -> backend.groupNorm(NORM, null, x, null, null, null, null, null, y, mean, rstd);
+                NormInputs in = NormInputs.of(x);
+                Runnable forward = () -> backend.groupNorm(NORM, null, in, y, mean, rstd);
                 forward.run();
                 yield call.kind() == GpuCall.Kind.GROUP_NORM
                         ? forward
                         : () -> backend.groupNormBackward(
-                                NORM,
-                                null,
-                                x,
-                                null,
-                                null,
-                                null,
-                                null,
-                                null,
-                                mean,
-                                rstd,
-                                w,
-                                new Tensor[0],
-                                y,
-                                null,
-                                null,
-                                null,
-                                null,
-                                null);
+                                NORM, null, in, mean, rstd, w, new Tensor[0], NormInputs.of(y));
             }
         };
     }

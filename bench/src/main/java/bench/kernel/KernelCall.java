@@ -18,6 +18,7 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.Region;
 import tensor.memory.Scope;
 
@@ -89,6 +90,8 @@ public final class KernelCall implements AutoCloseable {
         StringJoiner text = new StringJoiner(" ").add(name);
         for (Object argument : arguments) {
             if (argument instanceof Tensor x) text.add(x.shape().toString());
+            else if (argument instanceof NormInputs in)
+                for (Tensor x : in.tensors()) text.add(x.shape().toString());
             else if (argument instanceof Region region)
                 text.add(Shape.of(region.sizes()) + "/" + Arrays.toString(region.strides()));
             else if (argument instanceof Tensor[] many) text.add(many.length + " tensors");
@@ -142,6 +145,7 @@ public final class KernelCall implements AutoCloseable {
         List<Tensor> tensors = new ArrayList<>();
         for (Object argument : arguments) {
             if (argument instanceof Tensor t) tensors.add(t);
+            else if (argument instanceof NormInputs in) tensors.addAll(in.tensors());
             else if (argument instanceof Tensor[] many) tensors.addAll(List.of(many));
             else if (argument instanceof Region region) tensors.add(region.tensor());
             else if (argument instanceof Region[] many) for (Region region : many) tensors.add(region.tensor());

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 
 /**
@@ -26,14 +27,13 @@ final class GroupNormInputs {
 
     final Tensor shift;
 
-    /** From p, mask, x, offset, gamma, beta, scale, shift. */
-    GroupNormInputs(LibtorchKernels kernels, Object[] a) {
-        params = (NormParams) a[0];
-        x = kernels.image(a[2]);
-        gamma = a[4] == null ? null : LibtorchKernels.plain(a[4]);
-        beta = a[5] == null ? null : LibtorchKernels.plain(a[5]);
-        scale = ofEachImage(a[6]);
-        shift = ofEachImage(a[7]);
+    GroupNormInputs(LibtorchKernels kernels, NormParams params, NormInputs ours) {
+        this.params = params;
+        x = kernels.image(ours.x());
+        gamma = ours.gamma() == null ? null : LibtorchKernels.plain(ours.gamma());
+        beta = ours.beta() == null ? null : LibtorchKernels.plain(ours.beta());
+        scale = ofEachImage(ours.scale());
+        shift = ofEachImage(ours.shift());
     }
 
     /** In the type of x, in which a linear layer under autocast would leave it; ours keeps it exact. */

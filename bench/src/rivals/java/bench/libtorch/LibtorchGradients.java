@@ -7,6 +7,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import tensor.backend.AttentionParams;
+import tensor.backend.NormInputs;
+import tensor.backend.NormParams;
 
 /** Gradients by libtorch's autograd: the forward pass is recorded once and swept over and over. */
 final class LibtorchGradients {
@@ -24,11 +26,12 @@ final class LibtorchGradients {
         return () -> torch.grad(y, x, dys, new BoolOptional(true), false, false);
     }
 
-    /** p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, … */
+    /** p, mask, inputs, mean, rstd, dy, before, gradients. */
     Runnable groupNorm(Object[] a) {
-        if (a[1] != null || a[3] != null || ((Object[]) a[11]).length > 0) return null;
-        GroupNormInputs in = new GroupNormInputs(kernels, a);
-        return sweep(in.all(), in::forward, kernels.image(a[10]));
+        NormInputs ours = (NormInputs) a[2];
+        if (a[1] != null || ours.offset() != null || ((Object[]) a[6]).length > 0) return null;
+        GroupNormInputs in = new GroupNormInputs(kernels, (NormParams) a[0], ours);
+        return sweep(in.all(), in::forward, kernels.image(a[5]));
     }
 
     /** p, qkv, y, logSum, dy, dqkv. */

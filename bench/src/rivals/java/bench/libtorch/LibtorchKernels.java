@@ -20,6 +20,8 @@ import tensor.DType;
 import tensor.backend.AttentionParams;
 import tensor.backend.BinaryOp;
 import tensor.backend.Conv2dParams;
+import tensor.backend.NormInputs;
+import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
@@ -218,8 +220,9 @@ final class LibtorchKernels {
     }
 
     private Runnable groupNorm(Object[] a) {
-        if (a[1] != null || a[3] != null) return null; // dropout, an offset
-        GroupNormInputs in = new GroupNormInputs(this, a);
+        NormInputs ours = (NormInputs) a[2];
+        if (a[1] != null || ours.offset() != null) return null; // dropout
+        GroupNormInputs in = new GroupNormInputs(this, (NormParams) a[0], ours);
         return in::forward;
     }
 

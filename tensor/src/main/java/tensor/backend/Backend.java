@@ -134,47 +134,18 @@ public interface Backend extends AutoCloseable {
      * Group norm, affine map, optional time conditioning in two forms, optional SiLU, optional dropout, over x [N, …, C]:
      * <pre>x̂ = (x + offset − mean) · rstd      h = x̂ · gamma + beta      z = h · (1 + scale) + shift
      * y = mask · silu(z) or mask · z</pre>
-     * mask, as in {@link #dropout}, or {@code null} (1); offset [N,C] or {@code null} (0); gamma, beta [C] or both
-     * {@code null} (1 and 0); scale, shift [N,C] or both {@code null} (0); mean, rstd [N, groups] of x + offset are
-     * written for the backward pass. The variance is the biased one.
+     * mask, as in {@link #dropout}, or {@code null} (1). x, offset, gamma, beta, scale, shift stand in {@code in}; mean, rstd
+     * [N, groups] of x + offset are written for the backward pass. The variance is the biased one.
      */
-    void groupNorm(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd);
+    void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd);
 
     /**
-     * Gradients of {@link #groupNorm}, from what it was given and wrote. doffset [N,C] is {@code null} exactly when offset is,
-     * dgamma, dbeta [C] exactly when gamma is, dscale, dshift [N,C] exactly when scale is. dx ← Σ before + the gradient;
-     * before, at most two tensors like x, is what other uses of x have contributed.
+     * Gradients of {@link #groupNorm}, from what it was given and wrote. Those of {@code in} stand in {@code d}, where the same
+     * are {@code null}. dx ← Σ before + the gradient; before, at most two tensors like x, is what other uses of x have
+     * contributed.
      */
     void groupNormBackward(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor mean,
-            Tensor rstd,
-            Tensor dy,
-            Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift);
+            NormParams p, Mask mask, NormInputs in, Tensor mean, Tensor rstd, Tensor dy, Tensor[] before, NormInputs d);
 
     /** y ← exp(x − max) / Σ exp(x − max) along one axis (0 … rank−1). */
     void softmax(int axis, Tensor x, Tensor y);

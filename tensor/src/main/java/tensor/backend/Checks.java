@@ -196,86 +196,64 @@ public final class Checks {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     /** Checks {@link Backend#groupNorm}. */
-    public static void groupNorm(
-            Backend on,
-            NormParams p,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd) {
-        norm(Call.of("groupNorm", on, x), p, x, offset, gamma, beta, scale, shift, mean, rstd)
-                .operand("y", y, "the shape of x", x.shape())
-                .apart("y", y, x, offset, gamma, beta, scale, shift)
-                .apart("mean", mean, x, offset, gamma, beta, scale, shift, y)
-                .apart("rstd", rstd, x, offset, gamma, beta, scale, shift, y, mean);
+    public static void groupNorm(Backend on, NormParams p, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
+        Tensor[] inputs = in.tensors().toArray(Tensor[]::new);
+        norm(Call.of("groupNorm", on, in.x()), p, in, mean, rstd)
+                .operand("y", y, "the shape of x", in.x().shape())
+                .apart("y", y, inputs)
+                .apart("mean", mean, inputs)
+                .apart("mean", mean, y)
+                .apart("rstd", rstd, inputs)
+                .apart("rstd", rstd, y, mean);
     }
 
     /** Checks {@link Backend#groupNormBackward}. */
     public static void groupNormBackward(
             Backend on,
             NormParams p,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
+            NormInputs in,
             Tensor mean,
             Tensor rstd,
             Tensor dy,
             Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift) {
-        Call call = norm(Call.of("groupNormBackward", on, x), p, x, offset, gamma, beta, scale, shift, mean, rstd)
+            NormInputs d) {
+        Tensor x = in.x();
+        Call call = norm(Call.of("groupNormBackward", on, x), p, in, mean, rstd)
                 .operand("dy", dy, "the shape of x", x.shape())
-                .operand("dx", dx, "the shape of x", x.shape());
+                .operand("dx", d.x(), "the shape of x", x.shape());
         if (before.length > 2) throw call.wrong(before.length + " tensors before, needs 2 at most");
         for (Tensor b : before) call.operand("before", b, "the shape of x", x.shape());
-        channels(call, x, "dgamma", dgamma, "dbeta", dbeta);
-        conditioning(call, x, "dscale", dscale, "dshift", dshift);
-        ofImages(call, x, "doffset", doffset);
-        call.together("offset and doffset", offset, doffset);
-        call.together("gamma and dgamma", gamma, dgamma);
-        call.together("scale and dscale", scale, dscale);
-        Tensor[] inputs = {x, offset, gamma, beta, scale, shift, mean, rstd, dy};
-        Tensor[] outputs = {dx, doffset, dgamma, dbeta, dscale, dshift};
+        vectors(call, x, "d", d);
+        call.together("offset and doffset", in.offset(), d.offset());
+        call.together("gamma and dgamma", in.gamma(), d.gamma());
+        call.together("scale and dscale", in.scale(), d.scale());
+        Tensor[] inputs = in.tensors().toArray(Tensor[]::new);
+        Tensor[] outputs = {d.x(), d.offset(), d.gamma(), d.beta(), d.scale(), d.shift()};
         String[] roles = {"dx", "doffset", "dgamma", "dbeta", "dscale", "dshift"};
         for (int i = 0; i < outputs.length; i++)
             call.apart(roles[i], outputs[i], inputs)
+                    .apart(roles[i], outputs[i], mean, rstd, dy)
                     .apart(roles[i], outputs[i], before)
                     .apart(roles[i], outputs[i], Arrays.copyOf(outputs, i));
     }
 
-    private static Call norm(
-            Call call,
-            NormParams p,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor mean,
-            Tensor rstd) {
+    private static Call norm(Call call, NormParams p, NormInputs in, Tensor mean, Tensor rstd) {
+        Tensor x = in.x();
         call.unasked("x", x);
         if (x.shape().rank() < 2) throw call.wrong("x has shape " + x.shape() + ", needs [N, …, C]");
         if (x.shape().get(-1) % p.groups() != 0)
             throw call.wrong("the " + x.shape().get(-1) + " channels of x " + x.shape() + " cannot be cut into "
                     + p.groups() + " groups");
-        channels(call, x, "gamma", gamma, "beta", beta);
-        conditioning(call, x, "scale", scale, "shift", shift);
-        ofImages(call, x, "offset", offset);
+        vectors(call, x, "", in);
         int n = x.shape().get(0);
         return call.exact("mean", mean, "[N, groups]", n, p.groups()).exact("rstd", rstd, "[N, groups]", n, p.groups());
+    }
+
+    /** What is beside x, whose roles begin with {@code d} for gradients. */
+    private static void vectors(Call call, Tensor x, String d, NormInputs in) {
+        channels(call, x, d + "gamma", in.gamma(), d + "beta", in.beta());
+        conditioning(call, x, d + "scale", in.scale(), d + "shift", in.shift());
+        ofImages(call, x, d + "offset", in.offset());
     }
 
     private static void channels(Call call, Tensor x, String roleA, Tensor a, String roleB, Tensor b) {

@@ -155,45 +155,27 @@ class ChecksTest {
         NormParams p = new NormParams(2, 1e-5, false);
         refused(
                 "groupNorm: gamma and beta must both be given or both be null",
-                () -> backend.groupNorm(p, null, x, null, t(6), null, null, null, x.emptyLike(), t(1, 2), t(1, 2)));
+                () -> backend.groupNorm(
+                        p, null, new NormInputs(x, null, t(6), null, null, null), x.emptyLike(), t(1, 2), t(1, 2)));
         refused(
                 "groupNorm: scale has shape [6], needs [N,C] = [1, 6]",
-                () -> backend.groupNorm(p, null, x, null, null, null, t(6), t(6), x.emptyLike(), t(1, 2), t(1, 2)));
+                () -> backend.groupNorm(
+                        p, null, new NormInputs(x, null, null, null, t(6), t(6)), x.emptyLike(), t(1, 2), t(1, 2)));
         refused(
                 "groupNorm: the 6 channels of x [1, 2, 2, 6] cannot be cut into 4 groups",
                 () -> backend.groupNorm(
-                        new NormParams(4, 1e-5, false),
-                        null,
-                        x,
-                        null,
-                        null,
-                        null,
-                        null,
-                        null,
-                        x.emptyLike(),
-                        t(1, 4),
-                        t(1, 4)));
+                        new NormParams(4, 1e-5, false), null, NormInputs.of(x), x.emptyLike(), t(1, 4), t(1, 4)));
         refused(
                 "groupNormBackward: gamma and dgamma must both be given or both be null",
                 () -> backend.groupNormBackward(
                         p,
                         null,
-                        x,
-                        null,
-                        t(6),
-                        t(6),
-                        null,
-                        null,
+                        new NormInputs(x, null, t(6), t(6), null, null),
                         t(1, 2),
                         t(1, 2),
                         x.emptyLike().set_(x),
                         new Tensor[0],
-                        x.emptyLike(),
-                        null,
-                        null,
-                        null,
-                        null,
-                        null));
+                        NormInputs.of(x.emptyLike())));
     }
 
     @Test

@@ -254,7 +254,7 @@ final class LayerParityCases {
                 Tensor mean = in.exact().room(n, groups);
                 Tensor rstd = in.exact().room(n, groups);
                 Tensor offset = more ? in.exact().normal(n, c) : null;
-                b.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+                b.groupNorm(p, mask, new NormInputs(x, offset, gamma, beta, scale, shift), y, mean, rstd);
                 Tensor dx = in.room(shape);
                 Tensor doffset = more ? in.exact().room(n, c) : null;
                 Tensor dgamma = affine ? in.exact().room(c) : null;
@@ -266,8 +266,14 @@ final class LayerParityCases {
                 Tensor dy = in.normal(shape);
                 if (others > 1) before[1] = in.normal(shape);
                 b.groupNormBackward(
-                        p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma,
-                        dbeta, dscale, dshift);
+                        p,
+                        mask,
+                        new NormInputs(x, offset, gamma, beta, scale, shift),
+                        mean,
+                        rstd,
+                        dy,
+                        before,
+                        new NormInputs(dx, doffset, dgamma, dbeta, dscale, dshift));
                 List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
                 if (affine) all.addAll(List.of(dgamma, dbeta));
                 if (more && c > groups) all.add(doffset); // else it is 0

@@ -21,6 +21,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Enlargement;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -397,36 +398,25 @@ public final class CpuBackend implements Backend {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     @Override
-    public void groupNorm(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd) {
-        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+    public void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
+        Checks.groupNorm(this, p, in, y, mean, rstd);
         enter();
-        int n = x.shape().get(0);
-        int c = x.shape().get(-1);
+        int n = in.x().shape().get(0);
+        int c = in.x().shape().get(-1);
         Kernels.groupNorm(
-                half(x),
+                half(in.x()),
                 n,
-                x.shape().size() / n / c,
+                in.x().shape().size() / n / c,
                 c,
                 p.groups(),
                 (float) p.eps(),
                 p.silu(),
-                address(x),
-                address(offset),
-                address(gamma),
-                address(beta),
-                address(scale),
-                address(shift),
+                address(in.x()),
+                address(in.offset()),
+                address(in.gamma()),
+                address(in.beta()),
+                address(in.scale()),
+                address(in.shift()),
                 address(y),
                 address(mean),
                 address(rstd));
@@ -438,63 +428,49 @@ public final class CpuBackend implements Backend {
     public void groupNormBackward(
             NormParams p,
             Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
+            NormInputs in,
             Tensor mean,
             Tensor rstd,
             Tensor dy,
             Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift) {
-        Checks.groupNormBackward(
-                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                dscale, dshift);
+            NormInputs d) {
+        Checks.groupNormBackward(this, p, in, mean, rstd, dy, before, d);
         if (mask != null) {
             try (Scope scope = Scope.open("dropout")) {
                 Tensor masked = dy.emptyLike();
                 dropout(mask, dy, masked);
-                groupNormBackward(
-                        p, null, x, offset, gamma, beta, scale, shift, mean, rstd, masked, before, dx, doffset, dgamma,
-                        dbeta, dscale, dshift);
+                groupNormBackward(p, null, in, mean, rstd, masked, before, d);
             }
             return;
         }
         enter();
-        int n = x.shape().get(0);
-        int c = x.shape().get(-1);
+        int n = in.x().shape().get(0);
+        int c = in.x().shape().get(-1);
         Kernels.groupNormBackward(
-                half(x),
+                half(in.x()),
                 n,
-                x.shape().size() / n / c,
+                in.x().shape().size() / n / c,
                 c,
                 p.groups(),
                 p.silu(),
-                address(x),
-                address(offset),
-                address(gamma),
-                address(beta),
-                address(scale),
-                address(shift),
+                address(in.x()),
+                address(in.offset()),
+                address(in.gamma()),
+                address(in.beta()),
+                address(in.scale()),
+                address(in.shift()),
                 address(mean),
                 address(rstd),
                 address(dy),
                 address(before.length > 0 ? before[0] : null),
                 address(before.length > 1 ? before[1] : null),
-                address(dx),
-                address(doffset),
-                address(dgamma),
-                address(dbeta),
-                address(dscale),
-                address(dshift));
-        written(dx, doffset, dgamma, dbeta, dscale, dshift);
+                address(d.x()),
+                address(d.offset()),
+                address(d.gamma()),
+                address(d.beta()),
+                address(d.scale()),
+                address(d.shift()));
+        d.tensors().forEach(CpuBackend::written);
     }
 
     @Override

@@ -11,6 +11,7 @@ import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -307,52 +308,27 @@ public final class CudaBackend implements Backend {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     @Override
-    public void groupNorm(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd) {
-        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+    public void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
+        Checks.groupNorm(this, p, in, y, mean, rstd);
         engine.context().enter();
         written(y, mean, rstd);
-        norms.forward(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        norms.forward(p, mask, in, y, mean, rstd);
     }
 
     @Override
     public void groupNormBackward(
             NormParams p,
             Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
+            NormInputs in,
             Tensor mean,
             Tensor rstd,
             Tensor dy,
             Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift) {
-        Checks.groupNormBackward(
-                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                dscale, dshift);
+            NormInputs d) {
+        Checks.groupNormBackward(this, p, in, mean, rstd, dy, before, d);
         engine.context().enter();
-        written(dx, doffset, dgamma, dbeta, dscale, dshift);
-        norms.backward(
-                p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                dscale, dshift);
+        written(d.tensors().toArray(Tensor[]::new));
+        norms.backward(p, mask, in, mean, rstd, dy, before, d);
     }
 
     @Override

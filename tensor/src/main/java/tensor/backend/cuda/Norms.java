@@ -7,6 +7,7 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
@@ -143,38 +144,26 @@ final class Norms {
         return joint;
     }
 
-    private static Launch source(Launch launch, Tensor x, Joins.Joint joint) {
-        return joint == null
-                ? launch.tensor(x).address(0).integer(0)
+    /** The arguments that both kernels begin with. */
+    private Launch begin(Kernel kernel, NormInputs in, Joins.Joint joint) {
+        Launch launch = engine.launch(kernel, in.x().dtype());
+        launch = joint == null
+                ? launch.tensor(in.x()).address(0).integer(0)
                 : launch.tensor(joint.first()).tensor(joint.second()).integer(joint.split());
+        return launch.tensor(in.offset())
+                .tensor(in.gamma())
+                .tensor(in.beta())
+                .tensor(in.scale())
+                .tensor(in.shift());
     }
 
     /** {@link tensor.backend.Backend#groupNorm}. */
-    void forward(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd) {
-        Launching l = Launching.of(p, x, HELD, THREADS / 2, engine.context());
-        Joins.Joint joint = joint(x);
+    void forward(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
+        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, engine.context());
+        Joins.Joint joint = joint(in.x());
         l.go(
                 engine,
-                () -> source(engine.launch(Kernel.GROUP_NORM, x.dtype()), x, joint)
-                        .tensor(offset)
-                        .tensor(gamma)
-                        .tensor(beta)
-                        .tensor(scale)
-                        .tensor(shift)
-                        .tensor(y)
-                        .tensor(mean)
-                        .tensor(rstd),
+                () -> begin(Kernel.GROUP_NORM, in, joint).tensor(y).tensor(mean).tensor(rstd),
                 launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
     }
 
@@ -185,63 +174,49 @@ final class Norms {
     void backward(
             NormParams p,
             Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
+            NormInputs in,
             Tensor mean,
             Tensor rstd,
             Tensor dy,
             Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift) {
+            NormInputs d) {
+        Tensor x = in.x();
         int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
         Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
         Joins.Joint joint = joint(x);
-        Joins.Joint parts = joint == null ? null : joins.parts(dx, joint.split());
-        Buffer partial = dgamma == null ? null : engine.scratch(8L * l.images * l.channels());
+        Joins.Joint parts = joint == null ? null : joins.parts(d.x(), joint.split());
+        Buffer partial = d.gamma() == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
-                () -> source(engine.launch(Kernel.GROUP_NORM_BACKWARD, x.dtype()), x, joint)
-                        .tensor(offset)
-                        .tensor(gamma)
-                        .tensor(beta)
-                        .tensor(scale)
-                        .tensor(shift)
+                () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
                         .tensor(mean)
                         .tensor(rstd)
                         .tensor(dy)
                         .tensor(before.length > 0 ? before[0] : null)
                         .tensor(before.length > 1 ? before[1] : null)
-                        .tensor(parts == null ? dx : parts.first())
+                        .tensor(parts == null ? d.x() : parts.first())
                         .tensor(parts == null ? null : parts.second())
-                        .tensor(l.slices == 1 ? doffset : null)
+                        .tensor(l.slices == 1 ? d.offset() : null)
                         .address(partial == null ? 0 : partial.address())
-                        .tensor(dscale)
-                        .tensor(dshift),
+                        .tensor(d.scale())
+                        .tensor(d.shift()),
                 launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
-        if (doffset != null && l.slices > 1) {
+        if (d.offset() != null && l.slices > 1) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
-            reductions.reduce(ReduceOp.SUM, dx, pixels, doffset, pixels.with(1, 1));
+            reductions.reduce(ReduceOp.SUM, d.x(), pixels, d.offset(), pixels.with(1, 1));
         }
         if (partial == null) return;
         engine.side()
                 .run(
                         () -> engine.launch(Kernel.GROUP_NORM_PARAMETERS, x.dtype())
                                 .address(partial.address())
-                                .tensor(dgamma)
-                                .tensor(dbeta)
+                                .tensor(d.gamma())
+                                .tensor(d.beta())
                                 .integer(l.images)
                                 .integer(l.channels())
                                 .grid((2 * l.channels() + 31) / 32, 1, 32, 32, 0),
                         List.of(partial),
-                        List.of(dgamma.buffer(), dbeta.buffer()));
+                        List.of(d.gamma().buffer(), d.beta().buffer()));
         partial.release();
     }
 }

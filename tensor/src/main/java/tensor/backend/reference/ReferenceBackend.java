@@ -14,6 +14,7 @@ import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Projection;
@@ -293,79 +294,56 @@ public final class ReferenceBackend implements Backend {
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
 
     @Override
-    public void groupNorm(
-            NormParams p,
-            Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
-            Tensor y,
-            Tensor mean,
-            Tensor rstd) {
-        Checks.groupNorm(this, p, x, offset, gamma, beta, scale, shift, y, mean, rstd);
-        GroupNorm norm = new GroupNorm(p, x.shape(), read(offset), read(gamma), read(beta), read(scale), read(shift));
+    public void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
+        Checks.groupNorm(this, p, in, y, mean, rstd);
         double[] values = room(y);
         double[] means = room(mean);
         double[] rstds = room(rstd);
-        norm.forward(read(x), values, means, rstds);
+        norm(p, in).forward(read(in.x()), values, means, rstds);
         store(y, masked(mask, values));
         store(mean, means);
         store(rstd, rstds);
+    }
+
+    private GroupNorm norm(NormParams p, NormInputs in) {
+        return new GroupNorm(
+                p,
+                in.x().shape(),
+                read(in.offset()),
+                read(in.gamma()),
+                read(in.beta()),
+                read(in.scale()),
+                read(in.shift()));
     }
 
     @Override
     public void groupNormBackward(
             NormParams p,
             Mask mask,
-            Tensor x,
-            Tensor offset,
-            Tensor gamma,
-            Tensor beta,
-            Tensor scale,
-            Tensor shift,
+            NormInputs in,
             Tensor mean,
             Tensor rstd,
             Tensor dy,
             Tensor[] before,
-            Tensor dx,
-            Tensor doffset,
-            Tensor dgamma,
-            Tensor dbeta,
-            Tensor dscale,
-            Tensor dshift) {
-        Checks.groupNormBackward(
-                this, p, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                dscale, dshift);
-        GroupNorm norm = new GroupNorm(p, x.shape(), read(offset), read(gamma), read(beta), read(scale), read(shift));
-        double[] dxs = room(dx);
-        double[] doffsets = room(doffset);
-        double[] dgammas = room(dgamma);
-        double[] dbetas = room(dbeta);
-        double[] dscales = room(dscale);
-        double[] dshifts = room(dshift);
-        norm.backward(
-                read(x),
-                read(mean),
-                read(rstd),
-                masked(mask, read(dy)),
-                dxs,
-                doffsets,
-                dgammas,
-                dbetas,
-                dscales,
-                dshifts);
-        double[] others = new double[dxs.length];
+            NormInputs d) {
+        Checks.groupNormBackward(this, p, in, mean, rstd, dy, before, d);
+        double[] dx = room(d.x());
+        double[] doffset = room(d.offset());
+        double[] dgamma = room(d.gamma());
+        double[] dbeta = room(d.beta());
+        double[] dscale = room(d.scale());
+        double[] dshift = room(d.shift());
+        double[] masked = masked(mask, read(dy));
+        norm(p, in).backward(read(in.x()), read(mean), read(rstd), masked, dx, doffset, dgamma, dbeta, dscale, dshift);
+        double[] others = new double[dx.length];
         for (Tensor b : before) add(read(b), others);
-        add(others, dxs);
-        store(dx, dxs);
-        store(doffset, doffsets);
-        store(dgamma, dgammas);
-        store(dbeta, dbetas);
-        store(dscale, dscales);
-        store(dshift, dshifts);
+        add(others, dx);
+        store(d.x(), dx);
+        store(d.offset(), doffset);
+        store(d.gamma(), dgamma);
+        store(d.beta(), dbeta);
+        store(d.scale(), dscale);
+        store(d.shift(), dshift);
     }
 
     @Override

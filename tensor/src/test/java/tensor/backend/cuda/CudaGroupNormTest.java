@@ -19,6 +19,7 @@ import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Region;
@@ -65,8 +66,8 @@ class CudaGroupNormTest {
                 Tensor rstd = mean.emptyLike();
                 NormParams p = new NormParams(groups, EPS, silu);
                 Tensor[] y = {x.emptyLike(), x.emptyLike()};
-                backend.groupNorm(p, mask, x, null, null, null, null, null, y[0], mean, rstd);
-                backend.groupNorm(p, null, x, null, null, null, null, null, y[1], mean, rstd);
+                backend.groupNorm(p, mask, NormInputs.of(x), y[0], mean, rstd);
+                backend.groupNorm(p, null, NormInputs.of(x), y[1], mean, rstd);
                 backend.dropout(mask, y[1], y[1]);
                 assertArrayEquals(y[1].toFloats(), y[0].toFloats(), 0);
 
@@ -75,22 +76,12 @@ class CudaGroupNormTest {
                     backend.groupNormBackward(
                             p,
                             i == 0 ? mask : null,
-                            x,
-                            null,
-                            null,
-                            null,
-                            null,
-                            null,
+                            NormInputs.of(x),
                             mean,
                             rstd,
                             i == 0 ? dy : masked,
                             new Tensor[] {before},
-                            dx[i],
-                            null,
-                            null,
-                            null,
-                            null,
-                            null);
+                            NormInputs.of(dx[i]));
                 assertArrayEquals(dx[1].toFloats(), dx[0].toFloats(), 0);
             }
         }
@@ -109,26 +100,8 @@ class CudaGroupNormTest {
             Tensor mean = x.empty(Shape.of(N, G));
             Tensor rstd = x.empty(Shape.of(N, G));
             NormParams p = new NormParams(G, EPS, false);
-            opened.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
-            opened.groupNormBackward(
-                    p,
-                    null,
-                    x,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    mean,
-                    rstd,
-                    dy,
-                    new Tensor[0],
-                    dx,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null);
+            opened.groupNorm(p, null, NormInputs.of(x), y, mean, rstd);
+            opened.groupNormBackward(p, null, NormInputs.of(x), mean, rstd, dy, new Tensor[0], NormInputs.of(dx));
 
             Tensor planes = channelsFirst(x);
             Tensor viewed = planes.emptyLike();

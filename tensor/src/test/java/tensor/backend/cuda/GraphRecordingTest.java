@@ -15,6 +15,7 @@ import tensor.backend.AdamParams;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
@@ -78,26 +79,8 @@ class GraphRecordingTest extends CudaTest {
             NormParams p = new NormParams(2, 1e-5, true);
             LongConsumer calls = position -> {
                 Mask mask = new Mask(0.75, 3, position);
-                backend.groupNorm(p, mask, x, null, null, null, null, null, y, mean, rstd);
-                backend.groupNormBackward(
-                        p,
-                        mask,
-                        x,
-                        null,
-                        null,
-                        null,
-                        null,
-                        null,
-                        mean,
-                        rstd,
-                        x,
-                        new Tensor[0],
-                        dx,
-                        null,
-                        null,
-                        null,
-                        null,
-                        null);
+                backend.groupNorm(p, mask, NormInputs.of(x), y, mean, rstd);
+                backend.groupNormBackward(p, mask, NormInputs.of(x), mean, rstd, x, new Tensor[0], NormInputs.of(dx));
             };
             Rng rng = new Rng(3, 400);
             try (Recording recording = record(r -> {

@@ -12,6 +12,7 @@ import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Recording;
 import tensor.backend.Region;
@@ -144,11 +145,9 @@ class JoinsTest extends CudaTest {
         Tensor mean = x.empty(Shape.of(N, 6));
         Tensor rstd = x.empty(Shape.of(N, 6));
         Tensor dx = x.emptyLike();
-        backend.groupNorm(p, null, x, null, null, null, null, null, y, mean, rstd);
+        backend.groupNorm(p, null, NormInputs.of(x), y, mean, rstd);
         Tensor[] before = {dy, dy};
-        backend.groupNormBackward(
-                p, null, x, null, null, null, null, null, mean, rstd, y.add(dy), before, dx, null, null, null, null,
-                null);
+        backend.groupNormBackward(p, null, NormInputs.of(x), mean, rstd, y.add(dy), before, NormInputs.of(dx));
         return dx;
     }
 

@@ -17,6 +17,7 @@ import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.BinaryOp;
 import tensor.backend.Conv2dParams;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.backend.UnaryOp;
@@ -264,7 +265,7 @@ class ReferenceBackendTest {
         Tensor y = x.emptyLike();
         Tensor mean = room(1, 1);
         Tensor rstd = room(1, 1);
-        backend.groupNorm(new NormParams(1, 0.5, false), null, x, null, null, null, null, null, y, mean, rstd);
+        backend.groupNorm(new NormParams(1, 0.5, false), null, NormInputs.of(x), y, mean, rstd);
         assertValues(mean, 3);
         assertValues(rstd, 0.5); // 1 / √(3.5 + 0.5)
         assertValues(y, -1, -0.5, 0, 1.5);
@@ -274,16 +275,17 @@ class ReferenceBackendTest {
         NormParams perChannel = new NormParams(2, 0, false);
         Tensor gamma = row(2, 3);
         Tensor beta = row(1, -1);
-        backend.groupNorm(perChannel, null, x, null, gamma, beta, null, null, y, means, rstds);
+        backend.groupNorm(perChannel, null, new NormInputs(x, null, gamma, beta, null, null), y, means, rstds);
         assertValues(means, 2, 4);
         assertValues(rstds, 1, 0.5);
         assertValues(y, -1, -4, 3, 2);
 
         Tensor scale = of(Shape.of(1, 2), 1, 0);
         Tensor shift = of(Shape.of(1, 2), 0, 10);
-        backend.groupNorm(perChannel, null, x, null, gamma, beta, scale, shift, y, means, rstds);
+        backend.groupNorm(perChannel, null, new NormInputs(x, null, gamma, beta, scale, shift), y, means, rstds);
         assertValues(y, -2, 6, 6, 12);
-        backend.groupNorm(new NormParams(2, 0, true), null, x, null, gamma, beta, scale, shift, y, means, rstds);
+        backend.groupNorm(
+                new NormParams(2, 0, true), null, new NormInputs(x, null, gamma, beta, scale, shift), y, means, rstds);
         assertValues(y, UnaryOp.SILU.apply(-2), UnaryOp.SILU.apply(6), UnaryOp.SILU.apply(6), UnaryOp.SILU.apply(12));
     }
 

@@ -15,6 +15,7 @@ import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Mask;
+import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.memory.Scope;
 
@@ -139,8 +140,14 @@ class ReferenceGradientsTest {
         Tensor dscale = conditioned ? scale.emptyLike() : null;
         Tensor dshift = conditioned ? shift.emptyLike() : null;
         backend.groupNormBackward(
-                p, mask, x, offset, gamma, beta, scale, shift, mean, rstd, dy, before, dx, doffset, dgamma, dbeta,
-                dscale, dshift);
+                p,
+                mask,
+                new NormInputs(x, offset, gamma, beta, scale, shift),
+                mean,
+                rstd,
+                dy,
+                before,
+                new NormInputs(dx, doffset, dgamma, dbeta, dscale, dshift));
         for (Tensor b : before) dx = dx.add(b.mul(-1));
         Tensor m = mean.emptyLike();
         Tensor r = rstd.emptyLike();
@@ -169,7 +176,7 @@ class ReferenceGradientsTest {
             Tensor mean,
             Tensor rstd) {
         Tensor y = x.emptyLike();
-        backend.groupNorm(p, mask, x, offset, gamma, beta, scale, shift, y, mean, rstd);
+        backend.groupNorm(p, mask, new NormInputs(x, offset, gamma, beta, scale, shift), y, mean, rstd);
         return y;
     }
 
