@@ -8,8 +8,9 @@ import tensor.Tensor;
 
 /** {@code y = factor · x}; dx = factor · dy. Keeps: nothing. */
 public record Scale(double factor) implements Op {
+    /** x itself when the factor is 1. */
     public static Variable scale(Variable x, double factor) {
-        return Tape.record(new Scale(factor), x);
+        return factor == 1 ? x : Tape.record(new Scale(factor), x);
     }
 
     @Override

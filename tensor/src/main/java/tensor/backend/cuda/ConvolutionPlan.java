@@ -163,6 +163,11 @@ final class ConvolutionPlan implements AutoCloseable {
         return turned;
     }
 
+    /** Whether a bias is best added by the same call. */
+    boolean addsBias() {
+        return algorithm != null && algorithm.addsBias();
+    }
+
     ConvolutionAlgorithm algorithm() {
         return algorithm;
     }

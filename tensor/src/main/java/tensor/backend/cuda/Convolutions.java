@@ -2,8 +2,10 @@ package tensor.backend.cuda;
 
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnMathType;
 import nativelib.LibraryCache;
@@ -20,10 +22,11 @@ import tensor.memory.Scope;
 
 /**
  * Convolutions by cuDNN, channels last. The first call with a shape searches for the fastest algorithm, unless an
- * earlier run has; later ones find it under their {@link Geometry}. Filters of 1x1 make {@link
- * PointwiseConvolutions}, few channels {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
- * own. Padding that differs on opposite sides, which cuDNN does not know,
- * is made by copying the image into one with a border of zeros.
+ * earlier run has; later ones find it under their {@link Geometry}. Filters of 1x1 make {@link PointwiseConvolutions}, unless a
+ * bias is to be added, which cuDNN does in the same call and cuBLAS does not, and that turns out to be faster. Few channels make
+ * {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
+ * own. Padding that differs on opposite sides, which cuDNN does not know, is made by copying the image into one with a border of
+ * zeros.
  *
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
  * filters is which. cuDNN has kernels of their own for the two, and for some shapes good ones on one side only: 56 to 28
@@ -39,6 +42,8 @@ final class Convolutions implements AutoCloseable {
     private static final long MOST = 2L << 30;
     /** Where even these are not free, the device is full. */
     private static final long LEAST = 16L << 20;
+    /** Values of y from which on a pass that adds a bias takes longer than to launch it. */
+    private static final int LARGE = 1 << 20;
 
     private record Key(Direction direction, Geometry geometry) {}
 
@@ -53,6 +58,8 @@ final class Convolutions implements AutoCloseable {
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
+    /** Filters of 1x1 for which a product and a pass that adds the bias are the faster way. */
+    private final Set<Geometry> apart = new HashSet<>();
 
     Convolutions(Engine engine, Dnn dnn, Products products, Movement movement, Reductions reductions) {
         this.engine = engine;
@@ -75,11 +82,13 @@ final class Convolutions implements AutoCloseable {
             return;
         }
         Geometry g = Geometry.of(p, x, w, y);
-        if (!g.isProduct()) x.buffer().block(); // in one place
-        boolean added = false;
         if (g.isProduct()) {
-            pointwise.forward(g, x, w, y);
-        } else if (DepthwiseConvolutions.serves(g)) {
+            product(g, x, w, bias, z, y);
+            return;
+        }
+        x.buffer().block(); // in one place
+        boolean added = false;
+        if (DepthwiseConvolutions.serves(g)) {
             depthwise.forward(g, x, w, y);
         } else if (NarrowConvolutions.serves(Direction.FORWARD, g)) {
             narrow.forward(g, x, w, bias, z, y);
@@ -92,6 +101,32 @@ final class Convolutions implements AutoCloseable {
             }
         }
         if (!added) engine.addBias(y, bias, z);
+    }
+
+    /** y ← x wᵀ + bias for rows x [.., C] and w [K, C]. */
+    void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+        product(Geometry.ofRows(x, w.shape().get(0)), x, w, bias, null, y);
+    }
+
+    private void product(Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
+        if (bias != null && addsBias(g, x, w, y)) {
+            run(Direction.FORWARD, g, x, w, bias, z, y);
+        } else {
+            pointwise.forward(g, x, w, y);
+            engine.addBias(y, bias, z);
+        }
+    }
+
+    /** Whether cuDNN is the faster way to a product with a bias; while calls are being recorded, whether it is known to be. */
+    private boolean addsBias(Geometry g, Tensor x, Tensor w, Tensor y) {
+        if (apart.contains(g) || y.shape().size() < LARGE || Joins.of(x) != null) return false;
+        Key key = new Key(Direction.FORWARD, g);
+        if (plans.containsKey(key)) return true;
+        if (engine.recording() != null) return false;
+        ConvolutionPlan plan = plan(key, x, w, y);
+        if (plan == null) apart.add(g);
+        else plans.put(key, plan);
+        return plan != null;
     }
 
     /** {@link tensor.backend.Backend#conv2dBackwardData}. */
@@ -229,7 +264,7 @@ final class Convolutions implements AutoCloseable {
             Pointer xs = Engine.pointer(x);
             Pointer ws = Engine.pointer(w);
             Pointer ys = Engine.pointer(y);
-            added = bias != null && plan.algorithm().addsBias();
+            added = bias != null && plan.addsBias();
             if (added) plan.run(xs, ws, Engine.pointer(bias), z == null ? null : Engine.pointer(z), ys, room);
             else plan.run(xs, ws, ys, room);
         }
@@ -261,18 +296,20 @@ final class Convolutions implements AutoCloseable {
         return new ConvolutionPlan(engine, dnn, direction, g, math(g.dtype()), turned);
     }
 
+    /** {@code null} where a product is faster. */
     private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
         engine.requireEager("the first convolution of a shape");
         engine.side().join(); // nothing else is to run while calls are timed
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionAlgorithm known = file.get(name);
+        if (ConvolutionAlgorithm.PRODUCT.equals(known)) return null;
         if (known != null) {
             ConvolutionPlan plan = plan(key, known.turned());
             if (plan.accept(known)) return plan;
             plan.close();
         }
         ConvolutionPlan found = search(key, name, x, w, y);
-        file.put(name, found.algorithm());
+        file.put(name, found == null ? ConvolutionAlgorithm.PRODUCT : found.algorithm());
         return found;
     }
 
@@ -307,6 +344,12 @@ final class Convolutions implements AutoCloseable {
             Buffer bias = engine.scratch((long) key.geometry.k() * w.dtype().bytes());
             time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
             bias.release();
+        }
+        if (key.geometry.isProduct()) {
+            if (plan.addsBias() && time < milliseconds(() -> pointwise.forward(key.geometry, x, w, y)) + adding)
+                return plan;
+            plan.close();
+            return null;
         }
         if (key.direction != Direction.FILTER && key.geometry.isTurnable()) {
             Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());

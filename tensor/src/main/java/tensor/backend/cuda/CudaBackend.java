@@ -268,7 +268,9 @@ public final class CudaBackend implements Backend {
         Checks.matmul(this, ta, tb, a, b, bias, y);
         engine.context().enter();
         written(y);
-        products.matmul(ta, tb, a, b, bias, y);
+        boolean linear = bias != null && !ta && tb && b.shape().rank() == 2;
+        if (linear) convolutions.linear(a, b, bias, y);
+        else products.matmul(ta, tb, a, b, bias, y);
     }
 
     @Override

@@ -23,6 +23,8 @@ record Geometry(
         int padH,
         int padW,
         int groups) {
+    private static final int SIDE = 16;
+
     /** The geometry of a call, taking the padding on top and at the left for that on all sides. */
     static Geometry of(Conv2dParams params, Tensor x, Tensor w, Tensor y) {
         return new Geometry(
@@ -40,6 +42,18 @@ record Geometry(
                 params.top(),
                 params.left(),
                 params.groups());
+    }
+
+    /**
+     * That of rows x [.., c] times filters [k, c], as a convolution of images: of 16x16 pixels if the number of rows allows, such
+     * as cuDNN's kernels are made for.
+     */
+    static Geometry ofRows(Tensor x, int k) {
+        int c = x.shape().get(-1);
+        int rows = x.shape().size() / c;
+        int w = Math.min(SIDE, Integer.lowestOneBit(rows));
+        int h = Math.min(SIDE, Integer.lowestOneBit(rows / w));
+        return new Geometry(x.dtype(), rows / w / h, h, w, c, k, 1, 1, h, w, 1, 0, 0, 1);
     }
 
     /** Whether the convolution is the product of the pixels [n·h·w, c] and the filters [k, c]. */

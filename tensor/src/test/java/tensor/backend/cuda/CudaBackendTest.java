@@ -15,6 +15,7 @@ import nativelib.LibraryCache;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
@@ -107,6 +108,15 @@ class CudaBackendTest extends CudaTest {
         assertEquals(0, backend.memory().live());
     }
 
+    /** Makes a search needless. */
+    private static void note(String key, ConvolutionAlgorithm algorithm) {
+        try (Engine engine = new Engine(Precision.FP32)) {
+            Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
+            new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision())
+                    .put(key, algorithm);
+        }
+    }
+
     /** Whatever a search has found: here the file says that both directions are best computed by the other. */
     @Test
     void aConvolutionTurnedRoundComputesTheSame() {
@@ -115,13 +125,8 @@ class CudaBackendTest extends CudaTest {
         Shape result = Shape.of(2, 7, 5, 35);
         Conv2dParams p = Conv2dParams.of(1, 1);
         String key = new Geometry(DType.F32, 2, 7, 5, 6, 35, 3, 3, 7, 5, 1, 1, 1, 1).key();
-        try (Engine engine = new Engine(Precision.FP32)) {
-            Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
-            AlgorithmFile file =
-                    new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
-            for (Direction direction : new Direction[] {Direction.FORWARD, Direction.DATA})
-                file.put(direction + "-" + key, new ConvolutionAlgorithm(1, 0, true, false));
-        }
+        for (Direction direction : new Direction[] {Direction.FORWARD, Direction.DATA})
+            note(direction + "-" + key, new ConvolutionAlgorithm(1, 0, true, false));
         float[][] results = new float[2][];
         for (int i = 0; i < 2; i++)
             try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, Precision.FP32)
@@ -139,6 +144,52 @@ class CudaBackendTest extends CudaTest {
                     assertNull(cuda.algorithm(Direction.FORWARD, p, x, w, y), "it is not this call that computes it");
             }
         assertArrayEquals(results[0], results[1], 1e-3f);
+    }
+
+    /** The file says that cuDNN is faster, or cuBLAS; the last time nothing, and a search decides. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2})
+    void aProductWithABiasIsTheSameByEitherLibrary(int way) {
+        int n = 3;
+        int h = 15 + 2 * way;
+        int c = 8;
+        int k = 2048;
+        int rows = n * h * 12; // 4 by 1 by 9 h
+        ConvolutionAlgorithm[] algorithms = {new ConvolutionAlgorithm(1, 0, false, true), ConvolutionAlgorithm.PRODUCT};
+        close();
+        if (way < algorithms.length) {
+            note("FORWARD-" + new Geometry(DType.F32, n, h, 12, c, k, 1, 1, h, 12, 1, 0, 0, 1).key(), algorithms[way]);
+            note(
+                    "FORWARD-" + new Geometry(DType.F32, rows / 4, 1, 4, c, k, 1, 1, 1, 4, 1, 0, 0, 1).key(),
+                    algorithms[way]);
+        }
+        open();
+        Conv2dParams p = Conv2dParams.of(1, 0);
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(n, h, 12, c));
+            Tensor w = new Rng(2).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(k, 1, 1, c));
+            Tensor bias = new Rng(3).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(k));
+            Tensor y = x.empty(x.shape().with(3, k));
+            Tensor z = new Rng(4).draw(Distribution.NORMAL, backend, DType.F32, y.shape());
+            Tensor products = x.empty(Shape.of(rows, k));
+            backend.matmul(false, true, x.reshape(rows, c), w.reshape(k, c), bias, products);
+            backend.conv2d(p, x, w, bias, z, y);
+            float[] xs = x.toFloats();
+            float[] ws = w.toFloats();
+            float[] biases = bias.toFloats();
+            float[] zs = z.toFloats();
+            float[] expected = new float[zs.length];
+            for (int i = 0; i < expected.length; i++) {
+                double sum = biases[i % k];
+                for (int j = 0; j < c; j++) sum += (double) xs[i / k * c + j] * ws[i % k * c + j];
+                expected[i] = (float) sum;
+            }
+            assertArrayEquals(expected, products.toFloats(), 1e-4f);
+            for (int i = 0; i < expected.length; i++) expected[i] += zs[i];
+            assertArrayEquals(expected, y.toFloats(), 1e-4f);
+            boolean byCuDnn = ((CudaBackend) backend).algorithm(Direction.FORWARD, p, x, w, y) != null;
+            if (way < algorithms.length) assertEquals(way == 0, byCuDnn);
+        }
     }
 
     @ParameterizedTest
