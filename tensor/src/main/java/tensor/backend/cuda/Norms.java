@@ -169,7 +169,8 @@ final class Norms {
 
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
-     * are summed over the images by a second kernel, and doffset, where the pixels are cut into slices, by another.
+     * are summed over the images by a second kernel, and doffset, where the pixels are cut into slices, by another, from all of
+     * dx.
      */
     void backward(
             NormParams p,
@@ -184,7 +185,8 @@ final class Norms {
         int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
         Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
         Joins.Joint joint = joint(x);
-        Joins.Joint parts = joint == null ? null : joins.parts(d.x(), joint.split());
+        boolean summed = d.offset() != null && l.slices > 1;
+        Joins.Joint parts = joint == null || summed ? null : joins.parts(d.x(), joint.split());
         Buffer partial = d.gamma() == null ? null : engine.scratch(8L * l.images * l.channels());
         l.go(
                 engine,
@@ -201,7 +203,7 @@ final class Norms {
                         .tensor(d.scale())
                         .tensor(d.shift()),
                 launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
-        if (d.offset() != null && l.slices > 1) {
+        if (summed) {
             Shape pixels = Shape.of(l.images, l.length, l.channels());
             reductions.reduce(ReduceOp.SUM, d.x(), pixels, d.offset(), pixels.with(1, 1));
         }

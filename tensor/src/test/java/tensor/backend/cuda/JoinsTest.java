@@ -134,6 +134,38 @@ class JoinsTest extends CudaTest {
         assertEquals(0, backend.memory().live());
     }
 
+    /** So large an image is cut into slices, and the gradient of the offset is summed from all of dx. */
+    @Test
+    void anOffsetOfALargeImageMayBeDifferentiated() {
+        Shape large = Shape.of(1, 64, 64, 8);
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = joined(
+                    rng.normalLike(Tensor.empty(backend, DType.F32, large)),
+                    rng.normalLike(Tensor.empty(backend, DType.F32, large)));
+            Tensor copy = made(joined(Joins.of(x).first(), Joins.of(x).second()));
+            Tensor dy = rng.normalLike(x);
+            Tensor offset = rng.normalLike(x.empty(Shape.of(1, 16)));
+            float[][] expected = offsetNorm(copy, offset, dy);
+            float[][] found = offsetNorm(x, offset, dy);
+            for (int i = 0; i < 2; i++) assertArrayEquals(expected[i], found[i]);
+        }
+    }
+
+    /** dx and doffset. */
+    private float[][] offsetNorm(Tensor x, Tensor offset, Tensor dy) {
+        NormParams p = new NormParams(1, 1e-5, true);
+        Tensor mean = x.empty(Shape.of(1, 1));
+        Tensor rstd = mean.emptyLike();
+        Tensor dx = x.emptyLike();
+        Tensor doffset = offset.emptyLike();
+        backend.groupNorm(p, null, x, offset, null, null, null, null, x.emptyLike(), mean, rstd);
+        Tensor[] before = {};
+        backend.groupNormBackward(
+                p, null, x, offset, null, null, null, null, mean, rstd, dy, before, dx, doffset, null, null, null,
+                null);
+        return new float[][] {dx.toFloats(), doffset.toFloats()};
+    }
+
     /** dx, after y has been made of it. */
     private float[] norm(Tensor x, Tensor dy) {
         return gradient(x, dy).toFloats();
