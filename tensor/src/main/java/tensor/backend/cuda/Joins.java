@@ -106,6 +106,7 @@ final class Joins {
                 && isPart(from[0], to[0], 0, split)
                 && isPart(from[1], to[1], split, channels - split);
         if (!joins) return false;
+        for (Region part : from) part.tensor().buffer().block(); // made, if it was put off itself
         putOff(y, new Joint(from.clone(), to.clone(), false));
         return true;
     }

@@ -96,6 +96,22 @@ class JoinsTest extends CudaTest {
     }
 
     @Test
+    void aJointTensorIsMadeWhenItIsJoinedItself() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor a = images(8);
+            Tensor b = images(4);
+            Tensor c = images(12);
+            Tensor dy = images(24);
+            Tensor copy = made(joined(made(joined(a, b)), c));
+            Tensor x = joined(joined(a, b), c);
+            assertArrayEquals(norm(copy, dy), norm(x, dy));
+            assertNotNull(Joins.of(x));
+            assertArrayEquals(copy.toFloats(), x.toFloats());
+            assertArrayEquals(copy.toFloats(), joined(joined(a, b), c).toFloats());
+        }
+    }
+
+    @Test
     void theGradientIsWrittenInPartsAndCutByGivingThem() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = joined(images(8), images(16));
