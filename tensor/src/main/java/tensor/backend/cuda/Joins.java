@@ -129,13 +129,15 @@ final class Joins {
     Joint parts(Tensor y, int split) {
         if (!isFree(y)) return null;
         Region all = Region.of(y);
-        int rest = y.shape().get(3) - split;
+        int last = y.shape().rank() - 1;
+        int rest = y.shape().get(last) - split;
         try (Scope scope = Scope.open("parts")) {
             Region[] from = {
-                Region.of(y.empty(y.shape().with(3, split))),
-                Region.of(y.empty(y.shape().with(3, rest)))
+                Region.of(y.empty(y.shape().with(last, split))),
+                Region.of(y.empty(y.shape().with(last, rest)))
             };
-            Joint joint = new Joint(from, new Region[] {all.slice(3, 0, split), all.slice(3, split, rest)}, true);
+            Region[] to = {all.slice(last, 0, split), all.slice(last, split, rest)};
+            Joint joint = new Joint(from, to, true);
             putOff(y, joint);
             return joint;
         }

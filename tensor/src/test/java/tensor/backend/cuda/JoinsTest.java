@@ -112,6 +112,17 @@ class JoinsTest extends CudaTest {
     }
 
     @Test
+    void imagesMayBeReadAsLists() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = joined(images(8), images(16));
+            Tensor copy = made(joined(Joins.of(x).first(), Joins.of(x).second()));
+            Tensor dy = images(24);
+            Shape list = Shape.of(N, SIDE * SIDE, 24);
+            assertArrayEquals(norm(copy, dy), norm(x.reshape(list), dy.reshape(list)));
+        }
+    }
+
+    @Test
     void theGradientIsWrittenInPartsAndCutByGivingThem() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = joined(images(8), images(16));
