@@ -20,6 +20,7 @@ import tensor.memory.CachingAllocator;
 final class GraphRecording implements Recording, Recording.Recorder {
     private final Engine engine;
     private final Indices indices;
+    private final Joins joins;
     private final CachingAllocator arena;
     private final Updates updates;
     /** Where Σ dw² of the last replay arrives: a copy that is queued with it costs no wait of its own. */
@@ -30,20 +31,26 @@ final class GraphRecording implements Recording, Recording.Recorder {
     /** Position of the first draw while the body ran; −1 before there was one. */
     private long firstDraw = -1;
 
-    private GraphRecording(Engine engine, Staging staging, Indices indices) {
+    private GraphRecording(Engine engine, Staging staging, Indices indices, Joins joins) {
         this.engine = engine;
         this.indices = indices;
+        this.joins = joins;
         arena = new CachingAllocator(engine.context());
         updates = new Updates(engine, staging);
     }
 
+    /** Everything asked for so far is on the main stream, or waited for there: what comes next may read and write anything. */
+    private static void settle(Engine engine, Joins joins) {
+        joins.make();
+        engine.side().join();
+    }
+
     /** Runs the body with the stream noting down. */
     static GraphRecording record(Engine engine, Staging staging, Indices indices, Joins joins, Body body) {
-        GraphRecording recording = new GraphRecording(engine, staging, indices);
+        GraphRecording recording = new GraphRecording(engine, staging, indices, joins);
         CUgraph captured = new CUgraph();
         boolean complete = false;
-        joins.make(); // nothing of what came before is to become part of the recording
-        engine.side().join();
+        settle(engine, joins); // nothing of what came before is to become part of the recording
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
                 cuStreamBeginCapture(engine.context().main(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
@@ -110,6 +117,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     @Override
     public void replay(Numbers now) {
         engine.context().enter();
+        settle(engine, joins);
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
         updates.send(squares);

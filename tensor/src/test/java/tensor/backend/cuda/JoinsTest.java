@@ -232,6 +232,21 @@ class JoinsTest extends CudaTest {
     }
 
     @Test
+    void aReplayMayWriteToAPart() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor a = images(4);
+            Tensor b = images(4);
+            try (Recording recording =
+                    backend.record(recorder -> backend.fill(a, 7)).orElseThrow()) {
+                float[] expected = made(joined(a, b)).toFloats();
+                Tensor y = joined(a, b);
+                recording.replay(Recording.Numbers.NONE);
+                assertArrayEquals(expected, y.toFloats());
+            }
+        }
+    }
+
+    @Test
     void nothingThatIsPutOffCrossesTheBordersOfARecording() {
         try (Scope scope = Scope.open("test")) {
             Tensor before = joined(images(4), images(4));

@@ -128,4 +128,23 @@ class SideStreamTest extends CudaTest {
             }
         }
     }
+
+    @Test
+    void aReplayWaitsForWhatIsAside() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = square(1, 2, 3, 4);
+            Tensor dw = square(5, 5, 5, 5);
+            Tensor copy = x.emptyLike();
+            try (Recording recording = backend.record(recorder -> {
+                        copy.set_(dw);
+                        backend.fill(x, 9);
+                    })
+                    .orElseThrow()) {
+                weights(square(1, 0, 0, 1), x, dw);
+                recording.replay(Recording.Numbers.NONE);
+                assertArrayEquals(new float[] {1, 2, 3, 4}, copy.toFloats(), "what is written aside is read by the replay");
+                assertArrayEquals(new float[] {1, 2, 3, 4}, dw.toFloats(), "what is read aside is written by it");
+            }
+        }
+    }
 }
