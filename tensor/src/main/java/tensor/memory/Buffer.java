@@ -103,6 +103,12 @@ public final class Buffer {
         first.run();
     }
 
+    /** The memory as it is: nothing is made, and nobody waits. */
+    Block unasked() {
+        requireLive();
+        return state.block;
+    }
+
     /** Throws as {@link #block} does, and makes nobody wait. */
     public void requireLive() {
         if (references == 0)
@@ -155,13 +161,16 @@ public final class Buffer {
         return references > 0;
     }
 
-    /** Exchanges the contents for those of a buffer of the same backend, for tensors of the same size, by exchanging blocks. */
+    /**
+     * Exchanges the contents for those of a buffer of the same backend, for tensors of the same size, by exchanging blocks: like
+     * who writes into them it waits for who still reads.
+     */
     public void exchange(Buffer other) {
         Block mine = block();
         state.block = other.block();
         other.state.block = mine;
-        version++;
-        other.version++;
+        written();
+        other.written();
     }
 
     /** Counts the writes: what is derived from the contents (a reordered copy, say) is valid for one version. */

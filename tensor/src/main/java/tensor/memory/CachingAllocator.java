@@ -50,6 +50,10 @@ public final class CachingAllocator implements AutoCloseable {
             this.bytes = bytes;
         }
 
+        CachingAllocator owner() {
+            return CachingAllocator.this;
+        }
+
         @Override
         public long address() {
             return address;
@@ -91,6 +95,11 @@ public final class CachingAllocator implements AutoCloseable {
         live += size;
         peak = Math.max(peak, live);
         return new Buffer(new NativeBlock(address, size));
+    }
+
+    /** Whether the block of this buffer is one of this allocator's. */
+    public boolean owns(Buffer buffer) {
+        return buffer.unasked() instanceof NativeBlock block && block.owner() == this;
     }
 
     private long fromSource(long bytes) {

@@ -53,7 +53,7 @@ public final class CudaBackend implements Backend {
         dnn = new Dnn(engine.context());
         products = new Products(engine);
         movement = new Movement(engine);
-        joins = new Joins(movement);
+        joins = new Joins(engine, movement);
         reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
         convolutions = new Convolutions(engine, dnn, products, movement, reductions);

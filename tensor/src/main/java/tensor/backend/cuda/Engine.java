@@ -47,6 +47,11 @@ final class Engine implements AutoCloseable {
         return recording == null ? arena : recording.arena();
     }
 
+    /** Whether a block is one of these: of what is being recorded, or of none. */
+    boolean owns(Buffer block) {
+        return arena().owns(block);
+    }
+
     /**
      * A block, for a tensor or to be released in the same call: whatever runs later runs after what uses it now, and calls that
      * are put aside hold it.

@@ -19,10 +19,12 @@ import tensor.memory.Scope;
  * is given them ({@link Buffer#exchange}).
  */
 final class Joins {
+    private final Engine engine;
     private final Movement movement;
     private final Map<Buffer, List<Joint>> parts = new IdentityHashMap<>();
 
-    Joins(Movement movement) {
+    Joins(Engine engine, Movement movement) {
+        this.engine = engine;
         this.movement = movement;
     }
 
@@ -150,11 +152,17 @@ final class Joins {
         for (int k = 0; k < 2; k++)
             if (from[k].tensor() != joint.to[k].tensor()
                     || !isSame(from[k], joint.to[k])
-                    || !isSame(to[k], Region.of(to[k].tensor()))) return false;
+                    || !isSame(to[k], Region.of(to[k].tensor()))
+                    || !mayMove(to[k].tensor().buffer())) return false;
         for (int k = 0; k < 2; k++)
             to[k].tensor().buffer().exchange(joint.from[k].tensor().buffer());
         putOff(from[0].tensor(), new Joint(to.clone(), joint.to, false));
         return true;
+    }
+
+    /** Whether the block of what is being written may become another: no recording knows what is written for the first time. */
+    private boolean mayMove(Buffer buffer) {
+        return buffer.version() == 1 && engine.owns(buffer);
     }
 
     /** Whether a whole tensor goes to so many channels from {@code start} on, for every pixel. */
