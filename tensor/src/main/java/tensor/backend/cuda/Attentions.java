@@ -53,21 +53,22 @@ final class Attentions {
                     at.part(y, h),
                     at.width(),
                     at.length());
-        if (at.scores() <= qkv.shape().size()) Probabilities.keep(weights, y);
+        if (at.scores() <= qkv.shape().size() && engine.owns(y.buffer())) Probabilities.keep(weights, y);
         Heads.release(scores, weights);
     }
 
-    /** P, kept beside the y that it made for as long as that stays as it is. */
+    /** P, kept beside the y that it made for as long as that stays as it is, within one recording or outside. */
     private record Probabilities(Buffer weights, long version) implements AutoCloseable {
         static void keep(Buffer weights, Tensor y) {
             if (y.buffer().companion() instanceof Probabilities before) before.close();
             y.buffer().companion(new Probabilities(weights.retain(), y.buffer().version()));
         }
 
-        /** What was kept, for the caller to release; {@code null} when nothing was, or not of this y. */
-        static Buffer of(Tensor y) {
+        /** What was kept, for the caller to release; {@code null} when nothing was, or not of this y, or not here. */
+        static Buffer of(Tensor y, Engine engine) {
             return y.buffer().companion() instanceof Probabilities p
                             && p.version == y.buffer().version()
+                            && engine.owns(p.weights)
                     ? p.weights.retain()
                     : null;
         }
@@ -84,7 +85,7 @@ final class Attentions {
         Heads to = Heads.of(p, dqkv);
         Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
         Matrix s = at.square(DType.F32, scores);
-        Buffer weights = Probabilities.of(y);
+        Buffer weights = Probabilities.of(y, engine);
         if (weights == null) weights = probabilities(p, at, scores, logSum);
         Matrix probability = at.square(qkv.dtype(), weights);
         for (int h = 0; h < at.heads(); h++) {

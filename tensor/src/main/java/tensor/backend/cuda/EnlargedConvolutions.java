@@ -38,7 +38,7 @@ final class EnlargedConvolutions {
     }
 
     /** The strands of a gradient dy, valid for one version of it, and within one recording or outside. */
-    private record Strands(Tensor strands, long version, GraphRecording recording) implements AutoCloseable {
+    private record Strands(Tensor strands, long version) implements AutoCloseable {
         @Override
         public void close() {
             strands.buffer().release();
@@ -165,12 +165,13 @@ final class EnlargedConvolutions {
                 .integer(s.get(3));
     }
 
-    /** Leaves the strands with dy. */
+    /** Leaves the strands with dy, unless that outlives the recording that they are part of. */
     private void leave(Tensor strands, Tensor dy) {
         Buffer buffer = dy.buffer();
+        if (!engine.owns(buffer)) return;
         if (buffer.companion() instanceof Strands old) old.close();
         strands.buffer().retain();
-        buffer.companion(new Strands(strands, buffer.version(), engine.recording()));
+        buffer.companion(new Strands(strands, buffer.version()));
     }
 
     /** Those that were left with dy, for the innermost scope, or new ones. */
@@ -180,7 +181,7 @@ final class EnlargedConvolutions {
         buffer.companion(null);
         Scope.innermost().own(left.strands.buffer());
         boolean valid = left.version == buffer.version()
-                && left.recording == engine.recording()
+                && engine.owns(left.strands.buffer())
                 && left.strands.shape().equals(strands(dy.shape()));
         return valid ? left.strands : unweave(dy);
     }

@@ -12,6 +12,7 @@ import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
+import tensor.backend.AttentionParams;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
@@ -132,6 +133,41 @@ class GraphRecordingTest extends CudaTest {
                 assertArrayEquals(averaged, average[0].toFloats());
             }
         }
+    }
+
+    @Test
+    void whatIsKeptForAGradientStaysOnItsSideOfARecording() {
+        try (Scope scope = Scope.open("test")) {
+            Rng rng = new Rng(1);
+            Tensor qkv = rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(1, 4, 12));
+            Tensor y = Tensor.empty(backend, DType.F32, Shape.of(1, 4, 4));
+            Tensor dy = rng.normalLike(y);
+            Tensor logSum = y.empty(Shape.of(1, 1, 4));
+            Tensor dqkv = qkv.emptyLike();
+            AttentionParams p = new AttentionParams(1, 0.5);
+            backend.attention(p, qkv, y, logSum);
+            try (Recording forward = record(r -> backend.attention(p, qkv, y, logSum));
+                    Recording backward = record(r -> backend.attentionBackward(p, qkv, y, logSum, dy, dqkv))) {
+                qkv.set_(rng.normalLike(qkv));
+                forward.replay(Recording.Numbers.NONE);
+                backward.replay(Recording.Numbers.NONE);
+                float[] replayed = dqkv.toFloats();
+                backend.attention(p, qkv, y, logSum);
+                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
+                assertArrayEquals(dqkv.toFloats(), replayed, 1e-6f);
+            }
+
+            Conv2dParams enlarging = Conv2dParams.of(1, 1).enlarging(2);
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 8, 8, 1), 1);
+            Tensor slope = Tensor.full(backend, DType.F32, Shape.of(1, 16, 16, 1), 1);
+            Tensor dw = x.empty(Shape.of(1, 3, 3, 1));
+            backend.conv2dBackwardWeights(enlarging, x, slope, dw, null);
+            try (Recording weights = record(r -> backend.conv2dBackwardWeights(enlarging, x, slope, dw, null))) {
+                weights.replay(Recording.Numbers.NONE);
+                assertEquals(256, dw.toFloats()[4]);
+            }
+        }
+        assertEquals(0, backend.memory().live());
     }
 
     @Test
