@@ -80,11 +80,7 @@ public final class CudaBackend implements Backend {
 
     /** Before a call that writes them. */
     private void written(Tensor... outputs) {
-        for (Tensor y : outputs) {
-            if (y == null) continue;
-            joins.written(y.buffer());
-            y.buffer().written();
-        }
+        joins.written(outputs);
     }
 
     @Override

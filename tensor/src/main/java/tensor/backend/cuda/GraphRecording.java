@@ -11,6 +11,7 @@ import tensor.Tensor;
 import tensor.backend.AdamParams;
 import tensor.backend.Checks;
 import tensor.backend.Recording;
+import tensor.memory.Buffer;
 import tensor.memory.CachingAllocator;
 
 /**
@@ -27,6 +28,9 @@ final class GraphRecording implements Recording, Recording.Recorder {
     private final Pinned squares = new Pinned(Double.BYTES);
 
     private final Set<String> indexed = new LinkedHashSet<>();
+    /** What was made before, and is written by each replay. */
+    private final Set<Buffer> written = new LinkedHashSet<>();
+
     private final CUgraphExec graph = new CUgraphExec();
     /** Position of the first draw while the body ran; −1 before there was one. */
     private long firstDraw = -1;
@@ -99,6 +103,11 @@ final class GraphRecording implements Recording, Recording.Recorder {
         indexed.add(what);
     }
 
+    /** Notes that a recorded call writes into this block. */
+    void writes(Buffer buffer) {
+        if (!engine.owns(buffer)) written.add(buffer);
+    }
+
     @Override
     public void update(
             AdamParams p,
@@ -111,6 +120,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
             Tensor[] average) {
         Checks.adam(w[0].backend(), w, dw, m, v);
         if (average != null) Checks.exponentialAverage(w[0].backend(), 0, average, w);
+        for (Tensor[] outputs : new Tensor[][] {w, m, v, average}) if (outputs != null) joins.written(outputs);
         updates.recorded(p, limit, loss, w, dw, m, v, average);
     }
 
@@ -118,6 +128,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     public void replay(Numbers now) {
         engine.context().enter();
         settle(engine, joins);
+        for (Buffer buffer : written) if (buffer.isLive()) buffer.written();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
         updates.send(squares);

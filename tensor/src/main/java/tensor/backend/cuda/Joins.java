@@ -177,8 +177,17 @@ final class Joins {
                 && Arrays.equals(a.strides(), b.strides());
     }
 
-    /** Before a call that writes to a block. */
-    void written(Buffer buffer) {
+    /** Before a call that writes them; some may be {@code null}. */
+    void written(Tensor... outputs) {
+        for (Tensor y : outputs) {
+            if (y == null) continue;
+            written(y.buffer());
+            y.buffer().written();
+            if (engine.recording() != null) engine.recording().writes(y.buffer());
+        }
+    }
+
+    private void written(Buffer buffer) {
         if (parts.containsKey(buffer))
             List.copyOf(parts.get(buffer))
                     .forEach(joint -> joint.to[0].tensor().buffer().block());

@@ -171,6 +171,29 @@ class GraphRecordingTest extends CudaTest {
     }
 
     @Test
+    void whatIsKeptOfATensorIsOldOnceAReplayHasWrittenIt() {
+        try (Scope scope = Scope.open("test")) {
+            Rng rng = new Rng(1);
+            Tensor qkv = rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(1, 4, 12));
+            Tensor y = Tensor.empty(backend, DType.F32, Shape.of(1, 4, 4));
+            Tensor dy = rng.normalLike(y);
+            Tensor logSum = y.empty(Shape.of(1, 1, 4));
+            Tensor dqkv = qkv.emptyLike();
+            AttentionParams p = new AttentionParams(1, 0.5);
+            try (Recording forward = record(r -> backend.attention(p, qkv, y, logSum))) {
+                backend.attention(p, qkv, y, logSum);
+                qkv.set_(rng.normalLike(qkv));
+                forward.replay(Recording.Numbers.NONE);
+                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
+                float[] found = dqkv.toFloats();
+                backend.attention(p, qkv, y, logSum);
+                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
+                assertArrayEquals(dqkv.toFloats(), found, 1e-6f);
+            }
+        }
+    }
+
+    @Test
     void whatCannotBeRecordedIsRefusedAndTheBackendGoesOn() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 2), 1);
