@@ -144,6 +144,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     }
 
     private void discard() {
+        joins.forget(); // their parts were never written
         updates.close();
         squares.close();
         arena.trim();

@@ -193,6 +193,11 @@ final class Joins {
                     .forEach(joint -> joint.to[0].tensor().buffer().block());
     }
 
+    /** Leaves all that has been put off as it is. */
+    void forget() {
+        for (List<Joint> joints : List.copyOf(parts.values())) List.copyOf(joints).forEach(Joint::close);
+    }
+
     /** Makes all that has been put off. */
     void make() {
         for (Buffer buffer : List.copyOf(parts.keySet())) written(buffer);

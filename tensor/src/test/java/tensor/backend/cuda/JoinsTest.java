@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.junit.jupiter.api.Test;
 import tensor.DType;
@@ -304,6 +305,28 @@ class JoinsTest extends CudaTest {
                 assertArrayEquals(expected, y.toFloats());
             }
         }
+    }
+
+    @Test
+    void aRecordingThatFailsLeavesATensorAsItWas() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor a = images(4);
+            Tensor y = images(8);
+            float[] before = y.toFloats();
+            assertThrows(
+                    ArithmeticException.class,
+                    () -> backend.record(recorder -> {
+                        try (Scope body = Scope.open("body")) {
+                            Tensor b = a.add(1);
+                            backend.copy(
+                                    new Region[] {Region.of(b), Region.of(a)},
+                                    new Region[] {Region.of(y).slice(3, 0, 4), Region.of(y).slice(3, 4, 4)});
+                            throw new ArithmeticException("half-way");
+                        }
+                    }));
+            assertArrayEquals(before, y.toFloats());
+        }
+        assertEquals(0, backend.memory().live());
     }
 
     @Test
