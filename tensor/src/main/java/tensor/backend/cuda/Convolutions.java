@@ -162,7 +162,7 @@ final class Convolutions implements AutoCloseable {
         Geometry g = Geometry.of(p, x, dw, dy);
         if (!g.isProduct()) x.buffer().block();
         weights(
-                isKnown(Direction.FILTER, isEven(p) ? g : g.bordered(p)),
+                isKnown(Direction.FILTER, g, p),
                 () -> weights(g, p, x, dy, dw, dbias),
                 PointwiseConvolutions.reads(x, dy),
                 dw,
@@ -188,11 +188,11 @@ final class Convolutions implements AutoCloseable {
         reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, k));
     }
 
-    private boolean isKnown(Direction direction, Geometry g) {
+    private boolean isKnown(Direction direction, Geometry g, Conv2dParams p) {
         return g.isProduct()
                 || DepthwiseConvolutions.serves(g)
                 || NarrowConvolutions.serves(direction, g)
-                || isFound(direction, g);
+                || isFound(direction, isEven(p) ? g : g.bordered(p));
     }
 
     /** Whether {@link #run} has been searched for. */

@@ -192,6 +192,18 @@ class CudaBackendTest extends CudaTest {
         }
     }
 
+    /** With its border it would be a product, which nothing has to be searched for. */
+    @Test
+    void aPointwiseConvolutionPaddedOnOneSide() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 9), 1);
+            Tensor dy = Tensor.full(backend, DType.F32, Shape.of(1, 4, 3, 9), 1);
+            Tensor dw = x.empty(Shape.of(9, 1, 1, 9));
+            backend.conv2dBackwardWeights(new Conv2dParams(1, 1, 0, 0, 0, 1), x, dy, dw, null);
+            assertEquals(9, dw.toFloats()[80]);
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"FP32, 1e-6", "TF32, 1e-3", "BF16, 5e-3"})
     void anEnlargingConvolutionInEachPrecision(Precision precision, double bound) {
