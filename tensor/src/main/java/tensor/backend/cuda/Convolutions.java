@@ -97,7 +97,8 @@ final class Convolutions implements AutoCloseable {
             added = run(Direction.FORWARD, g, x, w, bias, z, y);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                added = run(Direction.FORWARD, g.bordered(p), bordered(p, x), w, bias, z, y);
+                forward(new Conv2dParams(p.stride(), 0, 0, 0, 0, p.groups()), bordered(p, x), w, bias, z, y);
+                return;
             }
         }
         if (!added) engine.addBias(y, bias, z);
@@ -345,7 +346,7 @@ final class Convolutions implements AutoCloseable {
             time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
             bias.release();
         }
-        if (key.geometry.isProduct()) {
+        if (forward && key.geometry.isProduct()) {
             if (plan.addsBias() && time < milliseconds(() -> pointwise.forward(key.geometry, x, w, y)) + adding)
                 return plan;
             plan.close();

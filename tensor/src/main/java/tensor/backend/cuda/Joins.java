@@ -195,7 +195,8 @@ final class Joins {
 
     /** Leaves all that has been put off as it is. */
     void forget() {
-        for (List<Joint> joints : List.copyOf(parts.values())) List.copyOf(joints).forEach(Joint::close);
+        for (List<Joint> joints : List.copyOf(parts.values()))
+            List.copyOf(joints).forEach(Joint::close);
     }
 
     /** Makes all that has been put off. */

@@ -199,8 +199,15 @@ class CudaBackendTest extends CudaTest {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 9), 1);
             Tensor dy = Tensor.full(backend, DType.F32, Shape.of(1, 4, 3, 9), 1);
             Tensor dw = x.empty(Shape.of(9, 1, 1, 9));
-            backend.conv2dBackwardWeights(new Conv2dParams(1, 1, 0, 0, 0, 1), x, dy, dw, null);
+            Conv2dParams p = new Conv2dParams(1, 1, 0, 0, 0, 1);
+            backend.conv2dBackwardWeights(p, x, dy, dw, null);
             assertEquals(9, dw.toFloats()[80]);
+            Tensor y = dy.emptyLike();
+            backend.conv2d(p, x, dw, Tensor.full(backend, DType.F32, Shape.of(9), 2), null, y);
+            assertEquals(2, y.toFloats()[26], "above the image");
+            assertEquals(9 * 9 + 2, y.toFloats()[27]);
+            backend.conv2dBackwardData(p, dw, dy, x);
+            assertEquals(9 * 9, x.toFloats()[80]);
         }
     }
 

@@ -246,11 +246,17 @@ class JoinsTest extends CudaTest {
         Tensor rstd = mean.emptyLike();
         Tensor dx = x.emptyLike();
         Tensor doffset = offset.emptyLike();
-        backend.groupNorm(p, null, x, offset, null, null, null, null, x.emptyLike(), mean, rstd);
+        backend.groupNorm(p, null, new NormInputs(x, offset, null, null, null, null), x.emptyLike(), mean, rstd);
         Tensor[] before = {};
         backend.groupNormBackward(
-                p, null, x, offset, null, null, null, null, mean, rstd, dy, before, dx, doffset, null, null, null,
-                null);
+                p,
+                null,
+                new NormInputs(x, offset, null, null, null, null),
+                mean,
+                rstd,
+                dy,
+                before,
+                new NormInputs(dx, doffset, null, null, null, null));
         return new float[][] {dx.toFloats(), doffset.toFloats()};
     }
 
@@ -318,9 +324,9 @@ class JoinsTest extends CudaTest {
                     () -> backend.record(recorder -> {
                         try (Scope body = Scope.open("body")) {
                             Tensor b = a.add(1);
-                            backend.copy(
-                                    new Region[] {Region.of(b), Region.of(a)},
-                                    new Region[] {Region.of(y).slice(3, 0, 4), Region.of(y).slice(3, 4, 4)});
+                            backend.copy(new Region[] {Region.of(b), Region.of(a)}, new Region[] {
+                                Region.of(y).slice(3, 0, 4), Region.of(y).slice(3, 4, 4)
+                            });
                             throw new ArithmeticException("half-way");
                         }
                     }));

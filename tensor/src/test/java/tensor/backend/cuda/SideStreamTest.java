@@ -142,7 +142,8 @@ class SideStreamTest extends CudaTest {
                     .orElseThrow()) {
                 weights(square(1, 0, 0, 1), x, dw);
                 recording.replay(Recording.Numbers.NONE);
-                assertArrayEquals(new float[] {1, 2, 3, 4}, copy.toFloats(), "what is written aside is read by the replay");
+                assertArrayEquals(
+                        new float[] {1, 2, 3, 4}, copy.toFloats(), "what is written aside is read by the replay");
                 assertArrayEquals(new float[] {1, 2, 3, 4}, dw.toFloats(), "what is read aside is written by it");
             }
         }
