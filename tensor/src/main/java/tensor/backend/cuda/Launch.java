@@ -29,7 +29,7 @@ final class Launch implements AutoCloseable {
     private final Pinned block = new Pinned(ARGUMENTS + MOST_BYTES);
     private final ByteBuffer bytes = block.bytes();
     private final Pointer table = block.pointer(0);
-    private CUfunction function;
+    private CUfunction function; // null between two launches
     private int count;
     private int end;
 
@@ -144,8 +144,13 @@ final class Launch implements AutoCloseable {
 
     /** The same with a grid of three axes. */
     void grid(int gridX, int gridY, int gridZ, int blockX, int blockY, int shared) {
+        CUfunction kernel = function;
+        function = null;
+        if (kernel == null)
+            throw new IllegalStateException("a kernel was launched while the arguments of another were being written: a"
+                    + " tensor that is put off must be made before");
         Status.driver(
-                cuLaunchKernel(function, gridX, gridY, gridZ, blockX, blockY, 1, shared, context.stream(), table, null),
+                cuLaunchKernel(kernel, gridX, gridY, gridZ, blockX, blockY, 1, shared, context.stream(), table, null),
                 "cuLaunchKernel");
     }
 

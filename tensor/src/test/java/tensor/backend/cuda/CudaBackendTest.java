@@ -26,6 +26,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Precision;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
+import tensor.memory.Buffer;
 import tensor.memory.Scope;
 
 /** What is particular to this backend; that it computes the right numbers is shown by the parity tests. */
@@ -272,6 +273,23 @@ class CudaBackendTest extends CudaTest {
         float[] both = Arrays.copyOf(a, a.length + b.length);
         System.arraycopy(b, 0, both, a.length, b.length);
         return both;
+    }
+
+    /** As when a tensor that was put off is made by a kernel while its address is being asked for. */
+    @Test
+    void aLaunchWithinTheArgumentsOfAnotherIsNoticed() {
+        try (Engine engine = new Engine(Precision.FP32)) {
+            Buffer block = engine.scratch(64);
+            Launch outer = engine.launch(Kernel.FILL, DType.F32).address(block.address());
+            engine.launch(Kernel.FILL, DType.F32)
+                    .address(block.address())
+                    .integer(1)
+                    .number(0)
+                    .flat(1);
+            outer.integer(1).number(0);
+            assertThrows(IllegalStateException.class, () -> outer.flat(1));
+            block.release();
+        }
     }
 
     @Test
