@@ -19,6 +19,8 @@ final class Reductions {
     private static final int COLUMN_RUN = 8;
     /** Blocks of it that keep a large device busy. */
     private static final int COLUMN_BLOCKS = 512;
+    /** Matrices whose columns are summed at once: no device takes a grid with a longer third axis. */
+    private static final int MOST_MATRICES = 65535;
     /** Up to so many values an output is made by one thread. */
     private static final int FEW = 32;
     /** Up to so many slices of an output are added up by one thread, more by a warp. */
@@ -49,7 +51,7 @@ final class Reductions {
         int count = xs.size() / outputs;
         if (rows) rows(f, x, y, outputs, count);
         else if (count <= FEW) few(f, x, y, outputs, count);
-        else if (f == ReduceOp.SUM && kept.rank() <= 2 && reduced.rank() == 1) columns(x, y, outputs, count);
+        else if (f == ReduceOp.SUM && areMatrices(outputs)) columns(x, y, outputs, count);
         else general(f, x, y, outputs, count);
     }
 
@@ -95,6 +97,11 @@ final class Reductions {
                 .axes(kept)
                 .axes(reduced)
                 .flat(outputs);
+    }
+
+    /** Whether columns of so many matrices are summed as one grid can hold. */
+    private boolean areMatrices(int outputs) {
+        return kept.rank() <= 2 && reduced.rank() == 1 && outputs / kept.size(0) <= MOST_MATRICES;
     }
 
     /** What stays is a row of columns, or one for each of several matrices that lie the same distance apart. */

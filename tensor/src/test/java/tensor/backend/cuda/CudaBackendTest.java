@@ -25,6 +25,7 @@ import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Precision;
+import tensor.backend.ReduceOp;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Buffer;
 import tensor.memory.Scope;
@@ -190,6 +191,15 @@ class CudaBackendTest extends CudaTest {
             assertArrayEquals(expected, y.toFloats(), 1e-4f);
             boolean byCuDnn = ((CudaBackend) backend).algorithm(Direction.FORWARD, p, x, w, y) != null;
             if (way < algorithms.length) assertEquals(way == 0, byCuDnn);
+        }
+    }
+
+    @Test
+    void columnsOfMoreMatricesThanAGridHolds() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor sums =
+                    Tensor.full(backend, DType.F32, Shape.of(65536, 33, 2), 1).reduce(ReduceOp.SUM, Shape.of(65536, 1, 2));
+            assertEquals(2 * 65536 * 33.0, sums.sum().item());
         }
     }
 
