@@ -1,4 +1,5 @@
 // The kernels of layers and updates against plain loops in double; see kernel_test.cpp.
+#include <algorithm>
 #include "device.h"
 
 #define KERNEL(name) void declared_##name
@@ -90,7 +91,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     void *x2 = split ? X2.at() : none;
     bool parted = split && conditioned;  // dx, too, in two arrays
     Array DX2(right.size());
-    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * ((2 * V + 1) * c.block + 12 * width + 64)};
+    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * (std::max((2 * V + 1) * c.block, 2 * width) + 12 * width + 64)};
     l.gz = c.slices;
     Array sums(2 * c.n * c.slices * c.channels, true);
     std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
@@ -131,7 +132,8 @@ CASE(group_norm_of_every_kind) {
     const NormCase shapes[] = {
         {2, 91, 33, 11, 11, 64}, {2, 91, 33, 11, 4, 64}, {3, 16, 28, 4, 4, 32}, {3, 16, 28, 4, 1, 96}, {1, 49, 64, 32, 16, 256},
         {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64},
-        {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4}};
+        {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4},
+        {1, 3, 1200, 1, 1, 64}};
     for (const NormCase &c : shapes)
         for (int kind = 0; kind < 32; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8, kind & 16);
 }

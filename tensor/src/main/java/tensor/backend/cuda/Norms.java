@@ -95,9 +95,9 @@ final class Norms {
             return new Launching(images, length, depth, groups, bundle, slices, block, shared);
         }
 
-        /** Bytes of shared memory of a block. */
+        /** Bytes of shared memory of a block; fewer threads than vectors of a pixel need more for their sums than these hold. */
         private static int shared(int block, int run, int vector) {
-            return 4 * ((2 * vector + 1) * block + 12 * run + 64);
+            return 4 * (Math.max((2 * vector + 1) * block, 2 * run) + 12 * run + 64);
         }
 
         /** The fewest groups with so many channels or more that are a whole number of vectors. */

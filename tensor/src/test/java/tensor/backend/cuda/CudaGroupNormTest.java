@@ -23,6 +23,7 @@ import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.Region;
+import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
 /**
@@ -39,8 +40,12 @@ class CudaGroupNormTest {
     private static final double EPS = 1e-5;
 
     private static Backend open() {
+        return open(Precision.FP32);
+    }
+
+    private static Backend open(Precision precision) {
         try {
-            return Backends.open("cuda", 0, Precision.FP32).backend();
+            return Backends.open("cuda", 0, precision).backend();
         } catch (IllegalStateException e) {
             return Assumptions.abort(e.getMessage());
         }
@@ -85,6 +90,31 @@ class CudaGroupNormTest {
                 assertArrayEquals(dx[1].toFloats(), dx[0].toFloats(), 0);
             }
         }
+    }
+
+    /** So many images leave few threads to each, fewer than there are vectors in a pixel. */
+    @Test
+    void aPixelMayHaveMoreVectorsThanABlockHasThreads() {
+        Shape shape = Shape.of(64, 17, 1024);
+        float[][] results = new float[2][];
+        for (int i = 0; i < 2; i++)
+            try (Backend backend = i == 0 ? new ReferenceBackend() : open(Precision.BF16);
+                    Scope scope = Scope.open("test")) {
+                Rng rng = new Rng(5);
+                Tensor x = rng.draw(Distribution.NORMAL, backend, DType.BF16, shape);
+                Tensor dy = rng.draw(Distribution.NORMAL, backend, DType.BF16, shape);
+                Tensor mean = x.emptyExact(Shape.of(64, 1));
+                Tensor rstd = mean.emptyLike();
+                Tensor dx = x.emptyLike();
+                NormParams p = new NormParams(1, EPS, false);
+                backend.groupNorm(p, null, x, null, null, null, null, null, x.emptyLike(), mean, rstd);
+                Tensor[] before = {};
+                backend.groupNormBackward(
+                        p, null, x, null, null, null, null, null, mean, rstd, dy, before, dx, null, null, null, null,
+                        null);
+                results[i] = dx.toFloats();
+            }
+        assertArrayEquals(results[0], results[1], 0.04f);
     }
 
     @Test
