@@ -66,6 +66,7 @@ final class Joins {
 
         private void make() {
             if (over) return;
+            engine.context().enter();
             movement.copy(from, to);
             close();
         }

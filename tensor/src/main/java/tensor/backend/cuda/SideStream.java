@@ -89,6 +89,7 @@ final class SideStream implements AutoCloseable {
     /** The same for one call and all before it. */
     private void join(Call call) {
         if (call.joined) return;
+        context.enter();
         Status.driver(cuStreamWaitEvent(context.main(), call.done, 0), "cuStreamWaitEvent");
         while (!call.joined) {
             Call first = underWay.remove();

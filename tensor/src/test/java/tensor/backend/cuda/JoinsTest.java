@@ -299,6 +299,21 @@ class JoinsTest extends CudaTest {
     }
 
     @Test
+    void anotherThreadMayBeTheFirstToAsk() throws InterruptedException {
+        try (Scope scope = Scope.open("test")) {
+            Tensor a = images(4);
+            Tensor b = images(4);
+            float[] expected = made(joined(a, b)).toFloats();
+            Tensor y = joined(a, b);
+            float[][] found = new float[1][];
+            Thread thread = new Thread(() -> found[0] = y.toFloats());
+            thread.start();
+            thread.join();
+            assertArrayEquals(expected, found[0]);
+        }
+    }
+
+    @Test
     void aReplayMayWriteToAPart() {
         try (Scope scope = Scope.open("test")) {
             Tensor a = images(4);

@@ -148,4 +148,17 @@ class SideStreamTest extends CudaTest {
             }
         }
     }
+
+    @Test
+    void anotherThreadMayBeTheFirstToAsk() throws InterruptedException {
+        try (Scope scope = Scope.open("test")) {
+            Tensor dw = Tensor.empty(backend, DType.F32, SQUARE);
+            weights(square(1, 0, 0, 1), square(1, 2, 3, 4), dw);
+            float[][] found = new float[1][];
+            Thread thread = new Thread(() -> found[0] = dw.toFloats());
+            thread.start();
+            thread.join();
+            assertArrayEquals(new float[] {1, 2, 3, 4}, found[0]);
+        }
+    }
 }
