@@ -23,7 +23,10 @@ public interface Recording extends AutoCloseable {
         public static final Numbers NONE = new Numbers(0, 0, 1, 0);
     }
 
-    /** What is to be noted. The host cannot look at anything in between: nothing may be read or uploaded. */
+    /**
+     * What is to be noted. The host cannot look at anything in between: nothing may be read or uploaded. Nor may parameters be
+     * updated but by the recorder, once.
+     */
     @FunctionalInterface
     interface Body {
         void run(Recorder recorder);

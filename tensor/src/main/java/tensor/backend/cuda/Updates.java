@@ -19,6 +19,8 @@ final class Updates implements AutoCloseable {
 
     private static final int SQUARES = 32;
     private static final double NO_AVERAGE = -1;
+    /** Its tables are filled anew for other tensors, which a replay would then find there. */
+    private static final String BY_ITSELF = "an update that is not the recorder's";
 
     private final Engine engine;
     private final Staging staging;
@@ -67,6 +69,7 @@ final class Updates implements AutoCloseable {
     /** {@link tensor.backend.Backend#adam}. */
     void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         if (w.length == 0) return;
+        engine.requireEager(BY_ITSELF);
         parameters.set(w, dw, m, v, null);
         set(
                 0,
@@ -93,6 +96,7 @@ final class Updates implements AutoCloseable {
     /** {@link tensor.backend.Backend#exponentialAverage}. */
     void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         if (w.length == 0) return;
+        engine.requireEager(BY_ITSELF);
         averages.set(w, null, null, null, average);
         set(0, 0, 0, 0, 1, decay);
         averages.begin(Kernel.AVERAGE).address(step).grid(averages.pieces(), 1, 256, 1, 0);
@@ -101,6 +105,7 @@ final class Updates implements AutoCloseable {
     /** {@link tensor.backend.Backend#sumOfSquares}. */
     double sumOfSquares(Tensor[] x) {
         if (x.length == 0) return 0;
+        engine.requireEager("reading a norm");
         addSquares(x, 0, null);
         staging.download(1, 8, step + SQUARES, (slot, start, count) -> result[0] = slot.getDouble(0));
         return result[0];
@@ -139,6 +144,7 @@ final class Updates implements AutoCloseable {
             Tensor[] m,
             Tensor[] v,
             Tensor[] average) {
+        if (recorded != null) throw new IllegalStateException("a second update cannot be recorded: a recording has one");
         recorded = p;
         addSquares(dw, limit, loss);
         parameters.set(w, dw, m, v, average);

@@ -205,6 +205,21 @@ class GraphRecordingTest extends CudaTest {
                     backend.conv2d(Conv2dParams.of(1, 1), x, w, null, null, x.empty(Shape.of(1, 3, 3, 17)));
                 }
             });
+            Tensor[] w = {x};
+            Tensor[] dw = {x.fullLike(1)};
+            Tensor[] m = {x.fullLike(0)};
+            Tensor[] v = {x.fullLike(0)};
+            AdamParams p = new AdamParams(0.5, 0.9, 0.999, 1e-8, 0, false, 1, 1);
+            assertRefused("an update that is not the recorder's cannot be recorded", r -> backend.adam(p, w, dw, m, v));
+            assertRefused(
+                    "an update that is not the recorder's cannot be recorded",
+                    r -> backend.exponentialAverage(0.5, w, dw));
+            assertRefused("reading a norm cannot be recorded", r -> backend.sumOfSquares(dw));
+            assertRefused("a second update cannot be recorded", r -> {
+                r.update(p, 0, null, w, dw, m, v, null);
+                r.update(p, 0, null, dw, w, m, v, null);
+            });
+            assertEquals(18, backend.sumOfSquares(dw), "what was refused is not taken for done");
             try (Recording other = record(r -> backend.fill(x, 2))) {
                 assertRefused("reading a norm cannot be recorded", r -> other.norm());
             }
