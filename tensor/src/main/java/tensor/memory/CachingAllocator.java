@@ -31,6 +31,7 @@ public final class CachingAllocator implements AutoCloseable {
     private static final int MOST = 2;
 
     private final Source source;
+    private final boolean known;
     private final TreeMap<Long, ArrayDeque<Long>> free = new TreeMap<>();
     private final Queue<NativeBlock> abandoned = new ConcurrentLinkedQueue<>();
     private long live;
@@ -38,7 +39,13 @@ public final class CachingAllocator implements AutoCloseable {
     private long peak;
 
     public CachingAllocator(Source source) {
+        this(source, false);
+    }
+
+    /** With blocks whose addresses somebody may know after their release, so that none goes back for another; or not. */
+    public CachingAllocator(Source source, boolean known) {
         this.source = source;
+        this.known = known;
     }
 
     private final class NativeBlock implements Buffer.Block {
@@ -106,7 +113,7 @@ public final class CachingAllocator implements AutoCloseable {
         try {
             return source.allocate(bytes);
         } catch (OutOfMemoryError first) {
-            trim();
+            if (!known) trim();
             try {
                 return source.allocate(bytes);
             } catch (OutOfMemoryError second) {

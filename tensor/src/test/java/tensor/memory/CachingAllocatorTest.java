@@ -146,6 +146,17 @@ class CachingAllocatorTest {
     }
 
     @Test
+    void blocksWhoseAddressesAreKnownStayWhenTheSourceIsFull() {
+        FakeSource source = new FakeSource(8192);
+        try (CachingAllocator allocator = new CachingAllocator(source, true)) {
+            allocator.allocate(4096).release();
+            assertThrows(OutOfMemoryError.class, () -> allocator.allocate(8192));
+            assertEquals(4096, source.used());
+        }
+        assertEquals(0, source.used());
+    }
+
+    @Test
     void closingWithLiveBlocksThrows() {
         CachingAllocator allocator = new CachingAllocator(new FakeSource(1 << 20));
         Buffer buffer = allocator.allocate(64);

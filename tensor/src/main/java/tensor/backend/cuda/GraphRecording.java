@@ -39,7 +39,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         this.engine = engine;
         this.indices = indices;
         this.joins = joins;
-        arena = new CachingAllocator(engine.context());
+        arena = new CachingAllocator(engine.context(), true);
         updates = new Updates(engine, staging);
     }
 
@@ -51,6 +51,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
 
     /** Runs the body with the stream noting down. */
     static GraphRecording record(Engine engine, Staging staging, Indices indices, Joins joins, Body body) {
+        engine.requireEager("another recording");
         GraphRecording recording = new GraphRecording(engine, staging, indices, joins);
         CUgraph captured = new CUgraph();
         boolean complete = false;

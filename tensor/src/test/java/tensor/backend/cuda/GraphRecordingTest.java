@@ -220,6 +220,7 @@ class GraphRecordingTest extends CudaTest {
                 r.update(p, 0, null, dw, w, m, v, null);
             });
             assertEquals(18, backend.sumOfSquares(dw), "what was refused is not taken for done");
+            assertRefused("another recording cannot be recorded", r -> record(inner -> backend.fill(x, 2)));
             try (Recording other = record(r -> backend.fill(x, 2))) {
                 assertRefused("reading a norm cannot be recorded", r -> other.norm());
             }
