@@ -56,6 +56,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         CUgraph captured = new CUgraph();
         boolean complete = false;
         settle(engine, joins); // nothing of what came before is to become part of the recording
+        engine.arena().trim(); // what the same calls have used before is as much as they will take
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
                 cuStreamBeginCapture(engine.context().main(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),

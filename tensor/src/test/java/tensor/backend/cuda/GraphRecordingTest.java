@@ -194,6 +194,25 @@ class GraphRecordingTest extends CudaTest {
     }
 
     @Test
+    void theMemoryOfTheStepsBeforeIsThereForTheRecording() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
+            Recording.Body body = r -> {
+                try (Scope step = Scope.open("step")) {
+                    x.set_(x.add(x));
+                }
+            };
+            body.run(null);
+            assertTrue(backend.memory().reserved() > backend.memory().live());
+            try (Recording recording = record(body)) {
+                assertEquals(backend.memory().live(), backend.memory().reserved());
+                recording.replay(Recording.Numbers.NONE);
+                assertEquals(4, x.toFloats()[77]);
+            }
+        }
+    }
+
+    @Test
     void whatCannotBeRecordedIsRefusedAndTheBackendGoesOn() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 3, 3, 2), 1);
