@@ -144,7 +144,8 @@ final class Updates implements AutoCloseable {
             Tensor[] m,
             Tensor[] v,
             Tensor[] average) {
-        if (recorded != null) throw new IllegalStateException("a second update cannot be recorded: a recording has one");
+        if (recorded != null)
+            throw new IllegalStateException("a second update cannot be recorded: a recording has one");
         recorded = p;
         addSquares(dw, limit, loss);
         parameters.set(w, dw, m, v, average);

@@ -197,8 +197,8 @@ class CudaBackendTest extends CudaTest {
     @Test
     void columnsOfMoreMatricesThanAGridHolds() {
         try (Scope scope = Scope.open("test")) {
-            Tensor sums =
-                    Tensor.full(backend, DType.F32, Shape.of(65536, 33, 2), 1).reduce(ReduceOp.SUM, Shape.of(65536, 1, 2));
+            Tensor sums = Tensor.full(backend, DType.F32, Shape.of(65536, 33, 2), 1)
+                    .reduce(ReduceOp.SUM, Shape.of(65536, 1, 2));
             assertEquals(2 * 65536 * 33.0, sums.sum().item());
         }
     }

@@ -107,11 +107,9 @@ class CudaGroupNormTest {
                 Tensor rstd = mean.emptyLike();
                 Tensor dx = x.emptyLike();
                 NormParams p = new NormParams(1, EPS, false);
-                backend.groupNorm(p, null, x, null, null, null, null, null, x.emptyLike(), mean, rstd);
+                backend.groupNorm(p, null, NormInputs.of(x), x.emptyLike(), mean, rstd);
                 Tensor[] before = {};
-                backend.groupNormBackward(
-                        p, null, x, null, null, null, null, null, mean, rstd, dy, before, dx, null, null, null, null,
-                        null);
+                backend.groupNormBackward(p, null, NormInputs.of(x), mean, rstd, dy, before, NormInputs.of(dx));
                 results[i] = dx.toFloats();
             }
         assertArrayEquals(results[0], results[1], 0.04f);
