@@ -65,14 +65,14 @@ final class SideStream implements AutoCloseable {
         context.putAside(true);
         try {
             calls.run();
-        } finally {
+        } finally { // some of them may have been made
             context.putAside(false);
             running = null;
             underWay.add(call);
+            for (Buffer read : reads) read.guard(() -> join(call));
+            for (Buffer written : writes) written.fence(() -> join(call));
             Status.driver(cuEventRecord(call.done, context.side()), "cuEventRecord");
         }
-        for (Buffer read : reads) read.guard(() -> join(call));
-        for (Buffer written : writes) written.fence(() -> join(call));
     }
 
     /** A new block, which calls that are being put aside hold like what they read. */

@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +11,7 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
+import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.memory.Scope;
 
@@ -159,6 +161,29 @@ class SideStreamTest extends CudaTest {
             thread.start();
             thread.join();
             assertArrayEquals(new float[] {1, 2, 3, 4}, found[0]);
+        }
+    }
+
+    @Test
+    void whatIsReleasedAfterHalfTheCallsIsWaitedFor() {
+        try (Engine engine = new Engine(Precision.FP32)) {
+            Movement movement = new Movement(engine);
+            try (Scope scope = Scope.open("test")) {
+                try (Scope inner = Scope.open("inner")) {
+                    Tensor dw = Tensor.empty(backend, DType.F32, SQUARE);
+                    Runnable calls = () -> {
+                        movement.fill(dw, 9);
+                        throw new OutOfMemoryError("half-way");
+                    };
+                    assertThrows(
+                            OutOfMemoryError.class, () -> engine.side().run(calls, List.of(), List.of(dw.buffer())));
+                }
+                Tensor next = Tensor.full(backend, DType.F32, SQUARE, 7); // in the block of the gradient
+                backend.synchronize();
+                engine.side().join();
+                engine.context().synchronize();
+                assertArrayEquals(new float[] {7, 7, 7, 7}, next.toFloats());
+            }
         }
     }
 }
