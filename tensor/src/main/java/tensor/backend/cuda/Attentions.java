@@ -124,14 +124,19 @@ final class Attentions {
         Matrix s = at.square(DType.F32, scores);
         for (int h = 0; h < at.heads(); h++)
             at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
-        engine.launch(Kernel.PROBABILITIES, type)
-                .address(scores.address())
-                .tensor(logSum)
-                .address(weights.address())
-                .integer(at.rows())
-                .integer(at.length())
-                .number(p.scale())
-                .flat(at.scores());
+        int most = (int) (Shape.MAX_SIZE / at.length()); // scores may be more than 2³², to which the kernel counts
+        for (int first = 0, rows; first < at.rows(); first += rows) {
+            rows = Math.min(most, at.rows() - first);
+            long before = (long) first * at.length();
+            engine.launch(Kernel.PROBABILITIES, type)
+                    .address(scores.address() + before * DType.F32.bytes())
+                    .address(logSum.buffer().address() + (long) first * DType.F32.bytes())
+                    .address(weights.address() + before * type.bytes())
+                    .integer(rows)
+                    .integer(at.length())
+                    .number(p.scale())
+                    .flat((long) rows * at.length());
+        }
         return weights;
     }
 
