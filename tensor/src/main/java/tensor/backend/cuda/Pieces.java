@@ -43,6 +43,6 @@ abstract class Pieces {
     /** Counts one more, of so many elements. */
     final void count(int elements) {
         count++;
-        pieces += (elements + PIECE - 1) / PIECE;
+        pieces += (elements - 1) / PIECE + 1;
     }
 }

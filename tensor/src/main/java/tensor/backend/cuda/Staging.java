@@ -71,8 +71,8 @@ final class Staging implements AutoCloseable {
     /** Sends {@code elements} values of {@code width} bytes to {@code address}; {@code fill} writes them into slots. */
     void upload(int elements, int width, long address, Transfer fill) {
         engine.requireEager("an upload");
-        for (int start = 0; start < elements; start += SLOT / width) {
-            int count = Math.min(SLOT / width, elements - start);
+        for (int start = 0, count; start < elements; start += count) {
+            count = Math.min(SLOT / width, elements - start);
             Slot slot = slots[next];
             next = 1 - next;
             Status.driver(cuEventSynchronize(slot.sent), "cuEventSynchronize");
@@ -100,8 +100,8 @@ final class Staging implements AutoCloseable {
         engine.requireEager("reading a tensor");
         Slot slot = slots[next];
         Status.driver(cuEventSynchronize(slot.sent), "cuEventSynchronize");
-        for (int start = 0; start < elements; start += SLOT / width) {
-            int count = Math.min(SLOT / width, elements - start);
+        for (int start = 0, count; start < elements; start += count) {
+            count = Math.min(SLOT / width, elements - start);
             Status.driver(
                     cuMemcpyDtoHAsync(
                             slot.pinned.pointer(0),
