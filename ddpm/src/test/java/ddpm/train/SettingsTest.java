@@ -1,9 +1,12 @@
 package ddpm.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import datasets.Dataset;
+import datasets.Datasets;
 import ddpm.diffusion.Target;
 import ddpm.io.Json;
 import ddpm.unet.UNetConfig;
@@ -104,6 +107,16 @@ class SettingsTest {
     void onlyFashionIsToldItsLabels(Preset preset) {
         Settings settings = preset(Kind.Choice.word(preset));
         assertEquals(preset == Preset.FASHION, settings.labels());
+    }
+
+    /** Neither a folder that happens to be called so, nor the test images for those who were trained on them. */
+    @Test
+    void theTestImagesAreForRunsOnTheTrainingImagesOfFashion() {
+        Settings s = preset("quick");
+        Dataset namesake = Dataset.of("fashion", 32, 32, 3, new byte[32 * 32 * 3], null);
+        assertSame(namesake, s.testData(namesake));
+        Dataset tests = Datasets.fashionTest();
+        assertSame(tests, s.testData(tests));
     }
 
     @Test
