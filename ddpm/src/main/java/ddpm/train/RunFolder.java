@@ -33,6 +33,9 @@ public final class RunFolder implements AutoCloseable {
     /** Key under which the number of classes stands among the facts. */
     public static final String CLASSES = "classes";
 
+    /** Letters of the data's name in that of a run, which has at most 100 with the time. */
+    private static final int MOST_OF_DATA = 84;
+
     private final Path path;
     private final RunLock lock;
 
@@ -50,7 +53,7 @@ public final class RunFolder implements AutoCloseable {
     public static RunFolder create(Path runs, String name, String dataName) throws IOException {
         String chosen = name != null
                 ? name
-                : dataName + "-"
+                : nameOf(dataName) + "-"
                         + DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss").format(LocalDateTime.now());
         if (!chosen.matches("[A-Za-z0-9][A-Za-z0-9._-]{0,99}"))
             throw new IllegalArgumentException(
@@ -63,6 +66,12 @@ public final class RunFolder implements AutoCloseable {
                     path, "there is a run of this name already: choose another --name, or go on with --resume " + path);
         Files.createDirectory(path);
         return new RunFolder(path, RunLock.take(path));
+    }
+
+    /** What a run may be called of the name of its data, which can be that of any folder. */
+    private static String nameOf(String data) {
+        String fit = data.replaceAll("[^A-Za-z0-9._-]+", "-").replaceAll("^[^A-Za-z0-9]+|-+$", "");
+        return fit.isEmpty() ? "data" : fit.substring(0, Math.min(MOST_OF_DATA, fit.length()));
     }
 
     /** An existing run. */

@@ -1,0 +1,47 @@
+package ddpm.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class RunFolderTest {
+    @TempDir
+    Path runs;
+
+    /** Data may be called as anything; only a name that a person chose is refused. */
+    @ParameterizedTest
+    @CsvSource({
+        "my pictures, my-pictures",
+        "\u043a\u043e\u0442\u044b, data",
+        ".hidden, hidden",
+        "_x, x",
+        "caf\u00e9 (2), caf-2",
+        "fashion, fashion",
+        "v1.2_final, v1.2_final"
+    })
+    void dataOfAnyNameGivesARunAName(String data, String start) throws IOException {
+        try (RunFolder folder = RunFolder.create(runs, null, data)) {
+            String name = folder.path().getFileName().toString();
+            assertTrue(name.matches(java.util.regex.Pattern.quote(start) + "-\\d{8}-\\d{6}"), name);
+        }
+    }
+
+    @Test
+    void aLongNameOfDataIsCut() throws IOException {
+        try (RunFolder folder = RunFolder.create(runs, null, "x".repeat(200))) {
+            assertEquals(100, folder.path().getFileName().toString().length());
+        }
+    }
+
+    @Test
+    void aNameThatIsGivenIsTakenAsItIs() {
+        assertThrows(IllegalArgumentException.class, () -> RunFolder.create(runs, "my run", "fashion"));
+    }
+}
