@@ -2,6 +2,7 @@ package datasets;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -10,7 +11,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * A folder of PNG, JPEG, GIF and BMP files, subfolders included, in the order of their relative paths.
+ * A folder of PNG, JPEG, GIF and BMP files, subfolders included, in the order of their relative paths; links are followed.
  *
  * <pre>every picture: decode → over white → scale until it covers HxW → cut the centre out → RGB, or grey
  *   grey = 0.299 R + 0.587 G + 0.114 B                                       (ITU-R BT.601 luma)</pre>
@@ -85,7 +86,7 @@ public final class ImageFolder {
         if (!Files.isDirectory(folder)) {
             throw new DatasetException(folder + ": no such folder or file");
         }
-        try (Stream<Path> walk = Files.walk(folder)) {
+        try (Stream<Path> walk = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
             List<Path> files = walk.filter(file -> isPicture(file.getFileName().toString()))
                     .filter(Files::isRegularFile)
                     .sorted((a, b) -> relative(folder, a).compareTo(relative(folder, b)))

@@ -109,6 +109,21 @@ class ImageFolderTest {
     }
 
     @Test
+    void linksStandForTheFoldersBehindThem() throws IOException {
+        save("disk/cat/1.png", plain(3, 3, BufferedImage.TYPE_INT_RGB, 0x010101));
+        save("disk/dog/2.png", plain(3, 3, BufferedImage.TYPE_INT_RGB, 0x020202));
+        Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("disk"));
+        assertEquals(2, ImageFolder.load(link, 3, 3).size(), "the folder itself");
+        Path chosen = Files.createDirectory(folder.resolve("chosen"));
+        Files.createSymbolicLink(chosen.resolve("cats"), folder.resolve("disk/cat"));
+        Dataset set = ImageFolder.load(chosen, 3, 3);
+        assertEquals(1, set.size(), "a class");
+        assertEquals("cats", set.className(set.label(0)));
+        Files.createSymbolicLink(folder.resolve("disk/loop"), folder.resolve("disk"));
+        refuses(() -> ImageFolder.load(link, 3, 3), "cannot be listed");
+    }
+
+    @Test
     void picturesComeInOrderOfTheirPathsAndSubfoldersAreClasses() throws IOException {
         save("cat/2.png", plain(3, 3, BufferedImage.TYPE_INT_RGB, 0x020202));
         save("ant/deep/9.PNG", plain(3, 3, BufferedImage.TYPE_INT_RGB, 0x010101));
