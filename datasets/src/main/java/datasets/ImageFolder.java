@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  *   grey = 0.299 R + 0.587 G + 0.114 B                                       (ITU-R BT.601 luma)</pre>
  *
  * A picture below a first-level subfolder has that folder as its class, numbered in order of the names; one at the top has
- * none. Files with other endings and hidden files are passed over; a picture that cannot be decoded is an error, not a gap.
+ * none. Files with other endings and what is hidden are passed over; a picture that cannot be decoded is an error, not a gap.
  */
 public final class ImageFolder {
     /** Height and width unless something else is asked for. */
@@ -88,6 +88,7 @@ public final class ImageFolder {
         }
         try (Stream<Path> walk = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
             List<Path> files = walk.filter(file -> isPicture(file.getFileName().toString()))
+                    .filter(file -> !isHidden(relative(folder, file)))
                     .filter(Files::isRegularFile)
                     .sorted((a, b) -> relative(folder, a).compareTo(relative(folder, b)))
                     .toList();
@@ -102,7 +103,12 @@ public final class ImageFolder {
 
     private static boolean isPicture(String name) {
         String lower = name.toLowerCase(Locale.ROOT);
-        return !name.startsWith(".") && ENDINGS.stream().anyMatch(lower::endsWith);
+        return ENDINGS.stream().anyMatch(lower::endsWith);
+    }
+
+    /** Itself, or a folder that it lies in: thumbnails, checkpoints of notebooks. */
+    private static boolean isHidden(String relative) {
+        return relative.startsWith(".") || relative.contains("/.");
     }
 
     private static String relative(Path folder, Path file) {

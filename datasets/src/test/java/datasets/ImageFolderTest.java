@@ -131,6 +131,8 @@ class ImageFolderTest {
         save("top.png", plain(3, 3, BufferedImage.TYPE_INT_RGB, 0x040404));
         Files.writeString(folder.resolve("notes.txt"), "not a picture");
         Files.writeString(folder.resolve(".hidden.png"), "not a picture");
+        save(".thumbnails/cat.png", plain(1, 1, BufferedImage.TYPE_INT_RGB, 0x030303));
+        save("cat/.ipynb_checkpoints/2.png", plain(1, 1, BufferedImage.TYPE_INT_RGB, 0x020202));
         Dataset set = ImageFolder.load(folder, 3, 3);
         assertEquals(4, set.size());
         int[] first = {1, 3, 2, 4};
