@@ -119,7 +119,7 @@ public final class Doctor extends Program {
 
     /** About five seconds of products, adds and training steps. */
     private void speed(List<String> advice) {
-        try (Backend on = Backends.open(backend, threads, precision).backend();
+        try (Backend on = chooseBackend().backend();
                 Scope root = Scope.open("speed")) {
             Rng rng = new Rng(1);
             Tensor a = rng.draw(Distribution.NORMAL, on, DType.F32, Shape.of(512, 512));

@@ -143,11 +143,16 @@ abstract class Program implements Callable<Integer> {
 
     /** Opens the backend that was asked for and says which it is. */
     final Backend openBackend() {
+        Backends.Choice choice = chooseBackend();
+        say(choice.explanation());
+        return choice.backend();
+    }
+
+    /** Opens it without a word. */
+    final Backends.Choice chooseBackend() {
         if (noGraph) System.setProperty(CudaBackend.GRAPH, "false");
         try {
-            Backends.Choice choice = Backends.open(backend, threads, precision);
-            say(choice.explanation());
-            return choice.backend();
+            return Backends.open(backend, threads, precision);
         } catch (IllegalStateException e) {
             throw new Failure(Failure.BACKEND, e.getMessage(), e);
         }

@@ -183,6 +183,7 @@ class ProgramTest {
                 "Edit | inpaint $ --rounds 0 | 2 | --rounds needs 1..1000",
                 "Edit | inpaint $/nowhere | 4 | there is no such run or file",
                 "Doctor | --wrong | 2 | --wrong",
+                "Doctor | --backend cpu --precision tf32 | 7 | it does not compute in tf32, only in fp32, bf16",
             })
     void wrongInputGetsOneSentenceAndAnExitCode(String program, String line, int code, String words) {
         Outcome outcome = run(PROGRAMS.get(program).get(), line);
