@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -162,20 +164,23 @@ public final class Visualize extends Program {
         if (model == null) throw new Failure(Failure.USAGE, "denoise needs the run to show: denoise runs/NAME");
         Path film = target("denoise.gif");
         String grid = film.toString().replaceAll("\\.gif$", "") + ".png";
-        String[] args = {
-            model,
-            "--gif",
-            film.toString(),
-            "--out",
-            grid,
-            "--seed",
-            Long.toString(seed),
-            "--backend",
-            backend,
-            "--threads",
-            Integer.toString(threads)
-        };
-        return Program.run(new Sample(), args, System.err);
+        List<String> args = new ArrayList<>(List.of(
+                model,
+                "--gif",
+                film.toString(),
+                "--out",
+                grid,
+                "--seed",
+                Long.toString(seed),
+                "--backend",
+                backend,
+                "--threads",
+                Integer.toString(threads)));
+        if (precision != null) args.addAll(List.of("--precision", precision.toString()));
+        if (noGraph) args.add("--no-graph");
+        if (quiet) args.add("--quiet");
+        if (verbose) args.add("--verbose");
+        return Program.run(new Sample(), args.toArray(String[]::new), System.err);
     }
 
     private int schedules() throws IOException {

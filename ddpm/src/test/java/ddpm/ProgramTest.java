@@ -335,6 +335,16 @@ class ProgramTest {
         assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
     }
 
+    /** The film is drawn as the command line says, not as ddpm.Sample would by itself. */
+    @Test
+    void denoiseTakesTheCommonOptions() {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        Outcome refused = run(new Visualize(), "denoise $/runs/one --out $/f.gif --backend cpu --precision tf32 -q");
+        assertEquals(7, refused.code, refused.error);
+        assertEquals(new Outcome(0, ""), run(new Visualize(), "denoise $/runs/one --out $/f.gif -q"));
+        assertTrue(Files.exists(folder.resolve("f.gif")) && Files.exists(folder.resolve("f.png")));
+    }
+
     /** What ddpm.Evaluate wrote, by weights. */
     private Map<String, Map<String, Object>> judged(String file) throws IOException {
         Map<String, Map<String, Object>> judged = new LinkedHashMap<>();
