@@ -207,6 +207,7 @@ public final class Evaluate extends Program {
             Path part = json.resolveSibling(json.getFileName() + ".part");
             Files.write(part, Json.write(results).getBytes(StandardCharsets.UTF_8));
             Files.move(part, json, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+            Files.createDirectories(json.toAbsolutePath().getParent());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

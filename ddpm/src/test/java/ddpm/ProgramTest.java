@@ -335,6 +335,18 @@ class ProgramTest {
         assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
     }
 
+    /** Minutes of work are not lost for want of a folder. */
+    @Test
+    void foldersOfResultsAreMade() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        String guide = "--noisy $/runs/one --epochs 1 -q --out $/new/deep/guide.safetensors";
+        assertEquals(new Outcome(0, ""), run(new TrainClassifier(), guide));
+        assertTrue(Files.size(folder.resolve("new/deep/guide.safetensors")) > 100);
+        String judge = "$/runs/one --test-images 2 --metrics bpd -q --json $/other/deep/judged.json";
+        assertEquals(new Outcome(0, ""), run(new Evaluate(), judge));
+        assertTrue(Files.size(folder.resolve("other/deep/judged.json")) > 10);
+    }
+
     /** The film is drawn as the command line says, not as ddpm.Sample would by itself. */
     @Test
     void denoiseTakesTheCommonOptions() {

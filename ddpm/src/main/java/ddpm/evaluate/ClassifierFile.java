@@ -57,6 +57,7 @@ public final class ClassifierFile {
         classifier
                 .parameters()
                 .forEach((name, p) -> writer.add(name, p.exchangeShape().toArray(), () -> p.toExchange(p.value())));
+        Files.createDirectories(file.toAbsolutePath().getParent());
         try (OutputStream out = Files.newOutputStream(file);
                 WritableByteChannel channel = Channels.newChannel(out)) {
             writer.write(bytes -> {
