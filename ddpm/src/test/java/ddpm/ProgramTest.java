@@ -347,6 +347,19 @@ class ProgramTest {
         assertTrue(Files.size(folder.resolve("other/deep/judged.json")) > 10);
     }
 
+    /** Half-written pictures of a process that was killed, and what a file manager leaves, are no samples. */
+    @Test
+    void aRunWithStrangeFilesGoesOn() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        Path run = folder.resolve("runs/one");
+        Files.writeString(run.resolve("samples/.step-00000004.png.77.tmp"), "half");
+        Files.writeString(run.resolve("samples/Thumbs.db"), "small pictures");
+        assertEquals(new Outcome(0, ""), run(new Train(), "--resume $/runs/one --steps 5 -q"));
+        String page = Files.readString(run.resolve("report.html"));
+        assertTrue(page.contains(">step 4<") && page.contains(">step 5<"), "the samples");
+        assertFalse(page.contains(">step 477<"), "the half of one");
+    }
+
     /** The film is drawn as the command line says, not as ddpm.Sample would by itself. */
     @Test
     void denoiseTakesTheCommonOptions() {

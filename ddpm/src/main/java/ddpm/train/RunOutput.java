@@ -302,7 +302,9 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
                 .heading("Samples during training");
         List<Path> grids;
         try (Stream<Path> files = Files.list(path.resolve("samples"))) {
-            grids = files.sorted().toList();
+            grids = files.filter(p -> p.getFileName().toString().matches("step-\\d{8,18}\\.png"))
+                    .sorted()
+                    .toList();
         }
         page.row(
                         grids,
