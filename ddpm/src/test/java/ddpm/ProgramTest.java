@@ -13,6 +13,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -358,6 +359,18 @@ class ProgramTest {
         String page = Files.readString(run.resolve("report.html"));
         assertTrue(page.contains(">step 4<") && page.contains(">step 5<"), "the samples");
         assertFalse(page.contains(">step 477<"), "the half of one");
+    }
+
+    /** A full disk stopped the run in the middle of a line. */
+    @Test
+    void aRunWithHalfALineOfMetricsGoesOn() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        Path metrics = folder.resolve("runs/one/metrics.csv");
+        Files.writeString(metrics, "5", StandardOpenOption.APPEND);
+        assertEquals(new Outcome(0, ""), run(new Train(), "--resume $/runs/one --steps 5 -q"));
+        List<String> steps = new ArrayList<>();
+        for (String row : Files.readAllLines(metrics)) steps.add(row.split(",")[0]);
+        assertEquals(List.of("step", "1", "2", "3", "4", "5"), steps);
     }
 
     /** The film is drawn as the command line says, not as ddpm.Sample would by itself. */

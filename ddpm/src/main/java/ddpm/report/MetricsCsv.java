@@ -65,15 +65,22 @@ public final class MetricsCsv implements Closeable {
         out.flush();
     }
 
-    /** Drops the lines of steps after {@code step}: a resumed run writes them again. */
+    /**
+     * Drops the lines of steps after {@code step}: a resumed run writes them again. One that was cut short, as on a full
+     * disk, goes with them.
+     */
     public void truncateAfter(long step) throws IOException {
         out.close();
-        List<String> kept = new ArrayList<>();
-        for (String line : Files.readAllLines(file))
-            if (!Character.isDigit(line.isEmpty() ? ' ' : line.charAt(0))
-                    || Long.parseLong(line.substring(0, line.indexOf(','))) <= step) kept.add(line);
+        List<String> lines = Files.readAllLines(file);
+        List<String> kept = new ArrayList<>(lines.subList(0, 1)); // the header
+        for (String line : lines.subList(1, lines.size()))
+            if (columns(line) == columns(lines.get(0)) && Long.parseLong(line.split(",")[0]) <= step) kept.add(line);
         Picture.write(file, (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
         open();
+    }
+
+    private static int columns(String line) {
+        return line.split(",", -1).length;
     }
 
     /** Two columns of a metrics file, {@code step} and the named one. */
