@@ -82,7 +82,7 @@ public final class CheckpointDirectory {
             Storage.remove(temp, this::warn);
         }
         pointTo(name);
-        prune(keep);
+        prune(target, keep);
     }
 
     private void write(Path file, Contents contents) throws IOException {
@@ -103,11 +103,13 @@ public final class CheckpointDirectory {
         }
     }
 
-    private void prune(int keep) throws IOException {
+    /** The newest stay, and the one just saved: those above it are damaged, or it would not have been saved after them. */
+    private void prune(Path saved, int keep) throws IOException {
         List<Path> all = all();
         for (Path old : all.subList(Math.min(keep, all.size()), all.size())) {
             // Renamed first: a folder that is half removed must not look like a checkpoint.
             Path doomed = folder.resolve(TEMP + ProcessHandle.current().pid() + "-old-" + old.getFileName());
+            if (old.equals(saved)) continue;
             storage.move(old, doomed);
             Storage.remove(doomed, this::warn);
         }

@@ -59,6 +59,17 @@ class CheckpointDirectoryTest {
         assertEquals(1, value(c.latest().orElseThrow()));
     }
 
+    /** A run goes on from before a damaged checkpoint: what it saves then must not count as the oldest. */
+    @Test
+    void theNewCheckpointStaysBesideADamagedNewerOne() throws IOException {
+        CheckpointDirectory c = new CheckpointDirectory(folder);
+        c.commit("step-1", files(1), 5);
+        c.commit("step-3", files(3), 5);
+        Files.write(folder.resolve("step-3/model.safetensors"), new byte[20]);
+        c.commit("step-2", files(2), 1);
+        assertEquals(2, value(c.latest().orElseThrow()));
+    }
+
     @Test
     void whatDeadProcessesLeftIsRemoved() throws IOException {
         Files.createDirectories(folder.resolve(".tmp-999999999-step-7"));
