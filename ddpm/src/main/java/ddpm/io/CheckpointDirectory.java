@@ -24,6 +24,8 @@ public final class CheckpointDirectory {
     private static final System.Logger LOG = System.getLogger("ddpm.io");
     private static final String TEMP = ".tmp-";
     private static final String LAST = "last";
+    private static final String STEP = "step-";
+    private static final String NAME = STEP + "\\d{1,18}";
 
     /** Writes the contents of one file. */
     @FunctionalInterface
@@ -53,7 +55,7 @@ public final class CheckpointDirectory {
      * Saves a checkpoint. When this returns it is safely on disk; when it throws, the checkpoints before it are as they
      * were.
      *
-     * @param name name of the folder, such as {@code step-000400}
+     * @param name name of the folder, {@code step-} and the number of the step, such as {@code step-000400}
      * @param files contents by file name; {@code .safetensors} and {@code .json} files are read back and verified
      * @param keep how many of the newest checkpoints stay
      */
@@ -107,9 +109,9 @@ public final class CheckpointDirectory {
     private void prune(Path saved, int keep) throws IOException {
         List<Path> all = all();
         for (Path old : all.subList(Math.min(keep, all.size()), all.size())) {
+            if (old.equals(saved)) continue;
             // Renamed first: a folder that is half removed must not look like a checkpoint.
             Path doomed = folder.resolve(TEMP + ProcessHandle.current().pid() + "-old-" + old.getFileName());
-            if (old.equals(saved)) continue;
             storage.move(old, doomed);
             Storage.remove(doomed, this::warn);
         }
@@ -134,16 +136,20 @@ public final class CheckpointDirectory {
                         .orElse(false);
     }
 
-    /** All checkpoints, the newest first; names order them. */
+    /** All checkpoints, the newest first; folders of other names are somebody's own. */
     public List<Path> all() throws IOException {
         if (!Files.isDirectory(folder)) return List.of();
         try (Stream<Path> children = Files.list(folder)) {
             return children.filter(Files::isDirectory)
-                    .filter(path -> !path.getFileName().toString().startsWith(TEMP))
-                    .sorted(Comparator.comparing((Path p) -> p.getFileName().toString())
+                    .filter(path -> path.getFileName().toString().matches(NAME))
+                    .sorted(Comparator.comparingLong(CheckpointDirectory::stepOf)
                             .reversed())
                     .toList();
         }
+    }
+
+    private static long stepOf(Path checkpoint) {
+        return Long.parseLong(checkpoint.getFileName().toString().substring(STEP.length()));
     }
 
     /** The newest checkpoint whose files are whole; a damaged one is reported and passed over. */

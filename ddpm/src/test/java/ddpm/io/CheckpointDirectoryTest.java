@@ -70,6 +70,18 @@ class CheckpointDirectoryTest {
         assertEquals(2, value(c.latest().orElseThrow()));
     }
 
+    /** What somebody has put aside is neither removed nor taken for the newest. */
+    @Test
+    void foldersOfOtherNamesAreLeftAlone() throws IOException {
+        CheckpointDirectory c = new CheckpointDirectory(folder);
+        c.commit("step-1", files(1), 1);
+        Files.move(folder.resolve("step-1"), folder.resolve("best"));
+        Files.createDirectory(folder.resolve("zoo"));
+        for (int i = 2; i <= 4; i++) c.commit("step-" + i, files(i), 1);
+        assertEquals(List.of("best", "last", "step-4", "zoo"), names());
+        assertEquals(4, value(c.latest().orElseThrow()));
+    }
+
     @Test
     void whatDeadProcessesLeftIsRemoved() throws IOException {
         Files.createDirectories(folder.resolve(".tmp-999999999-step-7"));
