@@ -77,8 +77,8 @@ public final class Trainer {
             if (open && warm) times[measured++] = seconds() - before;
             if (open && (measured == MEASURED || training.step() == steps)) {
                 double perStep = median(Arrays.copyOf(times, Math.max(1, measured)));
-                double left = settings.maxMinutes() * 60 - (seconds() - start) - samplingSeconds * grids();
-                steps = Math.min(steps, training.step() + Math.max(0, (long) (left / perStep)));
+                double left = settings.maxMinutes() * 60 - (seconds() - start);
+                steps = Math.min(steps, training.step() + Math.max(0, fitting(left, perStep, samplingSeconds)));
                 open = false;
                 output.planned(steps, perStep);
             }
@@ -99,8 +99,10 @@ public final class Trainer {
         return Long.MAX_VALUE;
     }
 
-    private int grids() {
-        return SAMPLE_AT.length + 1;
+    /** How many steps fit into so many seconds with the samples on the way and those at the end. */
+    private long fitting(double left, double perStep, double samplingSeconds) {
+        if (settings.sampleEvery() == 0) return (long) ((left - samplingSeconds * (SAMPLE_AT.length + 1)) / perStep);
+        return (long) ((left - samplingSeconds) / (perStep + samplingSeconds / settings.sampleEvery()));
     }
 
     private boolean samplesAreDue(long steps) {

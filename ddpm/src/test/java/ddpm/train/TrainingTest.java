@@ -108,6 +108,38 @@ class TrainingTest {
         expected.forEach((name, values) -> assertArrayEquals(values, found.get(name), name));
     }
 
+    /** A grid a step, each of 0.2 s: no more than 15 of them fit into 3 s, however quick the steps are. */
+    @Test
+    void thePlanCountsTheGridsThatAreAskedFor() {
+        Settings settings = settings("max-minutes", "0.05", "sample-every", "1");
+        long[] plan = new long[2];
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("test");
+                Training training = new Training(settings, DATA, backend)) {
+            Interrupts interrupts = Interrupts.none();
+            Trainer.Output output = new Trainer.Output() {
+                @Override
+                public void planned(long steps, double secondsPerStep) {
+                    plan[0] = training.step();
+                    plan[1] = steps;
+                    throw new IllegalStateException("planned");
+                }
+
+                @Override
+                public void step(StepReport report, long steps) {}
+
+                @Override
+                public void samples(long step) {}
+
+                @Override
+                public void checkpoint(long step) {}
+            };
+            Trainer trainer = new Trainer(training, output, interrupts);
+            assertThrows(IllegalStateException.class, () -> trainer.run(0, 0.2));
+        }
+        assertTrue(plan[1] - plan[0] <= 15, Arrays.toString(plan));
+    }
+
     /** 9 steps are 3 epochs of 11 images in batches of 4; most cuts lie in the middle of one. */
     @Tag("long")
     @ParameterizedTest
