@@ -52,6 +52,9 @@ public final class Evaluate extends Program {
     private static final List<String> LOSSES = List.of("loss-by-t", "bpd");
     private static final List<String> PICTURES =
             List.of("fid", "kid", "precision-recall", "class-histogram", "nearest");
+    /** So many pictures at least have a spread, and a third neighbour. */
+    private static final Map<String, Integer> FEWEST = Map.of("kid", 2, "precision-recall", 4);
+
     private static final int STEPS = 50;
     /** Steps that are timed for the estimate: the first fills caches, a GPU records the second, the last counts. */
     private static final int TIMED = 3;
@@ -204,10 +207,10 @@ public final class Evaluate extends Program {
     private void save() {
         if (json == null) return;
         try {
+            Files.createDirectories(json.toAbsolutePath().getParent());
             Path part = json.resolveSibling(json.getFileName() + ".part");
             Files.write(part, Json.write(results).getBytes(StandardCharsets.UTF_8));
             Files.move(part, json, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-            Files.createDirectories(json.toAbsolutePath().getParent());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -241,6 +244,11 @@ public final class Evaluate extends Program {
         if (count < 1 || count > 100_000) throw new Failure(Failure.USAGE, "-n needs 1..100000 pictures, not " + count);
         if (testImages < 1 || testImages > 100_000)
             throw new Failure(Failure.USAGE, "--test-images needs 1..100000 images, not " + testImages);
+        FEWEST.forEach((metric, fewest) -> {
+            if (metrics.contains(metric) && count < fewest)
+                throw new Failure(
+                        Failure.USAGE, metric + " needs at least " + fewest + " pictures, not " + count + ": raise -n");
+        });
         if (metrics.contains("fid") && count < Likeness.FEWEST)
             throw new Failure(
                     Failure.USAGE, "fid needs at least " + Likeness.FEWEST + " images, not " + count + ": raise -n");

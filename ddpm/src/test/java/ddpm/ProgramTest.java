@@ -172,6 +172,8 @@ class ProgramTest {
                 "Visualize | denoise | 2 | denoise needs the run",
                 "Evaluate | $ --metrics fidd | 2 | --metrics needs some of",
                 "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
+                "Evaluate | $ --metrics precision-recall -n 3 | 2 | precision-recall needs at least 4 pictures, not 3",
+                "Evaluate | $ --metrics kid -n 1 | 2 | kid needs at least 2 pictures, not 1",
                 "Evaluate | $ --test-images 0 | 2 | --test-images needs 1..100000 images, not 0",
                 "Evaluate | $ --weights best | 2 | --weights",
                 "Evaluate | $/nowhere | 4 | there is no such run or file",
