@@ -112,6 +112,12 @@ public enum Setting {
             BLOCKS_PER_LEVEL,
             ATTENTION_LEVELS);
 
+    /** What only the topologies notebook and blog have. */
+    static final Set<Setting> OF_ANNOTATED = EnumSet.of(SCALE_SHIFT, STANDARDIZED);
+
+    /** What only the topology ddpm has. */
+    static final Set<Setting> OF_DDPM = EnumSet.of(BLOCKS_PER_LEVEL, ATTENTION_LEVELS);
+
     /** What decides how much noise there is at which timestep. */
     static final Set<Setting> OF_NOISE = EnumSet.of(TIMESTEPS, SCHEDULE, BETA_START, BETA_END, ZERO_SNR);
 

@@ -72,7 +72,26 @@ public final class Settings {
                 if (line.containsKey(setting))
                     throw new IllegalArgumentException(
                             setting.key() + " is part of the network, which is given whole: leave it out");
-        return new Settings(values);
+        Settings settings = new Settings(values);
+        settings.refuseIdle(line);
+        return settings;
+    }
+
+    /** What is asked for now must change something; what a run has kept did not stop it either. */
+    private void refuseIdle(Map<Setting, Object> line) {
+        Topology topology = choice(Setting.TOPOLOGY, Topology.class);
+        boolean annotated = topology == Topology.NOTEBOOK || topology == Topology.BLOG;
+        for (Setting setting : Setting.OF_ANNOTATED)
+            if (Boolean.TRUE.equals(line.get(setting)) && !annotated)
+                throw new IllegalArgumentException(setting.key()
+                        + " belongs to the topologies notebook and blog, not to " + Kind.Choice.word(topology));
+        for (Setting setting : Setting.OF_DDPM)
+            if (line.containsKey(setting) && topology != Topology.DDPM)
+                throw new IllegalArgumentException(
+                        setting.key() + " belongs to the topology ddpm, not to " + Kind.Choice.word(topology));
+        boolean asked = line.containsKey(Setting.MIN_SNR) || line.containsKey(Setting.OBJECTIVE);
+        if (asked && number(Setting.MIN_SNR) > 0 && objectiveKind() == Objective.Kind.BOUND)
+            throw new IllegalArgumentException("min-snr weighs the loss, and the objective bound has none");
     }
 
     /** A layer that says how long to train replaces whatever the layers below say of it. */
