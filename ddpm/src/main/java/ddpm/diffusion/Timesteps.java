@@ -17,7 +17,11 @@ public final class Timesteps {
         /** {@link Timesteps#leading}. */
         LEADING,
         /** {@link Timesteps#trailing}. */
-        TRAILING
+        TRAILING,
+        /** {@link #LINSPACE} over one more, of which the last, 0, is left out: as diffusers has it for DPM-Solver. */
+        LINSPACE_OPEN,
+        /** {@link #LEADING}, likewise. */
+        LEADING_OPEN
     }
 
     private final int[] steps;
@@ -47,7 +51,13 @@ public final class Timesteps {
             case LINSPACE -> evenly(timesteps, count);
             case LEADING -> leading(timesteps, count);
             case TRAILING -> trailing(timesteps, count);
+            case LINSPACE_OPEN -> evenly(timesteps, count + 1).withoutLast();
+            case LEADING_OPEN -> leading(timesteps, count + 1).withoutLast();
         };
+    }
+
+    private Timesteps withoutLast() {
+        return new Timesteps(Arrays.copyOf(steps, steps.length - 1));
     }
 
     /**

@@ -68,7 +68,8 @@ final class SchedulerDocument {
         }
         boolean dpm = name.startsWith("DPM");
         Spacing spacing = o.choice("timestep_spacing", Spacing.class, dpm ? Spacing.LINSPACE : Spacing.LEADING);
-        settings.put("spacing", spacing.name().toLowerCase(java.util.Locale.ROOT));
+        String open = dpm && spacing != Spacing.TRAILING ? "-open" : ""; // it leaves timestep 0 out
+        settings.put("spacing", spacing.name().toLowerCase(java.util.Locale.ROOT) + open);
         o.done();
         return settings;
     }

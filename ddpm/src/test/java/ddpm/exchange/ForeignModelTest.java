@@ -85,6 +85,26 @@ class ForeignModelTest {
         assertTrue(s.clipStart());
     }
 
+    /** As diffusers' class chooses them, to the last: it leaves timestep 0 out, unlike its other schedulers. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "DPMSolverMultistepScheduler | linspace | [999, 749, 500, 250]",
+                "DPMSolverMultistepScheduler | leading | [800, 600, 400, 200]",
+                "DPMSolverMultistepScheduler | trailing | [999, 749, 499, 249]",
+                "DDIMScheduler | linspace | [999, 666, 333, 0]",
+                "DDIMScheduler | leading | [750, 500, 250, 0]",
+                "DDIMScheduler | trailing | [999, 749, 499, 249]",
+            })
+    void theTimestepsAreThoseOfTheScheduler(String scheduler, String spacing, String timesteps) {
+        Map<String, Object> json = Map.of("_class_name", scheduler, "timestep_spacing", spacing);
+        Settings s = Settings.of(SchedulerDocument.read(json), Map.of("sampling-steps", "4"));
+        assertEquals(timesteps, s.sampler().timesteps(s.schedule()).toString());
+        Settings all = Settings.of(SchedulerDocument.read(json), Map.of("sampling-steps", "1000"));
+        assertEquals(1000, all.sampler().timesteps(all.schedule()).count());
+    }
+
     @ParameterizedTest
     @EnumSource(NoiseSchedule.Kind.class)
     void everyScheduleSurvivesTheSchedulersDocument(NoiseSchedule.Kind kind) {
