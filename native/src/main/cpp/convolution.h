@@ -27,6 +27,7 @@ public:
     struct Transformed {
         int64_t version = -1;
         int tile = 0;
+        int filters = 0;  // a view of the same memory may have others, with other channels
         bool kept = false;
         Room room;
     };

@@ -20,13 +20,14 @@ static void pass(Type type, const Geometry& g, bool turned, const void* x, const
     int64_t work = (CALL_FOR(half, winograd_workspace, g, tile) + 15) / 16 * 16;
     size_t size = CALL_FOR(half, winograd_filter_size, g, tile) * sizeof(float);
     PackedFilters::Transformed& copy = packed.transformed(turned);
-    bool again = copy.version == version && copy.tile == tile;
+    bool again = copy.version == version && copy.tile == tile && copy.filters == g.k;
     float* workspace = static_cast<float*>(scratch().at_least(work * sizeof(float) + (again ? 0 : size)));
     if (!again) copy.room.release();
     float* u = again ? static_cast<float*>(copy.room.at_least(size)) : workspace + work;
     if (!again || !copy.kept) CALL_FOR(half, winograd_filters, g, tile, turned, Address{w}, u);
     copy.version = version;
     copy.tile = tile;
+    copy.filters = g.k;
     copy.kept = again;
     CALL_FOR(half, winograd, g, tile, Address{x}, u, Address{bias}, Address{y}, workspace);
 }

@@ -145,6 +145,7 @@ final class LayerParityCases {
         });
         changedFilter(1, 3);
         changedFilter(8, 20);
+        filterAndView();
     }
 
     /** Both gradients of one dy, and again after it has changed. */
@@ -166,6 +167,24 @@ final class LayerParityCases {
                     b.conv2dBackwardData(p, w, dy, dx[2]);
                     return outputs(dw[0], dx[0], dx[1], dw[1], dx[2]);
                 });
+    }
+
+    /** One memory of filters, seen with other numbers of filters and channels in turn, each often enough to be kept. */
+    private void filterAndView() {
+        add("a filter and a view of it in turn", 9 * 32, (b, in) -> {
+            Conv2dParams p = Conv2dParams.of(1, 1);
+            Tensor[] w = {in.normal(32, 3, 3, 16), null};
+            w[1] = w[0].reshape(16, 3, 3, 32);
+            Tensor[] x = {in.normal(3, 13, 14, 16), in.normal(3, 13, 14, 32)};
+            Tensor[] y = new Tensor[10];
+            for (int i = 0; i < y.length; i++) {
+                int k = (i + 1) / 2 % 2; // the one twice, the other twice
+                y[i] = in.room(x[1 - k].shape());
+                if (i < 5) b.conv2d(p, x[k], w[k], null, null, y[i]);
+                else b.conv2dBackwardData(p, w[1 - k], x[k], y[i]);
+            }
+            return outputs(y);
+        });
     }
 
     private void changedFilter(int n, int c) {
