@@ -390,6 +390,16 @@ public final class CpuBackend implements Backend {
             }
             return;
         }
+        if (Layers.asksForFloats(p, x)) {
+            try (Scope scope = Scope.open("floats")) {
+                Tensor wide = Tensor.empty(this, DType.F32, dw.shape());
+                Tensor sums = dbias == null ? null : Tensor.empty(this, DType.F32, dbias.shape());
+                conv2dBackwardWeights(p, x.cast(DType.F32), dy.cast(DType.F32), wide, sums);
+                cast(wide, dw);
+                if (dbias != null) cast(sums, dbias);
+            }
+            return;
+        }
         enter();
         Layers.conv2dBackwardWeights(p, x, dy, dw, dbias);
         written(dw, dbias);

@@ -107,6 +107,14 @@ final class Layers {
         return half(x) && MULTIPLIES_HALVES && single && narrow && y.shape().size() / ws.get(0) >= LEAST_PIXELS;
     }
 
+    /**
+     * Whether the weight gradient of a convolution in halves is to be computed in floats: where an image is narrower than the
+     * stride, the sums of oneDNN 3.13 depend on what its scratchpad held before.
+     */
+    static boolean asksForFloats(Conv2dParams p, Tensor x) {
+        return half(x) && x.shape().get(2) < p.stride();
+    }
+
     private static int[] geometry(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
         Shape xs = x.shape();
         Shape ws = w.shape();
