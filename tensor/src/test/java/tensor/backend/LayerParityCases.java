@@ -86,6 +86,8 @@ final class LayerParityCases {
         conv("1x1, many pixels", 3, 19, 23, 20, 37, 1, 1, Conv2dParams.of(1, 0));
         conv("1x1, stride 2", 2, 13, 7, 28, 3, 1, 1, Conv2dParams.of(2, 0));
         conv("1x1, padded", 1, 5, 5, 3, 3, 1, 1, Conv2dParams.of(1, 1));
+        conv("1x1, stride 2, few channels", 8, 8, 8, 4, 16, 1, 1, Conv2dParams.of(2, 0));
+        conv("1x1, stride 3, few channels, odd sizes", 5, 13, 17, 5, 8, 1, 1, Conv2dParams.of(3, 0));
         conv("3x3, stride 2, one column", 3, 7, 1, 16, 16, 3, 3, Conv2dParams.of(2, 1));
         conv("4x2, stride 3, two columns", 2, 7, 2, 32, 24, 4, 2, new Conv2dParams(3, 2, 1, 2, 1, 1));
         conv("4x4, stride 2, odd height", 2, 13, 8, 28, 28, 4, 4, Conv2dParams.of(2, 1));

@@ -390,6 +390,15 @@ public final class CpuBackend implements Backend {
             }
             return;
         }
+        if (Layers.skipsPixels(p, x, dw)) {
+            try (Scope scope = Scope.open("met")) {
+                Region met = Layers.pixelsMet(p, x, dy);
+                Tensor pixels = x.empty(Shape.of(met.sizes()));
+                copy(met, Region.of(pixels));
+                conv2dBackwardWeights(Layers.PIXEL_BY_PIXEL, pixels, dy, dw, dbias);
+            }
+            return;
+        }
         if (Layers.asksForFloats(p, x)) {
             try (Scope scope = Scope.open("floats")) {
                 Tensor wide = Tensor.empty(this, DType.F32, dw.shape());

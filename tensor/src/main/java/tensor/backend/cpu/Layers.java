@@ -7,10 +7,11 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
+import tensor.backend.Region;
 
 /** The calls that oneDNN answers, and the convolutions that we do faster: shapes become the numbers that are asked with. Arguments have been checked. */
 final class Layers {
-    private static final Conv2dParams PIXEL_BY_PIXEL = Conv2dParams.of(1, 0);
+    static final Conv2dParams PIXEL_BY_PIXEL = Conv2dParams.of(1, 0);
     private static final int LEAST_CHANNELS = 16;
     private static final int LEAST_TILES = 128;
     private static final int MOST_PIXEL_CHANNELS = 160;
@@ -105,6 +106,27 @@ final class Layers {
         boolean narrow = Math.min(ws.get(0), ws.get(3)) >= LEAST_CHANNELS
                 && Math.max(ws.get(0), ws.get(3)) <= MOST_PIXEL_CHANNELS;
         return half(x) && MULTIPLIES_HALVES && single && narrow && y.shape().size() / ws.get(0) >= LEAST_PIXELS;
+    }
+
+    /**
+     * Whether a 1x1 convolution of few channels steps over pixels, whose weight gradient is to be that of the pixels it meets:
+     * with AVX2 and fewer than 8 channels oneDNN 3.13 writes beyond its copy of these, gives wrong sums or never comes back
+     * (<a href="https://github.com/uxlfoundation/oneDNN/issues/6035">issue 6035</a>).
+     */
+    static boolean skipsPixels(Conv2dParams p, Tensor x, Tensor w) {
+        boolean single = w.shape().get(1) == 1 && w.shape().get(2) == 1;
+        return single
+                && p.stride() > 1
+                && p.equals(Conv2dParams.of(p.stride(), 0))
+                && x.shape().get(3) < LEAST_CHANNELS;
+    }
+
+    /** The pixels of x [N,H,W,C] that such a convolution meets: [N,P,Q,C] for dy [N,P,Q,K]. */
+    static Region pixelsMet(Conv2dParams p, Tensor x, Tensor dy) {
+        long[] strides = x.shape().strides();
+        strides[1] *= p.stride();
+        strides[2] *= p.stride();
+        return new Region(x, 0, dy.shape().with(3, x.shape().get(3)).toArray(), strides);
     }
 
     /**
