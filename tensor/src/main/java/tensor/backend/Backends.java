@@ -51,7 +51,7 @@ public final class Backends {
             new Candidate(
                     "reference",
                     List.of(Precision.FP32, Precision.BF16),
-                    (threads, precision) -> new ReferenceBackend()));
+                    (threads, precision) -> new ReferenceBackend(precision)));
 
     private Backends() {}
 

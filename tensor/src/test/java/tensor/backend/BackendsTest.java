@@ -63,6 +63,22 @@ class BackendsTest {
     }
 
     @Test
+    void aBackendComputesInThePrecisionThatWasAskedFor() {
+        for (String name : Backends.names())
+            for (Precision precision : Precision.values()) {
+                Backend opened;
+                try {
+                    opened = Backends.open(name, 1, precision).backend();
+                } catch (IllegalStateException refused) {
+                    continue;
+                }
+                try (Backend backend = opened) {
+                    assertEquals(precision, backend.precision(), name);
+                }
+            }
+    }
+
+    @Test
     void theReferenceAlwaysOpens() {
         try (Backend backend = Backends.open("reference").backend()) {
             assertEquals("reference", backend.name());
