@@ -137,7 +137,7 @@ public final class Tape implements AutoCloseable {
             for (int i = nodes.size() - 1; i >= 0; i--) {
                 Node node = nodes.get(i);
                 pullBack(node, gradients);
-                if (node.y[0] == loss) continue; // its value stays readable
+                if (Arrays.asList(node.y).contains(loss)) continue; // its value stays readable
                 node.saved.close();
                 nodes.remove(i);
             }

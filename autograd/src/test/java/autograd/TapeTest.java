@@ -13,6 +13,7 @@ import autograd.ops.Mul;
 import autograd.ops.Pointwise;
 import autograd.ops.Reshape;
 import autograd.ops.Scale;
+import autograd.ops.Split;
 import autograd.ops.Sum;
 import java.util.ArrayList;
 import java.util.List;
@@ -209,6 +210,20 @@ class TapeTest {
             assertTrue(e.getMessage().contains("was released"), e.getMessage());
             assertArrayEquals(new double[] {1, 2}, x.value().toDoubles());
         }
+    }
+
+    @Test
+    void theLossStaysReadableWhicheverValueOfItsOpItIs() {
+        Variable x = Variable.leaf(f64(1, 2));
+        for (int k = 0; k < 2; k++)
+            try (Tape tape = Tape.start()) {
+                Variable loss = Split.split(Pointwise.square(x), 0, 1, 1)[k];
+                Gradients g = tape.backward(loss);
+                assertEquals(k == 0 ? 1 : 4, loss.item());
+                assertArrayEquals(
+                        k == 0 ? new double[] {2, 0} : new double[] {0, 4},
+                        g.of(x).toDoubles());
+            }
     }
 
     @Test
