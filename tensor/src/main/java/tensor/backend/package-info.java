@@ -34,7 +34,8 @@
  * <ul>
  *   <li>Arguments are checked in Java before any crossing ({@link tensor.backend.Checks}); native code may trust them.
  *   <li>Only pointwise outputs may share memory with inputs.
- *   <li>Sums have a fixed order: the same bits for the same backend, whatever the number of threads.
+ *   <li>Sums have a fixed order: the same call gives the same bits on the same backend with the same number of threads. With any
+ *       other it does so as well, unless a library makes the sum: oneDNN's products and convolutions may depend on it.
  *   <li>{@code auto} says what it took and what it refused; a backend asked for by name never falls back.
  * </ul>
  *
