@@ -4,7 +4,8 @@ import autograd.Variable;
 import tensor.Tensor;
 
 /**
- * Self-conditioning (Chen et al. 2023): the network sees, joined to x_t, the x̂₀ of the step before, and zeros in the first.
+ * Self-conditioning (Chen et al. 2023): the network sees, joined to x_t, the x̂₀ of the step before, clipped to [−1, 1], and
+ * zeros in the first.
  * While training, the estimate comes from a first pass without gradients, for half of the images.
  */
 public final class SelfConditioning implements Estimator {
@@ -27,7 +28,7 @@ public final class SelfConditioning implements Estimator {
     public Estimate at(Tensor x, int t) {
         Estimate estimate =
                 diffusion.estimator(network.given(last), target, clip).at(x, t);
-        last.set_(estimate.start());
+        last.set_(clip ? estimate.start() : estimate.start().clamp(-1, 1)); // as while training
         return estimate;
     }
 

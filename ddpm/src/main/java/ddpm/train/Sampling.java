@@ -206,9 +206,10 @@ public final class Sampling {
     private Estimator model(Denoiser network, int first, Tensor noise) {
         Target target = settings.target();
         boolean clip = settings.clipStart();
+        boolean now = clip && classifier == null; // else when pulled
         Estimator model = settings.selfConditions()
-                ? new SelfConditioning(diffusion, network, target, clip, noise)
-                : diffusion.estimator(network, target, clip && classifier == null); // else clipped when pulled
+                ? new SelfConditioning(diffusion, network, target, now, noise)
+                : diffusion.estimator(network, target, now);
         if (classifier == null) return model;
         Variable wanted = Variable.constant(labels(first, noise, classifier.classes()));
         return new ClassifierGuidance(

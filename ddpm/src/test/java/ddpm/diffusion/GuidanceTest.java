@@ -139,6 +139,28 @@ class GuidanceTest {
         assertArrayEquals(new double[] {0.2, 0.2, 0.2, 0.2}, seen[2], 1e-12);
     }
 
+    /** It was trained on estimates within [−1, 1]; whoever goes on from its own may want them as they are. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void selfConditioningShowsNothingBeyondWhatItWasTrainedOn(boolean clip) {
+        GaussianDiffusion d = new GaussianDiffusion(NoiseSchedule.of(Kind.COSINE, 10), backend, DType.F64);
+        Tensor noise = normal(1, 1, 2, 2, 1);
+        double[] largest = {0};
+        SelfConditioning model = new SelfConditioning(
+                d,
+                (x, t) -> {
+                    double[] both = x.value().toDoubles();
+                    for (int i = 1; i < both.length; i += 2) largest[0] = Math.max(largest[0], both[i]);
+                    return Variable.constant(noise.fullLike(3));
+                },
+                Target.X0,
+                clip,
+                noise);
+        for (int t = 9; t >= 0; t -= 3)
+            assertEquals(clip ? 1 : 3, model.at(noise, t).start().toDoubles()[0], 1e-12);
+        assertEquals(1, largest[0], 1e-12);
+    }
+
     @Test
     void whileTrainingHalfOfTheImagesSeeTheirEstimate() {
         GaussianDiffusion d = new GaussianDiffusion(NoiseSchedule.of(Kind.COSINE, 10), backend, DType.F64);
