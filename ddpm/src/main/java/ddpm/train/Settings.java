@@ -77,7 +77,7 @@ public final class Settings {
         return settings;
     }
 
-    /** What is asked for now must change something; what a run has kept did not stop it either. */
+    /** What the command line asks for must change something; a file, which holds every setting, is taken as it is. */
     private void refuseIdle(Map<Setting, Object> line) {
         Topology topology = choice(Setting.TOPOLOGY, Topology.class);
         boolean annotated = topology == Topology.NOTEBOOK || topology == Topology.BLOG;
