@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.ops.Add;
+import autograd.ops.MeanSquaredError;
 import autograd.ops.Mul;
 import autograd.ops.Pointwise;
 import autograd.ops.Reshape;
@@ -292,5 +293,15 @@ class TapeTest {
             Variable y = Tape.record(brokenBackward, Pointwise.exp(x));
             assertThrows(IllegalArgumentException.class, () -> tape.backward(Sum.sum(y)));
         }
+    }
+
+    /** [N,1] and [N] broadcast to [N,N]: every prediction would be compared with every truth. */
+    @Test
+    void aLossOfTwoShapesIsRefused() {
+        Variable prediction = Variable.leaf(f64(1, 2).reshape(2, 1));
+        Variable truth = Variable.constant(f64(1, 2));
+        IllegalArgumentException e = assertThrows(
+                IllegalArgumentException.class, () -> MeanSquaredError.meanSquaredError(prediction, truth));
+        assertEquals("expected shape [2], found [2, 1]", e.getMessage());
     }
 }

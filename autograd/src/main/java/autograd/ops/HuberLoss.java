@@ -8,6 +8,6 @@ public final class HuberLoss {
 
     /** a, b of one shape → rank 0. */
     public static Variable huberLoss(Variable a, Variable b) {
-        return Mean.mean(Pointwise.huber(Sub.sub(a, b)));
+        return Mean.mean(Pointwise.huber(Sub.ofOneShape(a, b)));
     }
 }

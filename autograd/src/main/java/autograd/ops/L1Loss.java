@@ -8,6 +8,6 @@ public final class L1Loss {
 
     /** a, b of one shape → rank 0. */
     public static Variable l1Loss(Variable a, Variable b) {
-        return Mean.mean(Pointwise.abs(Sub.sub(a, b)));
+        return Mean.mean(Pointwise.abs(Sub.ofOneShape(a, b)));
     }
 }

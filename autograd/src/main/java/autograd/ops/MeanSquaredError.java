@@ -8,6 +8,6 @@ public final class MeanSquaredError {
 
     /** a, b of one shape → rank 0. */
     public static Variable meanSquaredError(Variable a, Variable b) {
-        return Mean.mean(Pointwise.square(Sub.sub(a, b)));
+        return Mean.mean(Pointwise.square(Sub.ofOneShape(a, b)));
     }
 }

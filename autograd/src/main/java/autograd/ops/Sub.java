@@ -15,6 +15,12 @@ public record Sub() implements Op {
         return Tape.record(new Sub(), a, b);
     }
 
+    /** a − b for a loss: of one shape, since a mean over whatever broadcasts would pass unnoticed. */
+    static Variable ofOneShape(Variable a, Variable b) {
+        a.shape().expect(b.shape().toArray());
+        return sub(a, b);
+    }
+
     @Override
     public Result apply(Tensor... in) {
         Tensor a = in[0];
