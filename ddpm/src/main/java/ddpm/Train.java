@@ -89,7 +89,17 @@ public final class Train extends Program {
     private boolean dryRun;
 
     private final Map<String, String> options = new LinkedHashMap<>();
+    private final String usualData;
     private CommandSpec spec;
+
+    public Train() {
+        this(System.getenv(Datasets.ENVIRONMENT));
+    }
+
+    /** With what stands in for {@code --data}, or {@code null}. */
+    Train(String usualData) {
+        this.usualData = usualData;
+    }
 
     public static void main(String[] args) {
         Program.main(new Train(), args);
@@ -123,6 +133,8 @@ public final class Train extends Program {
                 configFile == null ? Map.of() : RunFolder.settingsOf(RunFolder.readConfig(configFile)));
         Checkpoint.Model start = init == null ? null : Checkpoint.find(init, true);
         if (start != null && start.foreign()) file.putAll(RunFolder.settingsOf(start.config()));
+        if (usualData != null && !usualData.isBlank() && !file.containsKey(Setting.DATA.key()))
+            options.putIfAbsent(Setting.DATA.key(), usualData);
         Settings settings = Settings.of(file, options);
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
         try (Backend backend = openBackend();
@@ -133,8 +145,8 @@ public final class Train extends Program {
             if (dryRun) return measure(training);
             RunFolder.newest(out)
                     .filter(run -> init == null && configFile == null && isUnfinished(run))
-                    .ifPresent(run ->
-                            say("note      the run " + run + " is unfinished; --resume " + run + " goes on with it"));
+                    .ifPresent(run -> say("note      the run " + run + " is unfinished; --resume "
+                            + RunFolder.argument(run) + " goes on with it"));
             try (RunFolder folder = RunFolder.create(out, name, data.name())) {
                 return train(folder, training, data, 0);
             }
@@ -202,15 +214,16 @@ public final class Train extends Program {
             }
         }
         say("  " + folder.path() + "/final.png  denoise.gif  report.html");
-        say("next      more images:  mvn -q exec:java -Dexec.mainClass=ddpm.Sample -Dexec.args=\"" + folder.path()
-                + " -n 64\"");
+        say("next      more images:  mvn -q exec:java -Dexec.mainClass=ddpm.Sample -Dexec.args=\""
+                + RunFolder.argument(folder.path()) + " -n 64\"");
         return 0;
     }
 
     private static Failure stopped(RunFolder folder, Training training) {
         return new Failure(
                 Interrupts.EXIT_CODE,
-                "stopped at step " + training.step() + ", which is saved; go on with --resume " + folder.path());
+                "stopped at step " + training.step() + ", which is saved; go on with --resume "
+                        + RunFolder.argument(folder.path()));
     }
 
     private void introduce(Training training, Dataset data) {

@@ -221,6 +221,16 @@ class ProgramTest {
         assertTrue(wrong.error.contains("can go to --format diffusers"), wrong.error);
     }
 
+    @Test
+    void theUsualDataStandsInForThatOfThePresetOnly() throws IOException {
+        String digits = folder.resolve("digits").toString();
+        String start = TINY + " --out $/runs --name ";
+        assertEquals(new Outcome(0, ""), run(new Train(digits), start + "usual"));
+        assertTrue(Files.readString(folder.resolve("runs/usual/config.json")).contains(digits));
+        Outcome missing = run(new Train(digits), start + "other --data $/nothing");
+        assertTrue(missing.error.contains("nothing"), missing.error);
+    }
+
     /** Any picture of any shape becomes a strip of squares: itself, then one for each timestep. */
     @Test
     void onePictureIsNoised() throws IOException {

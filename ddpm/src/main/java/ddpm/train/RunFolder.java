@@ -97,6 +97,11 @@ public final class RunFolder implements AutoCloseable {
         return path;
     }
 
+    /** A run as it is given on a command line. */
+    public static String argument(Path run) {
+        return run.toString().contains(" ") ? "'" + run + "'" : run.toString();
+    }
+
     public CheckpointDirectory checkpoints() {
         return new CheckpointDirectory(path.resolve(CHECKPOINTS));
     }

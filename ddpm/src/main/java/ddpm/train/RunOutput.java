@@ -317,9 +317,10 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
                 .image(path.resolve("forward.png"), "A training image with more and more noise (Eq. 4).")
                 .heading("Going on")
                 .commands(
-                        "mvn -q exec:java -Dexec.mainClass=ddpm.Train -Dexec.args=\"--resume " + path + " --steps "
-                                + 2 * training.step() + "\"",
-                        "mvn -q exec:java -Dexec.mainClass=ddpm.Sample -Dexec.args=\"" + path + " -n 64\"")
+                        "mvn -q exec:java -Dexec.mainClass=ddpm.Train -Dexec.args=\"--resume "
+                                + RunFolder.argument(path) + " --steps " + 2 * training.step() + "\"",
+                        "mvn -q exec:java -Dexec.mainClass=ddpm.Sample -Dexec.args=\"" + RunFolder.argument(path)
+                                + " -n 64\"")
                 .heading("Settings")
                 .table("all settings", training.settings().toJson())
                 .table("data, machine, versions", about)

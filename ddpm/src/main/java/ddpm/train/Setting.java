@@ -23,7 +23,8 @@ public enum Setting {
     DATA(
             "data",
             new Kind.Text(),
-            "fashion, mnist, kmnist, cifar10, or a folder of IDX files, CIFAR-10 files or pictures"),
+            "fashion, mnist, kmnist, cifar10, or a folder of IDX files, CIFAR-10 files or pictures; else"
+                    + " $DDPM_DATA, if that is set"),
     IMAGE_SIZE("image-size", new Kind.Whole(0, 4096), "side to which pictures of a folder are brought; 0: 32"),
     FLIP("flip", new Kind.Flag(), "mirror images at random while training"),
     STEPS("steps", new Kind.Whole(0, Long.MAX_VALUE), "optimizer updates; 0: from epochs or max-minutes"),
