@@ -37,14 +37,17 @@ public record Region(Tensor tensor, long offset, int[] sizes, long[] strides) {
         return new Region(tensor, 0, shape.toArray(), shape.strides());
     }
 
-    /** {@code length} indices of one axis, from {@code start}. */
+    /** {@code length} indices of one axis, from {@code start}; a negative axis counts from the end. */
     public Region slice(int axis, int start, int length) {
-        if (start < 0 || length < 1 || start + length > sizes[axis])
+        int a = axis < 0 ? sizes.length + axis : axis;
+        if (a < 0 || a >= sizes.length)
+            throw new IllegalArgumentException("no axis " + axis + " in a region of " + sizes.length);
+        if (start < 0 || length < 1 || start + length > sizes[a])
             throw new IllegalArgumentException(
-                    "slice " + start + ".." + (start + length) + " of an axis of " + sizes[axis]);
+                    "slice " + start + ".." + (start + length) + " of an axis of " + sizes[a]);
         int[] cut = sizes.clone();
-        cut[axis] = length;
-        return new Region(tensor, offset + start * strides[axis], cut, strides);
+        cut[a] = length;
+        return new Region(tensor, offset + start * strides[a], cut, strides);
     }
 
     /** Axes in another order: axis k of the result is axis {@code order[k]} of this. */

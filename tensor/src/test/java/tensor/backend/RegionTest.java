@@ -45,6 +45,8 @@ class RegionTest {
         Tensor x = counting(3, 4);
         assertArrayEquals(new double[] {1, 2, 5, 6, 9, 10}, read(Region.of(x).slice(1, 1, 2)));
         assertArrayEquals(new double[] {6, 10}, read(Region.of(x).slice(0, 1, 2).slice(1, 2, 1)));
+        assertArrayEquals(
+                new double[] {6, 10}, read(Region.of(x).slice(-2, 1, 2).slice(-1, 2, 1)));
     }
 
     @Test
@@ -75,6 +77,8 @@ class RegionTest {
         Tensor x = counting(3, 4);
         Region all = Region.of(x);
         assertThrows(IllegalArgumentException.class, () -> all.slice(1, 3, 2));
+        assertThrows(IllegalArgumentException.class, () -> all.slice(2, 0, 1));
+        assertThrows(IllegalArgumentException.class, () -> all.slice(-3, 0, 1));
         assertThrows(IllegalArgumentException.class, () -> all.slice(1, -1, 2));
         assertThrows(IllegalArgumentException.class, () -> all.repeat(0, 2));
         assertThrows(IllegalArgumentException.class, () -> all.permute(0, 0));
