@@ -110,12 +110,10 @@ final class Convolutions implements AutoCloseable {
     }
 
     private void product(Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
-        if (bias != null && addsBias(g, x, w, y)) {
-            run(Direction.FORWARD, g, x, w, bias, z, y);
-        } else {
-            pointwise.forward(g, x, w, y);
-            engine.addBias(y, bias, z);
-        }
+        boolean added = false;
+        if (bias != null && addsBias(g, x, w, y)) added = run(Direction.FORWARD, g, x, w, bias, z, y);
+        else pointwise.forward(g, x, w, y);
+        if (!added) engine.addBias(y, bias, z);
     }
 
     /** Whether cuDNN is the faster way to a product with a bias; while calls are being recorded, whether it is known to be. */
