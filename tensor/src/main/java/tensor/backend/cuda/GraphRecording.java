@@ -155,6 +155,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     @Override
     public void close() {
         engine.context().enter();
+        settle(engine, joins); // what has been put off or aside may hold blocks of the recording
         engine.context().synchronize();
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();

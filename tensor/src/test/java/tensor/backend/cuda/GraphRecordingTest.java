@@ -19,6 +19,7 @@ import tensor.backend.Mask;
 import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.Recording;
+import tensor.backend.Region;
 import tensor.memory.Scope;
 
 class GraphRecordingTest extends CudaTest {
@@ -168,6 +169,34 @@ class GraphRecordingTest extends CudaTest {
             }
         }
         assertEquals(0, backend.memory().live());
+    }
+
+    /** A joint tensor holds the parts that it is still to be made of, and a call aside what it reads. */
+    @Test
+    void whatOthersStillReadOfARecordingDoesNotKeepItOpen() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 2, 2, 4), 1);
+            Tensor joint = x.empty(x.shape().with(3, 8));
+            Tensor dw = x.empty(Shape.of(4, 1, 1, 4));
+            Tensor[] made = new Tensor[1];
+            inner(r -> made[0] = x.add(x), made, joint, x, dw).close();
+            assertEquals(2, joint.toFloats()[0]);
+            assertEquals(8, dw.toFloats()[0]);
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
+    /** Replayed once; what it makes is joined, read aside and released. */
+    private Recording inner(Recording.Body body, Tensor[] made, Tensor joint, Tensor x, Tensor dw) {
+        try (Scope scope = Scope.open("inner")) {
+            Recording recording = record(body);
+            recording.replay(Recording.Numbers.NONE);
+            backend.copy(new Region[] {Region.of(made[0]), Region.of(x)}, new Region[] {
+                Region.of(joint).slice(3, 0, 4), Region.of(joint).slice(3, 4, 4)
+            });
+            backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), made[0], x, dw, null);
+            return recording;
+        }
     }
 
     @Test
