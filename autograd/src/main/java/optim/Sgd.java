@@ -22,10 +22,10 @@ public final class Sgd implements Optimizer {
     @Override
     public void step(Updates updates, double learningRate, double gradientScale) {
         steps++;
-        Tensor[] gradients = updates.copy().gradients();
         for (int i = 0; i < updates.names().length; i++) {
             try (Scope scope = Scope.open("sgd")) {
-                Tensor update = gradients[i].mul(gradientScale);
+                Tensor update =
+                        updates.gradients()[i].cast(updates.values()[i].dtype()).mul_(gradientScale);
                 if (momentum != 0)
                     update = velocity.get(updates.names()[i]).mul_(momentum).add_(update);
                 updates.values()[i].add_(update.mul(-learningRate));

@@ -119,6 +119,17 @@ class OptimizersTest {
     }
 
     @Test
+    void anUpdateLeavesNothingBehind() {
+        Bowl bowl = new Bowl(new double[] {1, 2}, 1, 1);
+        for (Optimizer optimizer : new Optimizer[] {new Sgd(bowl.parameters(), 0.9), Adam.adam(bowl.parameters())}) {
+            Updates slopes = bowl.slopes();
+            long before = backend.memory().live();
+            optimizer.step(slopes, 0.1, 1);
+            assertEquals(before, backend.memory().live());
+        }
+    }
+
+    @Test
     void everyOptimizerReachesTheBottomOfABowl() {
         Bowl bowl = new Bowl(new double[] {3, -2, 1}, 1, 0.5, 2);
         Adam adam = Adam.adam(bowl.parameters());
