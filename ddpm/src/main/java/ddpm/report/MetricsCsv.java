@@ -67,11 +67,11 @@ public final class MetricsCsv implements Closeable {
 
     /**
      * Drops the lines of steps after {@code step}: a resumed run writes them again. One that was cut short, as on a full
-     * disk, goes with them.
+     * disk, goes with them; a file that lost everything, as when the power failed, begins anew.
      */
     public void truncateAfter(long step) throws IOException {
         out.close();
-        List<String> lines = Files.readAllLines(file);
+        List<String> lines = Files.size(file) == 0 ? List.of(HEADER) : Files.readAllLines(file);
         List<String> kept = new ArrayList<>(lines.subList(0, 1)); // the header
         for (String line : lines.subList(1, lines.size()))
             if (columns(line) == columns(lines.get(0)) && Long.parseLong(line.split(",")[0]) <= step) kept.add(line);

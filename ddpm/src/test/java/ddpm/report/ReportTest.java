@@ -170,6 +170,17 @@ class ReportTest {
         assertTrue(Double.isNaN(MetricsCsv.read(file, "loss_q1")[1][0]));
     }
 
+    /** Checkpoints are forced to the disk, lines of metrics are not: after a power failure there may be none. */
+    @Test
+    void metricsThatAreLostBeginAnew() throws IOException {
+        Path file = Files.createFile(folder.resolve("metrics.csv"));
+        try (MetricsCsv csv = new MetricsCsv(file)) {
+            csv.truncateAfter(3);
+            csv.write(new MetricsCsv.Row(4, 0, 9, 9, 1e-3, 2, 100, 4, new double[4]));
+        }
+        assertArrayEquals(new double[][] {{4}, {9}}, MetricsCsv.read(file, "loss"));
+    }
+
     @Test
     void aFullDiskIsNoticed() {
         if (!Files.exists(Path.of("/dev/full"))) return;
