@@ -78,9 +78,10 @@ public final class Trainer {
             if (open && (measured == MEASURED || training.step() == steps)) {
                 double perStep = median(Arrays.copyOf(times, Math.max(1, measured)));
                 double left = settings.maxMinutes() * 60 - (seconds() - start);
-                steps = Math.min(steps, training.step() + Math.max(0, fitting(left, perStep, samplingSeconds)));
+                long fitting = Math.max(0, fitting(left, perStep, samplingSeconds));
+                steps = training.step() + Math.min(steps - training.step(), fitting);
                 open = false;
-                output.planned(steps, perStep);
+                output.planned(steps, measured == 0 ? Double.NaN : perStep);
             }
             output.step(report, steps);
             if (training.step() < steps) {

@@ -108,6 +108,40 @@ class TrainingTest {
         expected.forEach((name, values) -> assertArrayEquals(values, found.get(name), name));
     }
 
+    private static class Quiet implements Trainer.Output {
+        @Override
+        public void planned(long steps, double secondsPerStep) {}
+
+        @Override
+        public void step(StepReport report, long steps) {}
+
+        @Override
+        public void samples(long step) {}
+
+        @Override
+        public void checkpoint(long step) {}
+    }
+
+    /** Nothing has been measured when they are done. */
+    @Test
+    void fewStepsAreTheWholeRunHoweverManyWouldFit() {
+        Settings settings = settings("max-minutes", "60", "steps", "3");
+        List<Long> plans = new ArrayList<>();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("test");
+                Training training = new Training(settings, DATA, backend)) {
+            Trainer.Output output = new Quiet() {
+                @Override
+                public void planned(long steps, double secondsPerStep) {
+                    plans.add(steps);
+                }
+            };
+            assertEquals(3, new Trainer(training, output, Interrupts.none()).run(0, 0.2));
+            assertEquals(3, training.step());
+        }
+        assertEquals(List.of(3L), plans);
+    }
+
     /** A grid a step, each of 0.2 s: no more than 15 of them fit into 3 s, however quick the steps are. */
     @Test
     void thePlanCountsTheGridsThatAreAskedFor() {
@@ -117,22 +151,13 @@ class TrainingTest {
                 Scope root = Scope.open("test");
                 Training training = new Training(settings, DATA, backend)) {
             Interrupts interrupts = Interrupts.none();
-            Trainer.Output output = new Trainer.Output() {
+            Trainer.Output output = new Quiet() {
                 @Override
                 public void planned(long steps, double secondsPerStep) {
                     plan[0] = training.step();
                     plan[1] = steps;
                     throw new IllegalStateException("planned");
                 }
-
-                @Override
-                public void step(StepReport report, long steps) {}
-
-                @Override
-                public void samples(long step) {}
-
-                @Override
-                public void checkpoint(long step) {}
             };
             Trainer trainer = new Trainer(training, output, interrupts);
             assertThrows(IllegalStateException.class, () -> trainer.run(0, 0.2));
