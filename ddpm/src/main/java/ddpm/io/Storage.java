@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -76,11 +77,14 @@ interface Storage {
         }
     };
 
-    /** Removes a file or a folder with what is in it; what cannot be removed is reported and left. */
+    /**
+     * Removes a file or a folder with what is in it, but of a link to one only the link; what cannot be removed is reported
+     * and left.
+     */
     static void remove(Path path, Consumer<String> report) {
-        if (!Files.exists(path)) return;
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) return;
         try {
-            if (Files.isDirectory(path)) {
+            if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
                 try (var children = Files.list(path)) {
                     children.forEach(child -> remove(child, report));
                 }

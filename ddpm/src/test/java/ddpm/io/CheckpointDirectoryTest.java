@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -80,6 +81,22 @@ class CheckpointDirectoryTest {
         for (int i = 2; i <= 4; i++) c.commit("step-" + i, files(i), 1);
         assertEquals(List.of("best", "last", "step-4", "zoo"), names());
         assertEquals(4, value(c.latest().orElseThrow()));
+    }
+
+    /** A checkpoint that lies elsewhere, on a larger disk, with a link in its place, is not the run's to empty. */
+    @Test
+    void ofALinkOnlyTheLinkIsRemoved() throws IOException {
+        Path elsewhere = folder.resolve("archive/step-1");
+        new CheckpointDirectory(elsewhere.getParent()).commit("step-1", files(1), 1);
+        Path checkpoints = Files.createDirectory(folder.resolve("checkpoints"));
+        Files.createSymbolicLink(checkpoints.resolve("step-1"), elsewhere);
+        Files.createSymbolicLink(checkpoints.resolve(".tmp-999999999-step-1"), elsewhere);
+        CheckpointDirectory c = new CheckpointDirectory(checkpoints);
+        c.cleanStale();
+        c.commit("step-2", files(2), 1);
+        assertEquals(List.of(checkpoints.resolve("step-2")), c.all());
+        assertTrue(Files.notExists(checkpoints.resolve(".tmp-999999999-step-1"), LinkOption.NOFOLLOW_LINKS));
+        assertEquals(1, value(elsewhere));
     }
 
     @Test
