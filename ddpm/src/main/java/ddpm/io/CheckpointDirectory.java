@@ -62,16 +62,26 @@ public final class CheckpointDirectory {
     public void commit(String name, Map<String, Contents> files, int keep) throws IOException {
         storage.createFolder(folder);
         Path target = folder.resolve(name);
-        if (Files.exists(target)) {
-            try {
-                verify(target);
-                return; // the same step was saved before, by this run
-            } catch (CheckpointException damaged) {
-                LOG.log(System.Logger.Level.WARNING, "replacing a damaged checkpoint: " + damaged.getMessage());
-                Storage.remove(target, this::warn);
-            }
+        if (!isWhole(target)) save(target, files);
+        pointTo(name);
+        prune(target, keep);
+    }
+
+    /** Whether the same step was saved before, by this run. */
+    private boolean isWhole(Path target) throws IOException {
+        if (!Files.exists(target)) return false;
+        try {
+            verify(target);
+            return true;
+        } catch (CheckpointException damaged) {
+            LOG.log(System.Logger.Level.WARNING, "replacing a damaged checkpoint: " + damaged.getMessage());
+            Storage.remove(target, this::warn);
+            return false;
         }
-        Path temp = folder.resolve(TEMP + ProcessHandle.current().pid() + "-" + name);
+    }
+
+    private void save(Path target, Map<String, Contents> files) throws IOException {
+        Path temp = folder.resolve(TEMP + ProcessHandle.current().pid() + "-" + target.getFileName());
         try {
             storage.createFolder(temp);
             for (Map.Entry<String, Contents> file : files.entrySet())
@@ -83,8 +93,6 @@ public final class CheckpointDirectory {
         } finally {
             Storage.remove(temp, this::warn);
         }
-        pointTo(name);
-        prune(target, keep);
     }
 
     private void write(Path file, Contents contents) throws IOException {

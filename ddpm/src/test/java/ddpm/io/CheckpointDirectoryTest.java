@@ -189,6 +189,24 @@ class CheckpointDirectoryTest {
         assertTrue(n > 12, "a save has many operations that can fail, seen " + n);
     }
 
+    /** Whatever was missing when a save was cut short, the next save of the same step makes good. */
+    @Test
+    void whicheverOperationFailsTheNextTryCompletesIt() throws IOException {
+        new CheckpointDirectory(folder).commit("step-1", files(1), 1);
+        boolean failed = true;
+        for (int n = 1; failed; n++) {
+            Failing storage = new Failing(n);
+            try {
+                new CheckpointDirectory(folder, storage).commit("step-" + (n + 1), files(n + 1), 1);
+            } catch (IOException expected) {
+                new CheckpointDirectory(folder).commit("step-" + (n + 1), files(n + 1), 1);
+            }
+            failed = storage.failed;
+            assertEquals(List.of("last", "step-" + (n + 1)), names());
+            assertEquals("step-" + (n + 1) + "\n", Files.readString(folder.resolve("last")));
+        }
+    }
+
     /** A process that saves as fast as it can; for the test below. */
     public static final class Saver {
         public static void main(String[] args) throws IOException {
