@@ -20,7 +20,7 @@ import java.util.zip.CRC32C;
  *
  * <p>Nothing is allocated for a tensor before the whole header has been checked against the length of the file: offsets
  * must cover the data from its start to the end of the file without gap or overlap. Stricter than the reference: no name
- * stands twice, and no tensor has more than 2³¹ elements or 8 axes. Names are data; they are never used as paths.
+ * stands twice, and no tensor has more than 2³¹ bytes or 8 axes. Names are data; they are never used as paths.
  *
  * <p>Files that {@link SafetensorsWriter} wrote carry a CRC-32C for each tensor, which is checked when it is read; other
  * files have none.
@@ -152,6 +152,7 @@ public final class SafetensorsFile {
             size *= extent;
             if (size > MAX_SIZE) throw wrong(quoted(name) + " has more than 2^31 elements: " + dims);
         }
+        if (size * dtype.bytes > MAX_SIZE) throw wrong(quoted(name) + " has more than 2^31 bytes: " + dtype + dims);
         if (!(fields.get("data_offsets") instanceof List<?> offsets)
                 || offsets.size() != 2
                 || !(offsets.get(0) instanceof Long begin)

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -171,6 +172,20 @@ class SafetensorsTest {
     void headerLengthsThatCannotBeAreRefused(long length) throws IOException {
         ByteBuffer b = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(length);
         assertThrows(CheckpointException.class, () -> SafetensorsFile.read(write(b.array())));
+    }
+
+    /** Java cannot hold it in one array, which is said before anything is read; the file is a hole. */
+    @Test
+    void aTensorLargerThanAnArrayIsRefused() throws IOException {
+        long bytes = 8L * 300_000_000;
+        Path path =
+                write(file("{\"a\":{\"dtype\":\"F64\",\"shape\":[300000000],\"data_offsets\":[0," + bytes + "]}}", 0));
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.setLength(file.length() + bytes);
+        }
+        CheckpointException e = assertThrows(
+                CheckpointException.class, () -> SafetensorsFile.read(path).floats("a"));
+        assertTrue(e.getMessage().contains("more than 2^31 bytes"), e.getMessage());
     }
 
     @Test
