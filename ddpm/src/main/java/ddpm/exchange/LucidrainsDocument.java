@@ -115,7 +115,8 @@ final class LucidrainsDocument {
         o.only("auto_normalize", true);
         o.only("schedule_fn_kwargs", Map.of());
         Map<String, Object> settings = new LinkedHashMap<>();
-        settings.put("timesteps", (long) o.whole("timesteps", 1000, 2));
+        long timesteps = o.whole("timesteps", 1000, 2);
+        settings.put("timesteps", timesteps);
         settings.put(
                 "schedule",
                 word(SCHEDULES, o.text("beta_schedule", "sigmoid"), "beta_schedule")
@@ -127,9 +128,11 @@ final class LucidrainsDocument {
                 word(OBJECTIVES, o.text("objective", "pred_v"), "objective")
                         .name()
                         .toLowerCase(java.util.Locale.ROOT));
-        boolean few = o.has("sampling_timesteps");
+        long steps = o.has("sampling_timesteps") ? o.whole("sampling_timesteps", 0, 1) : timesteps;
+        boolean few = steps != timesteps; // all of them it visits by ancestral sampling
         settings.put("sampler", few ? "ddim" : "ddpm");
-        settings.put("sampling-steps", few ? (long) o.whole("sampling_timesteps", 0, 1) : 0L);
+        settings.put("sampling-steps", few ? steps : 0L);
+        settings.put("spacing", "trailing"); // T - 1 downwards at equal distances to -1, the image
         settings.put("eta", o.number("ddim_sampling_eta", 0));
         settings.put("variance", "fixed-small");
         settings.put("clip-x0", true);

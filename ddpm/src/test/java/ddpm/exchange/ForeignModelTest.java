@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ddpm.diffusion.AncestralSampler.Variance;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
 import ddpm.io.CheckpointException;
 import ddpm.io.Json;
@@ -103,6 +104,23 @@ class ForeignModelTest {
         assertEquals(timesteps, s.sampler().timesteps(s.schedule()).toString());
         Settings all = Settings.of(SchedulerDocument.read(json), Map.of("sampling-steps", "1000"));
         assertEquals(1000, all.sampler().timesteps(all.schedule()).count());
+    }
+
+    /** As lucidrains' class draws: by DDIM from T - 1 to -1 at equal distances, or with all timesteps by Algorithm 2. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"timesteps\": 1000, \"sampling_timesteps\": 4 | DDIM | [999, 749, 499, 249]",
+                "\"timesteps\": 4, \"sampling_timesteps\": 4 | DDPM | [3, 2, 1, 0]",
+                "\"timesteps\": 4, \"sampling_timesteps\": null | DDPM | [3, 2, 1, 0]",
+                "\"timesteps\": 4 | DDPM | [3, 2, 1, 0]",
+            })
+    void aGaussianDiffusionDrawsInItsOwnSteps(String arguments, SamplerChoice.Kind sampler, String timesteps) {
+        Map<?, ?> json = (Map<?, ?>) Json.parse("{" + arguments + "}");
+        Settings s = Settings.of(LucidrainsDocument.readDiffusion(json), Map.of());
+        assertEquals(sampler, s.sampler().kind());
+        assertEquals(timesteps, s.sampler().timesteps(s.schedule()).toString());
     }
 
     @ParameterizedTest
