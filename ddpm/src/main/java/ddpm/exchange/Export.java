@@ -86,7 +86,9 @@ public final class Export {
         Path target = folder.toAbsolutePath().normalize();
         if (Files.exists(target)) throw new IllegalArgumentException(folder + " exists already: choose another --out");
         Files.createDirectories(target.getParent());
-        Path temp = Files.createTempDirectory(target.getParent(), ".export-");
+        // a folder like any other: one of createTempDirectory is its owner's alone, and stays so
+        Path temp = Files.createDirectory(target.resolveSibling(
+                "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp"));
         try {
             for (Map.Entry<String, byte[]> text : texts.entrySet()) {
                 Path file = temp.resolve(text.getKey());

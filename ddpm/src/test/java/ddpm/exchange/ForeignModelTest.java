@@ -251,6 +251,22 @@ class ForeignModelTest {
     }
 
     @Test
+    void whoMayReadOtherFoldersMayReadAnExport() throws IOException {
+        try (Scope scope = Scope.open("permissions")) {
+            LucidrainsConfig config = LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false);
+            Path export = folder.resolve("export");
+            Export.write(
+                    Export.Format.LUCIDRAINS,
+                    config,
+                    process(NoiseSchedule.Kind.SIGMOID_ALPHA),
+                    Checkpoint.weights(random(config), null),
+                    export);
+            Path other = Files.createDirectory(folder.resolve("other"));
+            assertEquals(Files.getPosixFilePermissions(other), Files.getPosixFilePermissions(export));
+        }
+    }
+
+    @Test
     void modelsOfTheHubMayLieFlat() throws IOException {
         try (Scope scope = Scope.open("flat")) {
             UNetConfig config = UNet2DConfig.ddpm(4, 8, 2, List.of(8, 16), 1, List.of(1), 4, 0, false);
