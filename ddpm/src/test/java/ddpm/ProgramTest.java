@@ -21,6 +21,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -397,6 +399,24 @@ class ProgramTest {
         assertEquals(7, refused.code, refused.error);
         assertEquals(new Outcome(0, ""), run(new Visualize(), "denoise $/runs/one --out $/f.gif -q"));
         assertTrue(Files.exists(folder.resolve("f.gif")) && Files.exists(folder.resolve("f.png")));
+    }
+
+    /** The film has as many pictures as go through the network at once, from its first frame to its last. */
+    @Test
+    void theFilmOfManySamplesHasFramesOfOneSize() throws IOException {
+        String many = TINY.replace("--samples 4", "--samples 65");
+        assertEquals(new Outcome(0, ""), run(new Train(), many + " --data $/digits --out $/runs --name many"));
+        ImageReader reader = ImageIO.getImageReadersByFormatName("gif").next();
+        try (ImageInputStream in = ImageIO.createImageInputStream(
+                folder.resolve("runs/many/denoise.gif").toFile())) {
+            reader.setInput(in);
+            int frames = reader.getNumImages(true);
+            assertEquals(7, frames); // noise, and six timesteps
+            for (int k = 1; k < frames; k++) {
+                assertEquals(reader.getWidth(0), reader.getWidth(k), "frame " + k);
+                assertEquals(reader.getHeight(0), reader.getHeight(k), "frame " + k);
+            }
+        }
     }
 
     /** What ddpm.Evaluate wrote, by weights. */

@@ -252,12 +252,9 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     public void finish() throws IOException {
         List<Picture> film = new ArrayList<>();
         int every = Math.max(1, sampling.steps() / FRAMES);
-        float[] last = draw((done, pixels, start) -> {
-            if (done % every == 0) film.add(grid(pixels.get()));
-        });
-        Picture grid = grid(last);
-        if (sampling.steps() % every == 0) film.remove(film.size() - 1);
-        film.add(grid);
+        Picture grid = grid(draw((done, pixels, start) -> {
+            if (done % every == 0 || done == sampling.steps()) film.add(grid(pixels.get()));
+        }));
         Path path = folder.path();
         grid.writePng(path.resolve("final.png"));
         grid.writePng(path.resolve("samples").resolve(String.format(Locale.ROOT, "step-%08d.png", training.step())));
