@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -85,7 +84,9 @@ public final class Visualize extends Program {
             names = "--schedule",
             paramLabel = "NAME",
             defaultValue = "linear",
-            description = "forward: linear, linear-scaled, cosine, quadratic or sigmoid (default: linear)")
+            description =
+                    "forward: linear, linear-scaled, cosine, quadratic, sigmoid, cosine-iddpm or sigmoid-alpha (default:"
+                            + " linear)")
     private String schedule;
 
     @Option(
@@ -153,11 +154,12 @@ public final class Visualize extends Program {
     }
 
     private NoiseSchedule.Kind kind() {
-        for (NoiseSchedule.Kind kind : NoiseSchedule.Kind.values())
-            if (kind.name().toLowerCase(Locale.ROOT).replace('_', '-').equals(schedule)) return kind;
-        throw new Failure(
-                Failure.USAGE,
-                "--schedule needs one of linear, linear-scaled, cosine, quadratic, sigmoid, not " + schedule);
+        List<String> words = new ArrayList<>();
+        for (NoiseSchedule.Kind kind : NoiseSchedule.Kind.values()) {
+            if (kind.word().equals(schedule)) return kind;
+            words.add(kind.word());
+        }
+        throw new Failure(Failure.USAGE, "--schedule needs one of " + String.join(", ", words) + ", not " + schedule);
     }
 
     private int denoise() {
@@ -196,7 +198,7 @@ public final class Visualize extends Program {
                 y[2][t] = s.beta(t);
                 y[3][t] = s.signalToNoise(t);
             }
-            String name = kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
+            String name = kind.word();
             signal.line(name, y[0], y[1]);
             beta.line(name, y[0], y[2]);
             ratio.line(name, y[0], y[3]);

@@ -172,7 +172,7 @@ class ProgramTest {
                 "Train | --preset annotated --attention-levels 1 --steps 1 --out $/runs | 2 | attention-levels belongs to",
                 "Train | --target noise | 2 | target needs one of epsilon, x0, v, not noise",
                 "Visualize | backward | 2 | backward",
-                "Visualize | forward --schedule steep | 2 | not steep",
+                "Visualize | forward --schedule steep | 2 | sigmoid, cosine-iddpm, sigmoid-alpha, not steep",
                 "Visualize | forward --at 7 --timesteps 5 | 2 | --at needs timesteps in 0..4",
                 "Visualize | forward --image $/notes.txt | 3 | notes.txt",
                 "Visualize | denoise | 2 | denoise needs the run",
