@@ -12,7 +12,9 @@ public final class LinePlot {
     private static final int RIGHT = 16;
     private static final int TOP = 36;
     private static final int BOTTOM = 44;
-    private static final String[] COLOURS = {"#2f6fde", "#d9622b", "#2a9d63", "#8b5cd6", "#c2323e", "#7a7f87"};
+    private static final String[] COLOURS = {
+        "#2f6fde", "#d9622b", "#2a9d63", "#8b5cd6", "#c2323e", "#7a7f87", "#12a4b4",
+    };
 
     private record Series(String name, double[] x, double[] y, boolean faint) {}
 
@@ -69,24 +71,34 @@ public final class LinePlot {
         svg.append(HEIGHT).append("\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\">");
         svg.append("<style>.ink{fill:#3a3f47}.grid{stroke:#8884;stroke-width:1}");
         svg.append("@media (prefers-color-scheme:dark){.ink{fill:#c9ced6}}</style>");
-        text(svg, LEFT, 20, "start", title, 14);
+        double legend = WIDTH - RIGHT;
+        for (Series s : series) legend -= width(s);
+        boolean crowded = LEFT + 8.0 * title.length() > legend; // the legend then has a line of its own
+        int line = crowded ? 30 : 21;
+        text(svg, LEFT, crowded ? 14 : 20, "start", title, 14);
         text(svg, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8, "middle", xName, 12);
         axes(svg, range);
         int colour = 0;
-        double legend = WIDTH - RIGHT;
+        legend = WIDTH - RIGHT;
         for (Series s : series) {
             String stroke = COLOURS[colour++ % COLOURS.length];
             path(svg, s, range, stroke);
-            legend -= 14 + 7.0 * s.name.length() + 12;
+            legend -= width(s);
             svg.append(String.format(
                     Locale.ROOT,
-                    "<rect x=\"%.1f\" y=\"12\" width=\"10\" height=\"10\" rx=\"2\" fill=\"%s\"%s/>",
+                    "<rect x=\"%.1f\" y=\"%d\" width=\"10\" height=\"10\" rx=\"2\" fill=\"%s\"%s/>",
                     legend,
+                    line - 9,
                     stroke,
                     s.faint ? " opacity=\"0.35\"" : ""));
-            text(svg, legend + 14, 21, "start", s.name, 12);
+            text(svg, legend + 14, line, "start", s.name, 12);
         }
         return svg.append("</svg>").toString();
+    }
+
+    /** Of a series in the legend. */
+    private static double width(Series s) {
+        return 14 + 7.0 * s.name.length() + 12;
     }
 
     private double scaled(double y) {

@@ -18,6 +18,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
@@ -234,6 +236,32 @@ class ReportTest {
                 .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
         assertFalse(svg.contains("NaN") || svg.contains("Infinity"));
         assertEquals(List.of(0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0), LinePlot.ticks(0, 1));
+    }
+
+    /** As many lines as there are noise schedules: each has a colour, and what they are called is not written over the title. */
+    @Test
+    void sevenLinesAreToldApartAndTheTitleStaysReadable() {
+        LinePlot plot = new LinePlot("alphaBar: the share of signal variance that is left", "t", false);
+        List<String> names =
+                List.of("linear", "linear-scaled", "cosine", "quadratic", "sigmoid", "cosine-iddpm", "sigmoid-alpha");
+        for (String name : names) plot.line(name, new double[] {0, 1}, new double[] {0, 1});
+        String svg = plot.toSvg();
+        assertEquals(
+                names.size(),
+                Pattern.compile("<path fill=\"none\" stroke=\"(.*?)\"")
+                        .matcher(svg)
+                        .results()
+                        .map(found -> found.group(1))
+                        .distinct()
+                        .count());
+        Matcher title = Pattern.compile(" y=\"([0-9.]+)\"[^>]*>alphaBar").matcher(svg);
+        assertTrue(title.find(), svg);
+        for (String name : names) {
+            Matcher legend =
+                    Pattern.compile(" y=\"([0-9.]+)\"[^>]*>" + name + "<").matcher(svg);
+            assertTrue(legend.find(), svg);
+            assertTrue(Double.parseDouble(legend.group(1)) >= Double.parseDouble(title.group(1)) + 12, name);
+        }
     }
 
     @Test
