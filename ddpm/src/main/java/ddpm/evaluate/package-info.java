@@ -1,5 +1,5 @@
 /**
- * <b>7b Judging.</b> How good is a model?
+ * <b>7d Judging.</b> How good is a model?
  *
  * <p>Two questions. <em>How well does it know the data?</em> {@link ddpm.evaluate.TimestepLosses}: its error at every
  * timestep, and from that a bound on the bits that a picture costs. <em>How good do its pictures look?</em> They and real

@@ -93,7 +93,7 @@ public record ForeignModel(Path weights, Map<String, Object> settings, List<Inte
                 throw new CheckpointException(
                         folder.resolve(name),
                         "a pickle can run code, so it is not read here;"
-                                + " the README has 15 lines of Python that turn it into safetensors");
+                                + " the README has a few lines of Python that turn it into safetensors");
         throw new CheckpointException(folder, "there is a config.json but none of " + String.join(", ", WEIGHTS));
     }
 

@@ -17,9 +17,8 @@
  * same model written twice is the same bytes; what was written is found again bit for bit; tables of a noise schedule in
  * a file are compared with ours, never loaded.
  *
- * <p>Two things differ from diffusers on purpose. After clipping x̂₀, DDIM here goes on along the noise that belongs to
- * the clipped x̂₀ (there only on request), and DPM-Solver++ visits t = 0 as its last step, where diffusers stops one step
- * of its grid above. Without clipping DDIM agrees.
+ * <p>One thing differs from diffusers on purpose. After clipping x̂₀, DDIM here goes on along the noise that belongs to
+ * the clipped x̂₀ (there only on request). Without clipping DDIM agrees.
  *
  * <p>Proof: {@code GoldenTest} holds outputs, gradients and sampling traces against files computed elsewhere, most of
  * them by the published classes; {@code bench.interop} builds every family again from libtorch's layers and compares all
