@@ -11,9 +11,13 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.StringJoiner;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
@@ -85,20 +89,37 @@ public final class KernelCall implements AutoCloseable {
         return PREPARATIONS.contains(name);
     }
 
-    /** The name with the parameters and shapes of the arguments: what makes two calls the same work. */
+    /** The name with the parameters, shapes and types of the arguments: what makes two calls the same work. */
     public static String describe(String name, Object[] arguments) {
         StringJoiner text = new StringJoiner(" ").add(name);
         for (Object argument : arguments) {
-            if (argument instanceof Tensor x) text.add(x.shape().toString());
-            else if (argument instanceof NormInputs in)
-                for (Tensor x : in.tensors()) text.add(x.shape().toString());
-            else if (argument instanceof Region region)
-                text.add(Shape.of(region.sizes()) + "/" + Arrays.toString(region.strides()));
-            else if (argument instanceof Tensor[] many) text.add(many.length + " tensors");
-            else if (argument instanceof Region[] many) text.add(many.length + " regions");
+            if (argument instanceof Tensor x) text.add(x.shape() + type(x));
+            else if (argument instanceof NormInputs in) for (Tensor x : in.tensors()) text.add(x.shape() + type(x));
+            else if (argument instanceof Region region) text.add(describe(region));
+            else if (argument instanceof Tensor[] many)
+                text.add(many.length + " tensors" + (many.length == 0 ? "" : type(many[0])));
+            else if (argument instanceof Region[] many) text.add(describe(many));
             else if (argument instanceof Mask) text.add("dropout"); // wherever it is drawn
             else if (argument != null && !argument.getClass().isArray()) text.add(argument.toString());
         }
+        return text.toString();
+    }
+
+    /** Nothing for floats. */
+    private static String type(Tensor x) {
+        return x.dtype() == DType.F32 ? "" : ":" + x.dtype().name().toLowerCase(Locale.ROOT);
+    }
+
+    private static String describe(Region region) {
+        return Shape.of(region.sizes()) + "/" + Arrays.toString(region.strides()) + type(region.tensor());
+    }
+
+    /** Each region, those that are alike together. */
+    private static String describe(Region[] many) {
+        Map<String, Integer> counts = new LinkedHashMap<>();
+        for (Region region : many) counts.merge(describe(region), 1, Integer::sum);
+        StringJoiner text = new StringJoiner(", ", "{", "}");
+        counts.forEach((region, count) -> text.add(count + " x " + region));
         return text.toString();
     }
 

@@ -12,7 +12,7 @@ import tensor.backend.Backend;
 
 /**
  * The distinct calls of one training step of a preset, and how often each is made: two calls of one name with the same
- * parameters and shapes count as one. The order is that of the step, so that every process numbers them alike.
+ * parameters, shapes and types count as one. The order is that of the step, so that every process numbers them alike.
  */
 public final class StepCalls implements AutoCloseable {
     private final Map<String, KernelCall> calls = new LinkedHashMap<>();
