@@ -2,7 +2,9 @@ package bench.libtorch;
 
 import bench.kernel.KernelCall;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.PointerScope;
@@ -201,16 +203,28 @@ final class LibtorchKernels {
         return adam::step;
     }
 
+    /** Of one tensor or of many; its autocast rounds weights one by one, too. */
     private static Runnable cast(Object[] a) {
+        if (a[0] instanceof tensor.Tensor[] x) return all(x, (tensor.Tensor[]) a[1], LibtorchKernels::cast);
         Tensor x = plain(a[0]);
         torch.ScalarType to = type((tensor.Tensor) a[1]);
         return () -> x.to(to);
     }
 
+    /** Of one region or of many, as where images are joined. */
     private static Runnable copy(Object[] a) {
+        if (a[0] instanceof Region[] regions) return all(regions, (Region[]) a[1], LibtorchKernels::copy);
         Tensor from = strided((Region) a[0]);
         Tensor to = strided((Region) a[1]);
         return () -> to.copy_(from);
+    }
+
+    /** A call of many pairs, pair by pair. */
+    private static Runnable all(Object[] from, Object[] to, Function<Object[], Runnable> one) {
+        List<Runnable> each = IntStream.range(0, from.length)
+                .mapToObj(i -> one.apply(new Object[] {from[i], to[i]}))
+                .toList();
+        return () -> each.forEach(Runnable::run);
     }
 
     private static Tensor strided(Region region) {
