@@ -92,7 +92,8 @@ public final class Kernels implements Callable<Integer> {
                     Task task = Task.kernel(kernel.getKey(), precision);
                     String row;
                     try {
-                        Rounds.Result r = ledger.get(task + " " + clock + " " + count, () -> contest.run(task, rounds));
+                        Rounds.Result r =
+                                ledger.get(task + " " + clock + " " + count, rounds, () -> contest.run(task, rounds));
                         document.note(r);
                         row = row(r, kernel.getValue(), peaks, precision);
                     } catch (IllegalStateException e) { // one that cannot be measured must not cost the others

@@ -52,8 +52,9 @@ final class Ledger {
         return ledger;
     }
 
-    /** The result under this key: the kept one, or else what is measured now. */
-    Rounds.Result get(String key, Supplier<Rounds.Result> measure) {
+    /** The result under this key, over so many rounds: the kept one, or else what is measured now. */
+    Rounds.Result get(String what, int rounds, Supplier<Rounds.Result> measure) {
+        String key = what + " x" + rounds;
         Rounds.Result known = results.get(key);
         if (known != null) return known;
         Rounds.Result result = measure.get();

@@ -121,7 +121,7 @@ public final class Scaling implements Callable<Integer> {
         Task task = size.task(precision);
         Rounds.Result r;
         try {
-            r = ledger.get(task + " alone " + count, () -> {
+            r = ledger.get(task + " alone " + count, rounds, () -> {
                 try (Rounds contest = new Rounds(List.of("ours"), count, Rounds.Clock.WALL, "")) {
                     return contest.run(task, rounds);
                 }

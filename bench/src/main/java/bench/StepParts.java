@@ -100,7 +100,7 @@ public final class StepParts implements Callable<Integer> {
                 Counted call = calls.get(i);
                 Rounds.Result r;
                 try {
-                    r = ledger.get(key(task, count), () -> contest.run(task, rounds));
+                    r = ledger.get(key(task, count), rounds, () -> contest.run(task, rounds));
                 } catch (IllegalStateException e) { // one that cannot be measured must not cost the others
                     document.line("Not measured: " + call.text + ", " + call.times + " times: " + e.getMessage());
                     document.line("");
@@ -121,7 +121,7 @@ public final class StepParts implements Callable<Integer> {
             }
         }
         Task step = new Task(Task.Kind.STEP, preset, batch, precision);
-        Rounds.Result whole = ledger.get(key(step, count), () -> {
+        Rounds.Result whole = ledger.get(key(step, count), rounds, () -> {
             try (Rounds contest = new Rounds(List.of("ours", rival), count, clock, "")) {
                 return contest.run(step, rounds);
             }

@@ -70,7 +70,8 @@ public final class StepTimes implements Callable<Integer> {
         for (String task : tasks) {
             String row;
             try {
-                Rounds.Result r = ledger.get(task + " " + clock + " " + count, () -> measure(Task.of(task), count));
+                Rounds.Result r =
+                        ledger.get(task + " " + clock + " " + count, rounds, () -> measure(Task.of(task), count));
                 document.note(r);
                 row = row(r);
             } catch (IllegalStateException

@@ -28,22 +28,30 @@ class LedgerTest {
     @Test
     void whatIsKeptIsNotMeasuredAgain() {
         Path file = folder.resolve("new/ledger.jsonl");
-        assertEquals(RESULT, Ledger.at(file).get("step", this::measure));
+        assertEquals(RESULT, Ledger.at(file).get("step", 5, this::measure));
         Ledger again = Ledger.at(file);
-        assertEquals(RESULT, again.get("step", this::measure));
+        assertEquals(RESULT, again.get("step", 5, this::measure));
         assertEquals(1, measured);
-        again.get("another", this::measure);
+        again.get("another", 5, this::measure);
+        assertEquals(2, measured);
+    }
+
+    @Test
+    void moreRoundsAreMeasuredAnew() {
+        Path file = folder.resolve("ledger.jsonl");
+        Ledger.at(file).get("step", 3, this::measure);
+        Ledger.at(file).get("step", 11, this::measure);
         assertEquals(2, measured);
     }
 
     @Test
     void aLineThatWasCutDoesNotCount() throws IOException {
         Path file = folder.resolve("ledger.jsonl");
-        Ledger.at(file).get("first", this::measure);
+        Ledger.at(file).get("first", 5, this::measure);
         Files.writeString(file, "{\"key\":\"second\",\"millis", StandardOpenOption.APPEND);
-        Ledger.at(file).get("second", this::measure);
+        Ledger.at(file).get("second", 5, this::measure);
         assertEquals(2, measured);
-        Ledger.at(file).get("first", this::measure);
+        Ledger.at(file).get("first", 5, this::measure);
         assertEquals(2, measured);
     }
 }
