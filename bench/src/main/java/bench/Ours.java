@@ -18,7 +18,7 @@ import tensor.backend.Backends;
 import tensor.backend.Precision;
 import tensor.memory.Scope;
 
-/** This project, on the backend {@code cpu} unless {@code -Dbackend} names another. */
+/** This project, on the backend {@code cpu}. */
 public final class Ours implements Contestant {
     private final Backend backend;
     private final KernelCalls kernels;
@@ -26,8 +26,7 @@ public final class Ours implements Contestant {
     /** Opens the backend. */
     public Ours(int threads, Precision precision) {
         Meter.install();
-        backend = Backends.open(System.getProperty(Backends.PROPERTY, "cpu"), threads, precision)
-                .backend();
+        backend = Backends.open("cpu", threads, precision).backend();
         kernels = new KernelCalls(backend);
         Scope.open("bench");
     }
