@@ -86,6 +86,7 @@ public class KernelBenchmark {
         public static void main(String[] args) throws RunnerException {
             OptionsBuilder options = new OptionsBuilder();
             options.include(KernelBenchmark.class.getSimpleName())
+                    .shouldFailOnError(true)
                     .param("by", args[0])
                     .param("threads", args[1])
                     .param("precision", args[2]);
