@@ -48,7 +48,10 @@ public final class GpuTests {
     private static final Map<Precision, Double> LOSS_TOLERANCE =
             Map.of(Precision.FP32, 2e-4, Precision.TF32, 1e-2, Precision.BF16, 5e-2);
 
-    /** Exit code where there is no GPU to test, as the programs have it. */
+    /** Exit code for wrong options, as the programs have it. */
+    private static final int USAGE = 2;
+
+    /** Exit code where there is no GPU to test, likewise. */
     private static final int NO_DEVICE = 7;
 
     private final boolean small;
@@ -66,13 +69,26 @@ public final class GpuTests {
         this.out = out;
     }
 
+    /** Why these options are not good, or {@code null}: a word that is not known would leave out what it was to ask for. */
+    static String wrong(List<String> options) {
+        for (String option : options)
+            if (!List.of("--small", "--checks", "--times").contains(option)) return "there is no option " + option;
+        return options.contains("--checks") && options.contains("--times")
+                ? "--checks times nothing and --times does nothing else: take one of them"
+                : null;
+    }
+
     public static void main(String[] args) throws IOException {
-        List<String> options = List.of(args);
-        if (options.contains("--make-losses")) {
+        List<String> options = new ArrayList<>(List.of(args));
+        if (options.equals(List.of("--make-losses"))) {
             makeLosses();
             return;
         }
-        Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.get(0));
+        Path out = Path.of(options.isEmpty() || options.get(0).startsWith("--") ? "gpu-report" : options.remove(0));
+        if (wrong(options) != null) {
+            System.err.println("error: " + wrong(options));
+            System.exit(USAGE);
+        }
         GpuTests tests = new GpuTests(
                 options.contains("--small"),
                 !options.contains("--times"),

@@ -1,10 +1,13 @@
 package bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.check.OpCatalogue;
 import java.io.IOException;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -24,6 +27,14 @@ class GpuParityTest {
             assertEquals(OpCatalogue.all().size(), outcome.cases());
             assertEquals(List.of(), outcome.wrong());
         }
+    }
+
+    @Test
+    void optionsThatWouldBePassedOverAreRefused() {
+        assertNull(GpuTests.wrong(List.of("--small", "--checks")));
+        assertEquals("there is no option --check", GpuTests.wrong(List.of("--check")));
+        assertEquals("there is no option report", GpuTests.wrong(List.of("--small", "report")));
+        assertTrue(GpuTests.wrong(List.of("--times", "--checks")).contains("take one of them"));
     }
 
     @ParameterizedTest
