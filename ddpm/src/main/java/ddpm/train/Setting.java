@@ -50,7 +50,8 @@ public enum Setting {
     DIM_MULTS("dim-mults", new Kind.Wholes(1), "width of each level, as multiples of dim"),
     BLOCK("block", Kind.Choice.of(AnnotatedConfig.BlockKind.class), "what the U-Net's blocks are made of"),
     GROUPS("groups", new Kind.Whole(1, 4096), "groups of the norms in resnet blocks"),
-    SCALE_SHIFT("scale-shift", new Kind.Flag(), "time scales and shifts features instead of being added"),
+    SCALE_SHIFT(
+            "scale-shift", new Kind.Flag(), "time scales and shifts features in resnet blocks instead of being added"),
     STANDARDIZED("standardized", new Kind.Flag(), "weight-standardised filters in resnet blocks"),
     ZERO_INIT("zero-init", new Kind.Flag(), "residual branches and the output start at zero"),
     DROPOUT("dropout", new Kind.Number(0, 0.99), "share of features dropped in resnet blocks while training"),
@@ -115,6 +116,9 @@ public enum Setting {
 
     /** What only the topologies notebook and blog have. */
     static final Set<Setting> OF_ANNOTATED = EnumSet.of(SCALE_SHIFT, STANDARDIZED);
+
+    /** What only resnet blocks have. */
+    static final Set<Setting> OF_RESNET = EnumSet.of(GROUPS, SCALE_SHIFT, STANDARDIZED, DROPOUT);
 
     /** What only the topology ddpm has. */
     static final Set<Setting> OF_DDPM = EnumSet.of(BLOCKS_PER_LEVEL, ATTENTION_LEVELS);

@@ -82,16 +82,28 @@ public final class Settings {
         Topology topology = choice(Setting.TOPOLOGY, Topology.class);
         boolean annotated = topology == Topology.NOTEBOOK || topology == Topology.BLOG;
         for (Setting setting : Setting.OF_ANNOTATED)
-            if (Boolean.TRUE.equals(line.get(setting)) && !annotated)
+            if (asksFor(line.get(setting)) && !annotated)
                 throw new IllegalArgumentException(setting.key()
                         + " belongs to the topologies notebook and blog, not to " + Kind.Choice.word(topology));
         for (Setting setting : Setting.OF_DDPM)
             if (line.containsKey(setting) && topology != Topology.DDPM)
                 throw new IllegalArgumentException(
                         setting.key() + " belongs to the topology ddpm, not to " + Kind.Choice.word(topology));
+        for (Setting setting : Setting.OF_RESNET)
+            if (asksFor(line.get(setting)) && choice(Setting.BLOCK, BlockKind.class) != BlockKind.RESNET)
+                throw new IllegalArgumentException(
+                        setting.key() + " belongs to resnet blocks, not to " + values.get(Setting.BLOCK));
+        if (line.containsKey(Setting.GROUPS) && topology == Topology.LUCIDRAINS)
+            throw new IllegalArgumentException(
+                    "groups belongs to the topologies notebook, blog and ddpm, not to lucidrains");
         boolean asked = line.containsKey(Setting.MIN_SNR) || line.containsKey(Setting.OBJECTIVE);
         if (asked && number(Setting.MIN_SNR) > 0 && objectiveKind() == Objective.Kind.BOUND)
             throw new IllegalArgumentException("min-snr weighs the loss, and the objective bound has none");
+    }
+
+    /** Whether it is neither absent, no, nor nothing. */
+    private static boolean asksFor(Object value) {
+        return value != null && !value.equals(false) && !value.equals(0.0);
     }
 
     /** A layer that says how long to train replaces whatever the layers below say of it. */
