@@ -122,7 +122,12 @@ final class Convolutions implements AutoCloseable {
         Key key = new Key(Direction.FORWARD, g);
         if (plans.containsKey(key)) return true;
         if (engine.recording() != null) return false;
-        ConvolutionPlan plan = plan(key, x, w, y);
+        ConvolutionPlan plan;
+        try {
+            plan = plan(key, x, w, y);
+        } catch (IllegalStateException | OutOfMemoryError e) {
+            plan = null; // cuDNN refuses the search, or finds no room for it: nothing needs it here
+        }
         if (plan == null) apart.add(g);
         else plans.put(key, plan);
         return plan != null;
