@@ -25,7 +25,7 @@ import tensor.backend.UnaryOp;
 
 /**
  * Ops in the shapes that the published networks train with, for benchmarks; far too large for the tests, which read
- * {@link OpCatalogue}. What costs a network at least a fiftieth of its work has a case here. Names begin with the network:
+ * {@link OpCatalogue}. What costs a network more than a thirtieth of its work has a case here. Names begin with the network:
  * {@code convnext} (the notebook's, batch 128), {@code resnet} (its blog's, batch 128), {@code cifar} (Ho et al. 2020,
  * batch 16); then comes width @ side.
  */
