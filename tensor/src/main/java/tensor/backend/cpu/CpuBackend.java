@@ -4,7 +4,6 @@ import static tensor.backend.cpu.Layers.address;
 import static tensor.backend.cpu.Layers.half;
 
 import java.util.Optional;
-import java.util.stream.IntStream;
 import nativelib.Cpu;
 import nativelib.FreeCores;
 import nativelib.Kernels;
@@ -93,18 +92,6 @@ public final class CpuBackend implements Backend {
 
     private static void written(Tensor... outputs) {
         for (Tensor y : outputs) if (y != null) y.buffer().written();
-    }
-
-    private static long[] addresses(Tensor[] tensors) {
-        long[] all = new long[tensors.length];
-        for (int i = 0; i < all.length; i++) all[i] = address(tensors[i]);
-        return all;
-    }
-
-    private static long[] sizes(Tensor[] tensors) {
-        long[] all = new long[tensors.length];
-        for (int i = 0; i < all.length; i++) all[i] = tensors[i].shape().size();
-        return all;
     }
 
     @Override
@@ -420,25 +407,7 @@ public final class CpuBackend implements Backend {
     public void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
         Checks.groupNorm(this, p, in, y, mean, rstd);
         enter();
-        int n = in.x().shape().get(0);
-        int c = in.x().shape().get(-1);
-        Kernels.groupNorm(
-                half(in.x()),
-                n,
-                in.x().shape().size() / n / c,
-                c,
-                p.groups(),
-                (float) p.eps(),
-                p.silu(),
-                address(in.x()),
-                address(in.offset()),
-                address(in.gamma()),
-                address(in.beta()),
-                address(in.scale()),
-                address(in.shift()),
-                address(y),
-                address(mean),
-                address(rstd));
+        Norms.forward(p, in, y, mean, rstd);
         written(y, mean, rstd);
         if (mask != null) dropout(mask, y, y);
     }
@@ -463,32 +432,7 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
-        int n = in.x().shape().get(0);
-        int c = in.x().shape().get(-1);
-        Kernels.groupNormBackward(
-                half(in.x()),
-                n,
-                in.x().shape().size() / n / c,
-                c,
-                p.groups(),
-                p.silu(),
-                address(in.x()),
-                address(in.offset()),
-                address(in.gamma()),
-                address(in.beta()),
-                address(in.scale()),
-                address(in.shift()),
-                address(mean),
-                address(rstd),
-                address(dy),
-                address(before.length > 0 ? before[0] : null),
-                address(before.length > 1 ? before[1] : null),
-                address(d.x()),
-                address(d.offset()),
-                address(d.gamma()),
-                address(d.beta()),
-                address(d.scale()),
-                address(d.shift()));
+        Norms.backward(p, in, mean, rstd, dy, before, d);
         d.tensors().forEach(CpuBackend::written);
     }
 
@@ -597,45 +541,17 @@ public final class CpuBackend implements Backend {
     public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         Checks.adam(this, w, dw, m, v);
         enter();
-        for (boolean half : new boolean[] {false, true})
-            adam(half, p, those(half, dw, w), those(half, dw, dw), those(half, dw, m), those(half, dw, v));
+        Updates.adam(p, w, dw, m, v);
         written(w);
         written(m);
         written(v);
-    }
-
-    private static void adam(boolean half, AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
-        if (w.length == 0) return;
-        Kernels.adam(
-                half,
-                p.learningRate(),
-                p.beta1(),
-                p.beta2(),
-                p.eps(),
-                p.weightDecay(),
-                p.decoupled(),
-                p.step(),
-                p.gradientScale(),
-                addresses(w),
-                addresses(dw),
-                addresses(m),
-                addresses(v),
-                sizes(w));
-    }
-
-    /** Those of {@code all} whose gradients are halves, or those whose gradients are not. */
-    private static Tensor[] those(boolean half, Tensor[] dw, Tensor[] all) {
-        return IntStream.range(0, dw.length)
-                .filter(i -> half(dw[i]) == half)
-                .mapToObj(i -> all[i])
-                .toArray(Tensor[]::new);
     }
 
     @Override
     public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         Checks.exponentialAverage(this, decay, average, w);
         enter();
-        Kernels.exponentialAverage(decay, addresses(average), addresses(w), sizes(w));
+        Updates.exponentialAverage(decay, average, w);
         written(average);
     }
 
@@ -643,12 +559,7 @@ public final class CpuBackend implements Backend {
     public double sumOfSquares(Tensor[] x) {
         Checks.sumOfSquares(this, x);
         enter();
-        double sum = 0;
-        for (boolean half : new boolean[] {false, true}) {
-            Tensor[] those = those(half, x, x);
-            if (those.length > 0) sum += Kernels.sumOfSquares(half, addresses(those), sizes(those));
-        }
-        return sum;
+        return Updates.sumOfSquares(x);
     }
 
     @Override

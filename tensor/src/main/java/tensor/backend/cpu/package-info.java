@@ -22,7 +22,7 @@
  * <h3>Reading order</h3>
  *
  * {@link tensor.backend.cpu.CpuBackend}; {@code Layers}, the questions oneDNN is asked, and which convolutions it is
- * not; {@code FilterCopies}; then the module {@code native}: {@code nativelib.OneDnn}, {@code nativelib.Kernels} and their C++.
+ * not; {@code FilterCopies}; {@code Norms} and {@code Updates}, whose kernels take many arguments; then the module {@code native}: {@code nativelib.OneDnn}, {@code nativelib.Kernels} and their C++.
  *
  * <h3>What always holds</h3>
  *

@@ -136,26 +136,43 @@ class GraphRecordingTest extends CudaTest {
         }
     }
 
+    /** An attention that keeps its probabilities beside y. */
+    private final class Attending {
+        final AttentionParams p = new AttentionParams(1, 0.5);
+        final Rng rng = new Rng(1);
+        final Tensor qkv = rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(1, 4, 12));
+        final Tensor y = Tensor.empty(backend, DType.F32, Shape.of(1, 4, 4));
+        final Tensor dy = rng.normalLike(y);
+        final Tensor logSum = y.empty(Shape.of(1, 1, 4));
+        final Tensor dqkv = qkv.emptyLike();
+
+        void drawAnew() {
+            qkv.set_(rng.normalLike(qkv));
+        }
+
+        void forward() {
+            backend.attention(p, qkv, y, logSum);
+        }
+
+        void backward() {
+            backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
+        }
+    }
+
     @Test
     void whatIsKeptForAGradientStaysOnItsSideOfARecording() {
         try (Scope scope = Scope.open("test")) {
-            Rng rng = new Rng(1);
-            Tensor qkv = rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(1, 4, 12));
-            Tensor y = Tensor.empty(backend, DType.F32, Shape.of(1, 4, 4));
-            Tensor dy = rng.normalLike(y);
-            Tensor logSum = y.empty(Shape.of(1, 1, 4));
-            Tensor dqkv = qkv.emptyLike();
-            AttentionParams p = new AttentionParams(1, 0.5);
-            backend.attention(p, qkv, y, logSum);
-            try (Recording forward = record(r -> backend.attention(p, qkv, y, logSum));
-                    Recording backward = record(r -> backend.attentionBackward(p, qkv, y, logSum, dy, dqkv))) {
-                qkv.set_(rng.normalLike(qkv));
+            Attending a = new Attending();
+            a.forward();
+            try (Recording forward = record(r -> a.forward());
+                    Recording backward = record(r -> a.backward())) {
+                a.drawAnew();
                 forward.replay(Recording.Numbers.NONE);
                 backward.replay(Recording.Numbers.NONE);
-                float[] replayed = dqkv.toFloats();
-                backend.attention(p, qkv, y, logSum);
-                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
-                assertArrayEquals(dqkv.toFloats(), replayed, 1e-6f);
+                float[] replayed = a.dqkv.toFloats();
+                a.forward();
+                a.backward();
+                assertArrayEquals(a.dqkv.toFloats(), replayed, 1e-6f);
             }
 
             Conv2dParams enlarging = Conv2dParams.of(1, 1).enlarging(2);
@@ -202,22 +219,16 @@ class GraphRecordingTest extends CudaTest {
     @Test
     void whatIsKeptOfATensorIsOldOnceAReplayHasWrittenIt() {
         try (Scope scope = Scope.open("test")) {
-            Rng rng = new Rng(1);
-            Tensor qkv = rng.draw(Distribution.NORMAL, backend, DType.F32, Shape.of(1, 4, 12));
-            Tensor y = Tensor.empty(backend, DType.F32, Shape.of(1, 4, 4));
-            Tensor dy = rng.normalLike(y);
-            Tensor logSum = y.empty(Shape.of(1, 1, 4));
-            Tensor dqkv = qkv.emptyLike();
-            AttentionParams p = new AttentionParams(1, 0.5);
-            try (Recording forward = record(r -> backend.attention(p, qkv, y, logSum))) {
-                backend.attention(p, qkv, y, logSum);
-                qkv.set_(rng.normalLike(qkv));
+            Attending a = new Attending();
+            try (Recording forward = record(r -> a.forward())) {
+                a.forward();
+                a.drawAnew();
                 forward.replay(Recording.Numbers.NONE);
-                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
-                float[] found = dqkv.toFloats();
-                backend.attention(p, qkv, y, logSum);
-                backend.attentionBackward(p, qkv, y, logSum, dy, dqkv);
-                assertArrayEquals(dqkv.toFloats(), found, 1e-6f);
+                a.backward();
+                float[] found = a.dqkv.toFloats();
+                a.forward();
+                a.backward();
+                assertArrayEquals(a.dqkv.toFloats(), found, 1e-6f);
             }
         }
     }
