@@ -35,8 +35,12 @@ class BackendParityTest {
     private static final Map<String, Backend> OPENED = new HashMap<>();
     private static final Map<String, String> REFUSED = new HashMap<>();
 
+    /** Those that were thought of, and some more: {@code -Dtest.random=SEED,COUNT} picks others, and as many as wanted. */
     static List<ParityCase> cases() {
-        return ParityCases.all();
+        String[] random = System.getProperty("test.random", "1,8").split(",");
+        List<ParityCase> cases = new ArrayList<>(ParityCases.all());
+        cases.addAll(ParityCases.random(Long.parseLong(random[0]), Integer.parseInt(random[1])));
+        return cases;
     }
 
     @TestFactory

@@ -3,6 +3,7 @@ package tensor.backend;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import tensor.Shape;
 import tensor.Tensor;
 
@@ -24,6 +25,73 @@ final class LayerParityCases {
         return all.cases;
     }
 
+    /**
+     * Calls of sizes that chance picks.
+     *
+     * @param seed the same seed gives the same calls
+     * @param count so many of each kind, each in its variants
+     */
+    static List<ParityCase> random(long seed, int count) {
+        LayerParityCases all = new LayerParityCases();
+        Random random = new Random(seed);
+        for (int i = 0; i < count; i++) {
+            all.randomProduct(random);
+            all.randomConvolution(random);
+            all.randomNorm(random);
+            all.attention(1 + random.nextInt(4), extent(random, 70), 1 + random.nextInt(5), extent(random, 40));
+        }
+        return all.cases;
+    }
+
+    /** Below a limit, and as often below a tenth of it. */
+    private static int extent(Random random, int limit) {
+        return 1 + random.nextInt(random.nextBoolean() ? limit : Math.max(1, limit / 10));
+    }
+
+    private void randomProduct(Random random) {
+        int[] m = {extent(random, 100), extent(random, 100), extent(random, 150)};
+        int[][] some = {{}, {1 + random.nextInt(5)}, {2, 1 + random.nextInt(3)}};
+        int[] batch = some[random.nextInt(3)];
+        int which = random.nextInt(3);
+        int[] batchA = which == 1 ? some[0] : batch;
+        int[] batchB = which == 2 ? some[0] : batch;
+        product(batchA, batchB, m, random.nextBoolean(), random.nextBoolean(), random.nextBoolean());
+    }
+
+    private void randomConvolution(Random random) {
+        int[] filters = {1, 3, 3, 3, 1 + random.nextInt(7)};
+        int r = filters[random.nextInt(5)];
+        int s = random.nextInt(4) > 0 ? r : 1 + random.nextInt(7);
+        int h = extent(random, 30);
+        int w = random.nextBoolean() ? h : extent(random, 30);
+        boolean usual = random.nextBoolean();
+        int stride = usual ? 1 : 1 + random.nextInt(3);
+        int[] pads = new int[4];
+        for (int side = 0; side < 4; side++) pads[side] = usual ? r / 2 : random.nextInt(Math.max(r, s));
+        int groups = random.nextInt(3) > 0 ? 1 : extent(random, 30);
+        boolean depthwise = groups > 1 && random.nextBoolean();
+        int c = groups * (depthwise ? 1 : extent(random, groups == 1 ? 80 : 8));
+        int k = groups * (depthwise ? 1 + random.nextInt(2) : extent(random, groups == 1 ? 80 : 8));
+        int enlarge = random.nextInt(5) > 0 ? 1 : 2;
+        Conv2dParams p = new Conv2dParams(stride, pads[0], pads[1], pads[2], pads[3], groups, enlarge);
+        boolean fits = enlarge * h + pads[0] + pads[2] >= r && enlarge * w + pads[1] + pads[3] >= s;
+        if (!fits) return;
+        long one = (long) h * w * enlarge * enlarge * r * s * (c / groups) * k;
+        int n = (int) Math.max(1, Math.min(extent(random, 9), 20_000_000 / one)); // the reference takes its time
+        String text = "stride " + stride + " pads " + Arrays.toString(pads) + " groups " + groups
+                + (enlarge > 1 ? " enlarging" : "");
+        conv(text, n, h, w, c, k, r, s, p);
+    }
+
+    private void randomNorm(Random random) {
+        int groups = extent(random, 40);
+        int c = groups * extent(random, 20);
+        int side = extent(random, 25);
+        int[] shape = {1 + random.nextInt(5), side, side, c};
+        if (side * side * c / groups < 8) return; // a group of few numbers may have next to no variance
+        norm(shape, groups, random.nextBoolean(), random.nextBoolean(), random.nextBoolean());
+    }
+
     private void add(String name, int terms, ParityCase.Call call) {
         cases.add(new ParityCase(name, terms, call));
     }
@@ -40,22 +108,22 @@ final class LayerParityCases {
             for (int layout = 0; layout < 4; layout++)
                 for (String batches :
                         new String[] {"[] []", "[5] [5]", "[5] []", "[] [5]", "[2, 3] [2, 3]", "[2, 3] []"}) {
-                    boolean ta = layout % 2 == 1;
-                    boolean tb = layout / 2 == 1;
-                    boolean bias = (layout + size[0]) % 2 == 0;
-                    int[] m = {size[0], size[1], size[2]};
                     int[] batchA = extents(batches.substring(0, batches.indexOf(']') + 1));
                     int[] batchB = extents(batches.substring(batches.indexOf(']') + 2));
-                    String name =
-                            "matmul " + batches + " " + Arrays.toString(m) + (ta ? " ta" : "") + (tb ? " tb" : "");
-                    add(name + (bias ? " bias" : ""), m[2], (b, in) -> {
-                        Tensor x = in.normal(join(batchA, ta ? m[2] : m[0], ta ? m[0] : m[2]));
-                        Tensor w = in.normal(join(batchB, tb ? m[1] : m[2], tb ? m[2] : m[1]));
-                        Tensor y = in.room(join(batchA.length > 0 ? batchA : batchB, m[0], m[1]));
-                        b.matmul(ta, tb, x, w, bias ? in.normal(m[1]) : null, y);
-                        return outputs(y);
-                    });
+                    product(batchA, batchB, size, layout % 2 == 1, layout / 2 == 1, (layout + size[0]) % 2 == 0);
                 }
+    }
+
+    private void product(int[] batchA, int[] batchB, int[] m, boolean ta, boolean tb, boolean bias) {
+        String name = "matmul " + Arrays.toString(batchA) + " " + Arrays.toString(batchB) + " " + Arrays.toString(m)
+                + (ta ? " ta" : "") + (tb ? " tb" : "") + (bias ? " bias" : "");
+        add(name, m[2], (b, in) -> {
+            Tensor x = in.normal(join(batchA, ta ? m[2] : m[0], ta ? m[0] : m[2]));
+            Tensor w = in.normal(join(batchB, tb ? m[1] : m[2], tb ? m[2] : m[1]));
+            Tensor y = in.room(join(batchA.length > 0 ? batchA : batchB, m[0], m[1]));
+            b.matmul(ta, tb, x, w, bias ? in.normal(m[1]) : null, y);
+            return outputs(y);
+        });
     }
 
     private static int[] extents(String list) {
@@ -103,6 +171,18 @@ final class LayerParityCases {
         conv("5x3", 1, 13, 7, 3, 5, 5, 3, new Conv2dParams(1, 2, 1, 2, 1, 1));
         conv("unequal padding", 2, 13, 7, 3, 28, 3, 3, new Conv2dParams(2, 0, 0, 1, 1, 1));
         conv("more unequal padding", 1, 13, 7, 28, 3, 2, 4, new Conv2dParams(1, 3, 0, 1, 2, 1));
+        conv(
+                "2x4, stride 3, the last column beyond the image",
+                2,
+                8,
+                1,
+                4,
+                13,
+                2,
+                4,
+                new Conv2dParams(3, 0, 2, 0, 4, 1));
+        conv("5x2, stride 4, beyond on all sides", 1, 6, 2, 2, 20, 5, 2, new Conv2dParams(4, 2, 6, 4, 5, 1));
+        conv("3x1, stride 2, four groups, beyond", 1, 3, 1, 4, 48, 3, 1, new Conv2dParams(2, 4, 1, 5, 5, 4));
         conv("whole image", 2, 13, 7, 3, 5, 13, 7, Conv2dParams.of(1, 0));
         conv("one pixel", 1, 1, 1, 33, 28, 3, 3, Conv2dParams.of(1, 1));
         conv("depthwise 7x7", 2, 13, 7, 28, 28, 7, 7, Conv2dParams.depthwise(3, 28));
@@ -252,6 +332,7 @@ final class LayerParityCases {
                 for (int variant = 0; variant < 8; variant++)
                     norm(shapes[i], g, (variant & 1) == 1, (variant & 2) == 2, (variant & 4) == 4);
         norm(new int[] {2, 28, 28, 64}, 8, true, true, true);
+        norm(new int[] {2, 24, 24, 44}, 4, false, true, true);
     }
 
     private void norm(int[] shape, int groups, boolean affine, boolean conditioned, boolean silu) {
@@ -299,7 +380,7 @@ final class LayerParityCases {
                         new NormInputs(dx, doffset, dgamma, dbeta, dscale, dshift));
                 List<Tensor> all = new ArrayList<>(List.of(y, mean, rstd, dx));
                 if (affine) all.addAll(List.of(dgamma, dbeta));
-                if (more && c > groups) all.add(doffset); // else it is 0
+                if (more && c > 2 * groups) all.add(doffset); // else it is 0, or next to it
                 if (conditioned) all.addAll(List.of(dscale, dshift));
                 return all.toArray(Tensor[]::new);
             });
@@ -324,45 +405,44 @@ final class LayerParityCases {
             }
         int[][] sizes = {{1, 1, 1, 5}, {2, 49, 4, 32}, {1, 91, 1, 8}, {2, 13, 3, 5}, {1, 16, 4, 28}, {1, 9, 3, 48}
         }; // N, L, heads, d
-        for (int[] size : sizes) {
-            int n = size[0];
-            int length = size[1];
-            int heads = size[2];
-            int d = size[3];
-            AttentionParams p = new AttentionParams(heads, 1 / Math.sqrt(d));
-            add("attention " + Arrays.toString(size), length * d, (b, in) -> {
-                Tensor qkv = in.normal(n, length, 3 * heads * d);
-                Tensor y = in.room(n, length, heads * d);
-                Tensor logSum = in.exact().room(n, heads, length);
-                Tensor dqkv = in.room(qkv.shape());
-                b.attention(p, qkv, y, logSum);
-                b.attentionBackward(p, qkv, y, logSum, in.normal(n, length, heads * d), dqkv);
-                return outputs(y, logSum, dqkv);
-            });
-            add("linearAttention " + Arrays.toString(size), length * d, (b, in) -> {
-                Tensor qkv = in.normal(n, length, 3 * heads * d);
-                Tensor y = in.room(n, length, heads * d);
-                Tensor context = in.room(n, heads, d, d);
-                Tensor logSum = in.exact().room(n, heads * d);
-                Tensor dqkv = in.room(qkv.shape());
-                b.linearAttention(p, qkv, null, y, context, logSum);
-                b.linearAttentionBackward(p, qkv, null, context, logSum, in.normal(n, length, heads * d), dqkv, null);
-                return outputs(y, context, logSum, dqkv);
-            });
-            int channels = 5 + 12 * heads;
-            add("linearAttention of a projection " + Arrays.toString(size), n * length * d, (b, in) -> {
-                Tensor x = in.normal(n, length, channels);
-                Tensor w = in.normal(3 * heads * d, channels);
-                b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, 0.25), w);
-                Tensor y = in.room(n, length, heads * d);
-                Tensor context = in.room(n, heads, d, d);
-                Tensor logSum = in.exact().room(n, heads * d);
-                Tensor dx = in.room(x.shape());
-                Tensor dw = in.room(w.shape());
-                b.linearAttention(p, x, w, y, context, logSum);
-                b.linearAttentionBackward(p, x, w, context, logSum, in.normal(n, length, heads * d), dx, dw);
-                return outputs(y, context, logSum, dx, dw);
-            });
-        }
+        for (int[] size : sizes) attention(size[0], size[1], size[2], size[3]);
+    }
+
+    private void attention(int n, int length, int heads, int d) {
+        String size = Arrays.toString(new int[] {n, length, heads, d});
+        AttentionParams p = new AttentionParams(heads, 1 / Math.sqrt(d));
+        add("attention " + size, length * d, (b, in) -> {
+            Tensor qkv = in.normal(n, length, 3 * heads * d);
+            Tensor y = in.room(n, length, heads * d);
+            Tensor logSum = in.exact().room(n, heads, length);
+            Tensor dqkv = in.room(qkv.shape());
+            b.attention(p, qkv, y, logSum);
+            b.attentionBackward(p, qkv, y, logSum, in.normal(n, length, heads * d), dqkv);
+            return outputs(y, logSum, dqkv);
+        });
+        add("linearAttention " + size, length * d, (b, in) -> {
+            Tensor qkv = in.normal(n, length, 3 * heads * d);
+            Tensor y = in.room(n, length, heads * d);
+            Tensor context = in.room(n, heads, d, d);
+            Tensor logSum = in.exact().room(n, heads * d);
+            Tensor dqkv = in.room(qkv.shape());
+            b.linearAttention(p, qkv, null, y, context, logSum);
+            b.linearAttentionBackward(p, qkv, null, context, logSum, in.normal(n, length, heads * d), dqkv, null);
+            return outputs(y, context, logSum, dqkv);
+        });
+        int channels = 5 + 12 * heads;
+        add("linearAttention of a projection " + size, n * length * d, (b, in) -> {
+            Tensor x = in.normal(n, length, channels);
+            Tensor w = in.normal(3 * heads * d, channels);
+            b.binary(BinaryOp.MUL, w, in.of(Shape.SCALAR, 0.25), w);
+            Tensor y = in.room(n, length, heads * d);
+            Tensor context = in.room(n, heads, d, d);
+            Tensor logSum = in.exact().room(n, heads * d);
+            Tensor dx = in.room(x.shape());
+            Tensor dw = in.room(w.shape());
+            b.linearAttention(p, x, w, y, context, logSum);
+            b.linearAttentionBackward(p, x, w, context, logSum, in.normal(n, length, heads * d), dx, dw);
+            return outputs(y, context, logSum, dx, dw);
+        });
     }
 }

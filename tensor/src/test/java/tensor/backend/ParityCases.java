@@ -2,7 +2,9 @@ package tensor.backend;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import tensor.Shape;
 import tensor.Tensor;
 
@@ -26,6 +28,126 @@ final class ParityCases {
         all.updates();
         all.cases.addAll(LayerParityCases.all());
         return all.cases;
+    }
+
+    /**
+     * Calls of sizes that chance picks, those of layers among them.
+     *
+     * @param seed the same seed gives the same calls
+     * @param count so many of each kind, each in its variants
+     */
+    static List<ParityCase> random(long seed, int count) {
+        ParityCases all = new ParityCases();
+        Random random = new Random(seed);
+        for (int i = 0; i < count; i++) {
+            all.randomCopy(random, i);
+            all.randomBroadcasting(random);
+            all.randomReduction(random);
+            all.randomSoftmax(random);
+        }
+        all.cases.addAll(LayerParityCases.random(seed, count));
+        return all.cases;
+    }
+
+    private static int[] extents(Random random) {
+        int[] extents = new int[1 + random.nextInt(5)];
+        for (int axis = 0; axis < extents.length; axis++)
+            extents[axis] = 1 + random.nextInt(random.nextInt(4) > 0 ? 6 : 40);
+        return extents;
+    }
+
+    /** One to three regions of one tensor, turned, go to regions of others, turned otherwise, with a border that stays. */
+    private void randomCopy(Random random, int number) {
+        long own = random.nextLong();
+        add("copy of regions, random " + number, 1, (b, in) -> {
+            Random r = new Random(own);
+            int[] extents = extents(r);
+            int rank = extents.length;
+            Tensor x = in.normal(extents);
+            Region[] from = new Region[1 + r.nextInt(3)];
+            Region[] to = new Region[from.length];
+            Tensor[] y = new Tensor[from.length];
+            for (int i = 0; i < from.length; i++) {
+                Region part = Region.of(x);
+                for (int axis = 0; axis < rank; axis++) {
+                    int start = r.nextInt(extents[axis]);
+                    if (r.nextInt(3) == 0) part = part.slice(axis, start, 1 + r.nextInt(extents[axis] - start));
+                }
+                int[] order = order(rank, r);
+                from[i] = part.permute(order);
+                int repeated = r.nextInt(rank);
+                if (from[i].sizes()[repeated] == 1) from[i] = from[i].repeat(repeated, 1 + r.nextInt(4));
+                int[] turned = order(rank, r);
+                int[] room = new int[rank];
+                int[] starts = new int[rank];
+                int[] back = new int[rank];
+                for (int axis = 0; axis < rank; axis++) {
+                    starts[axis] = r.nextInt(3);
+                    room[axis] = starts[axis] + from[i].sizes()[turned[axis]] + r.nextInt(3);
+                    back[turned[axis]] = axis;
+                }
+                y[i] = in.of(Shape.of(room), new double[Shape.of(room).size()]);
+                Region place = Region.of(y[i]);
+                for (int axis = 0; axis < rank; axis++)
+                    place = place.slice(axis, starts[axis], from[i].sizes()[turned[axis]]);
+                to[i] = place.permute(back);
+            }
+            b.copy(from, to);
+            return y;
+        });
+    }
+
+    private static int[] order(int rank, Random random) {
+        List<Integer> order = new ArrayList<>();
+        for (int axis = 0; axis < rank; axis++) order.add(axis);
+        Collections.shuffle(order, random);
+        return order.stream().mapToInt(axis -> axis).toArray();
+    }
+
+    private void randomBroadcasting(Random random) {
+        int[] whole = extents(random);
+        int[] part = Arrays.copyOfRange(whole, random.nextInt(whole.length + 1), whole.length);
+        for (int axis = 0; axis < part.length; axis++) if (random.nextBoolean()) part[axis] = 1;
+        BinaryOp f = BinaryOp.values()[random.nextInt(BinaryOp.values().length)];
+        add("random " + f + " of " + Arrays.toString(whole) + " and " + Arrays.toString(part), 1, (b, in) -> {
+            Tensor x = in.between(0.5, 2, whole);
+            Tensor z = in.between(0.5, 2, part);
+            Tensor y = in.room(whole);
+            Tensor turned = in.room(whole);
+            b.binary(f, x, z, y);
+            b.binary(f, z, x, turned);
+            return outputs(y, turned);
+        });
+    }
+
+    private void randomReduction(Random random) {
+        int[] whole = extents(random);
+        int[] kept = whole.clone();
+        int terms = 1;
+        for (int axis = 0; axis < whole.length; axis++)
+            if (random.nextBoolean()) {
+                kept[axis] = 1;
+                terms *= whole[axis];
+            }
+        for (ReduceOp f : ReduceOp.values())
+            add("random " + f + " " + Arrays.toString(whole) + " to " + Arrays.toString(kept), terms, (b, in) -> {
+                Tensor y = in.room(kept);
+                b.reduce(f, in.between(0.5, 2, whole), y);
+                return outputs(y);
+            });
+    }
+
+    private void randomSoftmax(Random random) {
+        int[] extents = extents(random);
+        int axis = random.nextInt(extents.length);
+        if (extents[axis] == 1) return; // its gradient is 0
+        add("random softmax " + Arrays.toString(extents) + " axis " + axis, extents[axis], (b, in) -> {
+            Tensor y = in.room(extents);
+            Tensor dx = in.room(extents);
+            b.softmax(axis, in.normal(extents), y);
+            b.softmaxBackward(axis, y, in.normal(extents), dx);
+            return outputs(y, dx);
+        });
     }
 
     private void add(String name, int terms, ParityCase.Call call) {

@@ -346,10 +346,27 @@ public final class CpuBackend implements Backend {
             }
             return;
         }
+        if (Layers.looksBeyond(p, x, w, y)) {
+            try (Scope scope = Scope.open("bordered")) {
+                conv2d(new Conv2dParams(p.stride(), 0, 0, 0, 0, p.groups()), bordered(p, x), w, bias, z, y);
+            }
+            return;
+        }
         enter();
         Layers.conv2d(p, x, w, bias, y);
         written(y);
         if (z != null) binary(BinaryOp.ADD, y, z, y);
+    }
+
+    /** x with its zeros around it. */
+    private Tensor bordered(Conv2dParams p, Tensor x) {
+        Shape s = x.shape();
+        Tensor bordered =
+                x.empty(Shape.of(s.get(0), s.get(1) + p.top() + p.bottom(), s.get(2) + p.left() + p.right(), s.get(3)));
+        fill(bordered, 0);
+        Region inside = Region.of(bordered).slice(1, p.top(), s.get(1)).slice(2, p.left(), s.get(2));
+        copy(Region.of(x), inside);
+        return bordered;
     }
 
     @Override

@@ -130,6 +130,17 @@ final class Layers {
     }
 
     /**
+     * Whether a filter lies beyond the image altogether somewhere, so that the image is to be given with its border: oneDNN 3.13
+     * can end the process where there is nothing to add up.
+     */
+    static boolean looksBeyond(Conv2dParams p, Tensor x, Tensor w, Tensor y) {
+        boolean before = p.top() >= w.shape().get(1) || p.left() >= w.shape().get(2);
+        int lastRow = (y.shape().get(1) - 1) * p.stride() - p.top();
+        int lastColumn = (y.shape().get(2) - 1) * p.stride() - p.left();
+        return before || lastRow >= x.shape().get(1) || lastColumn >= x.shape().get(2);
+    }
+
+    /**
      * Whether the weight gradient of a convolution in halves is to be computed in floats: where an image is narrower than the
      * stride, the sums of oneDNN 3.13 depend on what its scratchpad held before.
      */

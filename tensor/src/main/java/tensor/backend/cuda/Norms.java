@@ -58,8 +58,9 @@ final class Norms {
          *
          * @param held vectors of x that a thread can hold
          * @param twice threads of a block that reads x twice; 0 for as many as let the device hold all blocks at once
+         * @param mostSlices slices at most
          */
-        static Launching of(NormParams p, Tensor x, int held, int twice, CudaContext device) {
+        static Launching of(NormParams p, Tensor x, int held, int twice, int mostSlices, CudaContext device) {
             int images = x.shape().get(0);
             int channels = x.shape().get(-1);
             int length = x.shape().size() / images / channels;
@@ -77,7 +78,7 @@ final class Norms {
 
             int slices = 1;
             if (threads(length, held, columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
-                slices = (int) Math.min(MOST_SLICES, work / SLICE);
+                slices = (int) Math.min(mostSlices, work / SLICE);
             int pixels = (length + slices - 1) / slices;
             long blocks = (long) bundles * slices;
             int multiprocessors = device.multiprocessors();
@@ -159,7 +160,7 @@ final class Norms {
 
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
-        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, engine.context());
+        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, MOST_SLICES, engine.context());
         Joins.Joint joint = joint(in.x());
         l.go(
                 engine,
@@ -170,7 +171,7 @@ final class Norms {
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
      * are summed over the images by a second kernel, and doffset, where the pixels are cut into slices, by another, from all of
-     * dx.
+     * dx; they are not cut where that has more in it.
      */
     void backward(
             NormParams p,
@@ -183,7 +184,8 @@ final class Norms {
             NormInputs d) {
         Tensor x = in.x();
         int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
-        Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
+        boolean mixed = d.offset() != null && before.length > 0; // dx does not tell doffset from what came before
+        Launching l = Launching.of(p, x, HELD_PAIRS, twice, mixed ? 1 : MOST_SLICES, engine.context());
         Joins.Joint joint = joint(x);
         boolean summed = d.offset() != null && l.slices > 1;
         Joins.Joint parts = joint == null || summed ? null : joins.parts(d.x(), joint.split());
