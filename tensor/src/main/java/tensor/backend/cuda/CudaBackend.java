@@ -137,7 +137,9 @@ public final class CudaBackend implements Backend {
     @Override
     public void download(Tensor x, float[] target) {
         Checks.download(this, x, target.length);
+        engine.requireEager("reading a tensor");
         engine.context().enter();
+        indices.ask();
         staging.download(x, target);
         indices.check();
     }
@@ -151,8 +153,10 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void synchronize() {
+        engine.requireEager("waiting for the device");
         engine.context().enter();
         engine.side().join();
+        indices.ask();
         engine.context().synchronize();
         indices.check();
     }

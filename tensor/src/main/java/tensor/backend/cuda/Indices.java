@@ -1,5 +1,7 @@
 package tensor.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
+
 import java.util.LinkedHashSet;
 import java.util.Set;
 import tensor.Tensor;
@@ -15,8 +17,8 @@ final class Indices implements AutoCloseable {
     private final Engine engine;
     private final Staging staging;
     private final long note;
+    private final Pinned found = new Pinned(Integer.BYTES);
     private final Set<String> unchecked = new LinkedHashSet<>();
-    private final int[] found = new int[1];
 
     Indices(Engine engine, Staging staging) {
         this.engine = engine;
@@ -71,24 +73,33 @@ final class Indices implements AutoCloseable {
         unchecked.addAll(calls);
     }
 
+    /** Before the host waits for the device: asks for the note, whose way to the host costs no wait of its own. */
+    void ask() {
+        if (unchecked.isEmpty()) return;
+        Status.driver(
+                cuMemcpyDtoHAsync(found.pointer(0), new Device(note), Integer.BYTES, engine.context().stream()),
+                "cuMemcpyDtoHAsync");
+    }
+
     /**
-     * To be called when the host waits for the device anyway.
+     * After that.
      *
      * @throws IllegalArgumentException when an index since the last check named no row
      */
     void check() {
         if (unchecked.isEmpty()) return;
-        staging.download(1, 4, note, (slot, start, count) -> found[0] = slot.getInt(0));
+        int index = found.bytes().getInt(0);
         String what = String.join(", or ", unchecked);
         unchecked.clear();
-        if (found[0] == NONE) return;
+        if (index == NONE) return;
         clear();
         throw new IllegalArgumentException(
-                what + ": index[" + found[0] + "] is not a whole number that names a row, from 0");
+                what + ": index[" + index + "] is not a whole number that names a row, from 0");
     }
 
     @Override
     public void close() {
+        found.close();
         engine.context().free(note, 4);
     }
 }

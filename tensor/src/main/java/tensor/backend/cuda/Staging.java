@@ -97,7 +97,6 @@ final class Staging implements AutoCloseable {
 
     /** Brings {@code elements} values of {@code width} bytes from {@code address}; {@code take} reads them from slots. */
     void download(int elements, int width, long address, Transfer take) {
-        engine.requireEager("reading a tensor");
         Slot slot = slots[next];
         Status.driver(cuEventSynchronize(slot.sent), "cuEventSynchronize");
         for (int start = 0, count; start < elements; start += count) {
