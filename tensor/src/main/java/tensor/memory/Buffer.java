@@ -191,9 +191,20 @@ public final class Buffer {
         return companion;
     }
 
-    /** Attaches what a backend has derived from the contents; what was attached before is the caller's to close. */
+    /** Attaches what a backend has derived from the contents, or {@code null}; closes what was attached before. */
     public void companion(AutoCloseable derived) {
+        AutoCloseable before = companion;
         companion = derived;
+        close(before);
+    }
+
+    private static void close(AutoCloseable derived) {
+        if (derived == null) return;
+        try {
+            derived.close();
+        } catch (Exception e) {
+            throw new IllegalStateException("could not release what was derived from a buffer", e);
+        }
     }
 
     /** Notes the scope tree in which this buffer was made: its root must not close before the last release. */
@@ -222,11 +233,6 @@ public final class Buffer {
         cleanable.clean();
         state.block.free();
         if (root != null) root.unmade();
-        if (companion == null) return;
-        try {
-            companion.close();
-        } catch (Exception e) {
-            throw new IllegalStateException("could not release what was derived from a buffer", e);
-        }
+        close(companion);
     }
 }

@@ -93,13 +93,17 @@ class BufferTest {
     }
 
     @Test
-    void whatWasDerivedIsClosedWithTheBuffer() {
-        int[] closed = new int[1];
+    void whatWasDerivedIsClosedWithTheBufferOrWhenSomethingElseTakesItsPlace() {
+        int[] closed = new int[2];
         Buffer buffer = new Buffer(new CountingBlock());
         buffer.companion(() -> closed[0]++);
         assertEquals(0, closed[0]);
+        buffer.companion(() -> closed[1]++);
+        assertEquals(1, closed[0]);
+        assertEquals(0, closed[1]);
         buffer.release();
         assertEquals(1, closed[0]);
+        assertEquals(1, closed[1]);
     }
 
     @Test

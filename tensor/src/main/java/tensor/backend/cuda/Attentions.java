@@ -60,7 +60,6 @@ final class Attentions {
     /** P, kept beside the y that it made for as long as that stays as it is, within one recording or outside. */
     private record Probabilities(Buffer weights, long version) implements AutoCloseable {
         static void keep(Buffer weights, Tensor y) {
-            if (y.buffer().companion() instanceof Probabilities before) before.close();
             y.buffer().companion(new Probabilities(weights.retain(), y.buffer().version()));
         }
 

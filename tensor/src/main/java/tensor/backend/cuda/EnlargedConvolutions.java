@@ -169,7 +169,6 @@ final class EnlargedConvolutions {
     private void leave(Tensor strands, Tensor dy) {
         Buffer buffer = dy.buffer();
         if (!engine.owns(buffer)) return;
-        if (buffer.companion() instanceof Strands old) old.close();
         strands.buffer().retain();
         buffer.companion(new Strands(strands, buffer.version()));
     }
@@ -178,8 +177,8 @@ final class EnlargedConvolutions {
     private Tensor takeStrands(Tensor dy) {
         Buffer buffer = dy.buffer();
         if (!(buffer.companion() instanceof Strands left)) return unweave(dy);
+        Scope.innermost().own(left.strands.buffer().retain());
         buffer.companion(null);
-        Scope.innermost().own(left.strands.buffer());
         boolean valid = left.version == buffer.version()
                 && engine.owns(left.strands.buffer())
                 && left.strands.shape().equals(strands(dy.shape()));

@@ -120,7 +120,6 @@ final class Joins {
     }
 
     private static void putOff(Tensor y, Joint joint) {
-        if (y.buffer().companion() instanceof Joint before) before.close();
         y.buffer().companion(joint);
         y.buffer().putOff(joint::make);
     }
