@@ -55,30 +55,38 @@ final class GraphRecording implements Recording, Recording.Recorder {
         GraphRecording recording = new GraphRecording(engine, staging, indices, joins);
         CUgraph captured = new CUgraph();
         boolean complete = false;
+        try {
+            recording.capture(body, captured);
+            Status.driver(cuGraphInstantiate(recording.graph, captured, 0), "cuGraphInstantiate");
+            complete = true;
+        } finally {
+            cuGraphDestroy(captured); // refused when there is none
+            if (!complete) recording.discard();
+        }
+        return recording;
+    }
+
+    private void capture(Body body, CUgraph captured) {
         settle(engine, joins); // nothing of what came before is to become part of the recording
         engine.arena().trim(); // what the same calls have used before is as much as they will take
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
                 cuStreamBeginCapture(engine.context().main(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
                 "cuStreamBeginCapture");
-        engine.recording(recording);
+        engine.recording(this);
+        int status;
         try {
             try {
-                body.run(recording);
+                body.run(this);
                 joins.make();
             } finally {
                 engine.side().join(); // a capture ends on the stream where it began
             }
-            complete = true;
         } finally {
             engine.recording(null);
-            int status = cuStreamEndCapture(engine.context().main(), captured);
-            if (complete) Status.driver(status, "cuStreamEndCapture");
-            else recording.discard();
+            status = cuStreamEndCapture(engine.context().main(), captured);
         }
-        Status.driver(cuGraphInstantiate(recording.graph, captured, 0), "cuGraphInstantiate");
-        Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
-        return recording;
+        Status.driver(status, "cuStreamEndCapture");
     }
 
     CachingAllocator arena() {

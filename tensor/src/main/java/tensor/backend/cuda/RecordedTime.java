@@ -37,8 +37,12 @@ final class RecordedTime {
                 cuStreamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
                 "cuStreamBeginCapture");
         int refused = 0;
-        for (int i = 0; i < CALLS && refused == 0; i++) refused = call.getAsInt();
-        boolean complete = cuStreamEndCapture(stream, captured) == 0;
+        boolean complete;
+        try {
+            for (int i = 0; i < CALLS && refused == 0; i++) refused = call.getAsInt();
+        } finally {
+            complete = cuStreamEndCapture(stream, captured) == 0;
+        }
         if (complete && refused == 0) return replayed(stream, captured);
         if (complete) Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
         return Float.POSITIVE_INFINITY;
