@@ -14,25 +14,27 @@ KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correct
     step->finite = 1;
 }
 
-// Element numbers first … end of this block's piece.
-struct Part {
-    const Update *entry;
-    int first, end;
-};
-DEVICE Part partOf(const Update *table, const Piece *pieces) {
+// The entry of this block's piece, as if its arrays began with the piece and were as long.
+DEVICE Update partOf(const Update *table, const Piece *pieces) {
     Piece piece = pieces[blockIdx.x];
-    Part part = {table + piece.entry, piece.first, piece.first + PIECE};
-    if (part.end > part.entry->n) part.end = static_cast<int>(part.entry->n);
-    return part;
+    Update u = table[piece.entry];
+    long long first = piece.first;
+    u.w += first;
+    u.dw = static_cast<const char *>(u.dw) + first * (u.half ? 2 : 4);
+    u.m += first;
+    u.v += first;
+    if (u.average) u.average += first;
+    u.n = u.n - first < PIECE ? u.n - first : PIECE;
+    return u;
 }
 
-// body.at<4>(i) or body.at<1>(i) for every element of the part: 16 bytes of each array at a time, but for the last few.
+// body.at<4>(i) or body.at<1>(i) for every element of n: 16 bytes of each array at a time, but for the last few.
 // Arrays start at multiples of 16 bytes, and so do pieces of them.
-template <class Body> DEVICE void sweep(const Part &part, Body &body) {
-    for (int i = part.first + 4 * threadIdx.x; i < part.end; i += 4 * blockDim.x) {
-        if (i + 4 <= part.end) body.template at<4>(i);
+template <class Body> DEVICE void sweep(int n, Body &body) {
+    for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
+        if (i + 4 <= n) body.template at<4>(i);
         else
-            for (int j = i; j < part.end; j++) body.template at<1>(j);
+            for (int j = i; j < n; j++) body.template at<1>(j);
     }
 }
 
@@ -72,9 +74,8 @@ struct Adam {
 KERNEL(adam)(const Update *table, const Piece *pieces, const Step *step, float beta1, float beta2, float eps,
              float coupled, float decoupled) {
     if (!step->finite) return;
-    Part part = partOf(table, pieces);
-    Adam body = {*part.entry, *step, beta1, beta2, eps, coupled, decoupled};
-    sweep(part, body);
+    Adam body = {partOf(table, pieces), *step, beta1, beta2, eps, coupled, decoupled};
+    sweep(static_cast<int>(body.u.n), body);
 }
 
 struct Average {
@@ -92,9 +93,8 @@ struct Average {
 };
 KERNEL(average)(const Update *table, const Piece *pieces, const Step *step) {
     if (!step->finite) return;
-    Part part = partOf(table, pieces);
-    Average body = {*part.entry, step->decay};
-    sweep(part, body);
+    Average body = {partOf(table, pieces), step->decay};
+    sweep(static_cast<int>(body.u.n), body);
 }
 
 struct Squares {
@@ -109,9 +109,8 @@ struct Squares {
     }
 };
 KERNEL(squares)(const Update *table, const Piece *pieces, double *partial) {
-    Part part = partOf(table, pieces);
-    Squares body = {*part.entry, 0};
-    sweep(part, body);
+    Squares body = {partOf(table, pieces), 0};
+    sweep(static_cast<int>(body.u.n), body);
     double sum = blockSum(body.sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }

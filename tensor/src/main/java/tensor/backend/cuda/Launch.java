@@ -25,6 +25,8 @@ final class Launch implements AutoCloseable {
     private final CudaContext context;
     /** Bytes that all arguments of one kernel may have together, as on every device. */
     private static final int MOST_BYTES = 4096;
+    /** Blocks along the second and the third axis of a grid, as on every device. */
+    private static final int MOST_BLOCKS = 65535;
 
     private final Pinned block = new Pinned(ARGUMENTS + MOST_BYTES);
     private final ByteBuffer bytes = block.bytes();
@@ -149,6 +151,9 @@ final class Launch implements AutoCloseable {
         if (kernel == null)
             throw new IllegalStateException("a kernel was launched while the arguments of another were being written: a"
                     + " tensor that is put off must be made before");
+        if (Math.max(gridY, gridZ) > MOST_BLOCKS)
+            throw new IllegalArgumentException("a GPU takes " + MOST_BLOCKS + " images at once in this call, and not "
+                    + Math.max(gridY, gridZ) + ": take smaller batches");
         Status.driver(
                 cuLaunchKernel(kernel, gridX, gridY, gridZ, blockX, blockY, 1, shared, context.stream(), table, null),
                 "cuLaunchKernel");

@@ -24,6 +24,8 @@ import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
+import tensor.backend.NormInputs;
+import tensor.backend.NormParams;
 import tensor.backend.Precision;
 import tensor.backend.ReduceOp;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
@@ -52,6 +54,20 @@ class CudaBackendTest extends CudaTest {
             for (int i = 0; i < values.length; i++) values[i] = i * 0.25f;
             assertArrayEquals(
                     values, Tensor.of(backend, Shape.of(values.length), values).toFloats());
+        }
+    }
+
+    @Test
+    void moreImagesThanAGridHasAreRefusedInWords() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(65536, 1, 8), 1);
+            Tensor mean = x.empty(Shape.of(65536, 1));
+            NormParams p = new NormParams(1, 1e-5, false);
+            String message = assertThrows(
+                            IllegalArgumentException.class,
+                            () -> backend.groupNorm(p, null, NormInputs.of(x), x.emptyLike(), mean, mean.emptyLike()))
+                    .getMessage();
+            assertTrue(message.contains("65535 images at once"), message);
         }
     }
 
