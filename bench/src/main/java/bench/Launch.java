@@ -57,6 +57,8 @@ public final class Launch {
                 command.addAll(List.of("-Djava.library.path=" + libraries, "-Dorg.bytedeco.javacpp.pathsFirst=true"));
                 environment.put("LD_LIBRARY_PATH", libraries.toString());
             }
+            if (Machine.isHeldToAvx2())
+                environment.putAll(Map.of("ATEN_CPU_CAPABILITY", "avx2", "MKL_ENABLE_INSTRUCTIONS", "AVX2"));
             environment.put("OPENBLAS_NUM_THREADS", "1"); // its threads and libtorch's would wait for each other
             TCMALLOC.stream()
                     .filter(Files::exists)

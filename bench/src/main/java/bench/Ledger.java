@@ -31,7 +31,8 @@ final class Ledger {
     static Ledger ofThisCommit() {
         String commit = Document.commit();
         boolean known = !commit.endsWith(Document.CHANGED) && !commit.equals("unknown");
-        return known ? at(Launch.beside("measured").resolve(commit + ".jsonl")) : new Ledger(null);
+        String name = commit + (Machine.isHeldToAvx2() ? "-avx2" : "") + ".jsonl";
+        return known ? at(Launch.beside("measured").resolve(name)) : new Ledger(null);
     }
 
     /** The ledger in a file; a last line that is not whole, because the machine stopped, does not count. */

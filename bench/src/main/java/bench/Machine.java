@@ -14,6 +14,14 @@ public final class Machine {
 
     private Machine() {}
 
+    /**
+     * Whether all contestants are held back to AVX2, as on an older processor: oneDNN and our kernels by {@code
+     * ONEDNN_MAX_CPU_ISA=AVX2}, libtorch by what {@link Launch} adds to it.
+     */
+    static boolean isHeldToAvx2() {
+        return "AVX2".equals(System.getenv("ONEDNN_MAX_CPU_ISA"));
+    }
+
     /** The widest vectors that it has instructions for: {@code avx512} (with bfloat16), {@code avx2} or {@code none}. */
     public static String isa() {
         List<String> sets = sets();
@@ -22,14 +30,17 @@ public final class Machine {
 
     /** Processor, cores, instruction sets, system, Java; one line. */
     public static String describe() {
-        return FreeCores.all() + " x " + field("model name") + " (" + String.join(" ", sets()) + "), "
+        return FreeCores.all() + " x " + field("model name") + " (" + String.join(" ", sets())
+                + (isHeldToAvx2() ? ", held back to that" : "") + "), "
                 + System.getProperty("os.name") + " " + System.getProperty("os.version") + ", Java "
                 + Runtime.version();
     }
 
     private static List<String> sets() {
         String flags = " " + field("flags") + " ";
-        return SETS.stream().filter(set -> flags.contains(" " + set + " ")).toList();
+        return SETS.stream()
+                .filter(set -> flags.contains(" " + set + " ") && (set.equals("avx2") || !isHeldToAvx2()))
+                .toList();
     }
 
     /** What the system says of the first processor. */
