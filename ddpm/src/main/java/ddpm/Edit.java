@@ -123,6 +123,7 @@ public final class Edit extends Program {
         if (!(part > 0 && part <= 1))
             throw new Failure(Failure.USAGE, "--noise needs a number above 0, at most 1, not " + part);
         checkLabel(label);
+        checkEnding("--out", out, ".png");
         if (rounds < 1 || rounds > 1000) throw new Failure(Failure.USAGE, "--rounds needs 1..1000, not " + rounds);
         Checkpoint.Model found = Checkpoint.find(model, true);
         Map<String, String> options = new LinkedHashMap<>();

@@ -221,10 +221,13 @@ public final class Evaluate extends Program {
         Map<String, Checkpoint.Model> judged = new LinkedHashMap<>();
         Checkpoint.Model averaged = Checkpoint.find(model, true);
         Checkpoint.Model last = Checkpoint.find(model, false);
-        boolean one = averaged.weights().equals(last.weights());
-        if (weights != Weights.raw && !one) judged.put(Weights.ema.name(), averaged);
+        if (averaged.weights().equals(last.weights())) {
+            boolean ema = last.weights().endsWith(Checkpoint.EMA);
+            return Map.of(ema ? Weights.ema.name() : Weights.raw.name(), last);
+        }
+        if (weights != Weights.raw) judged.put(Weights.ema.name(), averaged);
         boolean both = weights == Weights.both || weights == null && takesLosses();
-        if (weights == Weights.raw || both || one) judged.put(Weights.raw.name(), last);
+        if (weights == Weights.raw || both) judged.put(Weights.raw.name(), last);
         return judged;
     }
 
@@ -242,8 +245,8 @@ public final class Evaluate extends Program {
                         "--metrics needs some of " + String.join(", ", LOSSES) + ", " + String.join(", ", PICTURES)
                                 + ", not " + metric);
         if (count < 1 || count > 100_000) throw new Failure(Failure.USAGE, "-n needs 1..100000 pictures, not " + count);
-        if (testImages < 1 || testImages > 100_000)
-            throw new Failure(Failure.USAGE, "--test-images needs 1..100000 images, not " + testImages);
+        if (testImages < 2 || testImages > 100_000)
+            throw new Failure(Failure.USAGE, "--test-images needs 2..100000 images, not " + testImages);
         FEWEST.forEach((metric, fewest) -> {
             if (metrics.contains(metric) && count < fewest)
                 throw new Failure(
@@ -295,7 +298,7 @@ public final class Evaluate extends Program {
         int largest = Math.min(batch, ways.isEmpty() ? test : count);
         long[] at = new long[timed.steps() + 1];
         UNet unet = networks.values().iterator().next();
-        Sampling.Film clock = (done, x, start) -> {
+        Sampling.Film clock = (k, done, x, start) -> {
             x.get(); // waits for the device
             at[done] = System.nanoTime();
         };
@@ -375,26 +378,16 @@ public final class Evaluate extends Program {
 
     /** Pictures as they would be in a file of 8 bits, [count,28,28,1] in [−1, 1]. */
     private float[] draw(UNet unet, Way way, Interrupts interrupts) {
-        int values = Classifier.SIDE * Classifier.SIDE;
-        float[] drawn = new float[Math.multiplyExact(count, values)];
-        int chunk = way.sampling.chunk();
-        long batches = (count + chunk - 1) / chunk;
-        int each = way.sampling.steps();
+        long each = way.sampling.steps();
+        long all = way.sampling.batches(count) * each;
         ProgressLine progress = ProgressLine.onStandardOutput();
-        for (int first = 0; first < count; first += chunk) {
-            long before = (long) first / chunk * each;
-            float[] some = way.sampling.draw(
-                    unet,
-                    first,
-                    Math.min(chunk, count - first),
-                    seed,
-                    (done, x, start) -> {
-                        if (!quiet) progress.update(before + done, batches * each, before + done, "drawing");
-                    },
-                    interrupts);
-            for (int i = 0; i < some.length; i++)
-                drawn[first * values + i] = Math.round((Math.max(-1, Math.min(1, some[i])) + 1) * 127.5f) / 127.5f - 1;
-        }
+        Sampling.Film film = (batch, done, x, start) -> {
+            long passed = batch * each + done;
+            if (!quiet) progress.update(passed, all, passed, "drawing");
+        };
+        float[] drawn = way.sampling.draw(unet, count, seed, film, interrupts);
+        for (int i = 0; i < drawn.length; i++)
+            drawn[i] = Math.round((Math.max(-1, Math.min(1, drawn[i])) + 1) * 127.5f) / 127.5f - 1;
         progress.clear();
         return drawn;
     }

@@ -1,5 +1,6 @@
 package ddpm;
 
+import ddpm.diffusion.AncestralSampler;
 import ddpm.exchange.Export.Format;
 import ddpm.exchange.Export.Process;
 import ddpm.train.Checkpoint;
@@ -95,6 +96,11 @@ public final class Export extends Program {
             Checkpoint.load(found.weights(), unet.parameters());
             ddpm.exchange.Export.write(chosen, network, process, Checkpoint.weights(unet, null), folder);
             say("weights   " + found.weights());
+            if (chosen != Format.DIFFUSERS && process.variance() == AncestralSampler.Variance.FIXED_LARGE)
+                say(
+                        "note      the class of this format draws with the variance fixed-small, this run with fixed-large");
+            if (chosen == Format.LUCIDRAINS && !process.clip())
+                say("note      the class of this format limits x0 when it draws, this run does not");
             say("saved     " + folder.toAbsolutePath() + ": " + unet.parameterCount() + " parameters");
         }
         return 0;

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import nn.Init;
 import picocli.CommandLine;
@@ -162,6 +163,14 @@ abstract class Program implements Callable<Integer> {
     static void checkLabel(Integer label) {
         if (label != null && label < 0)
             throw new Failure(Failure.USAGE, "--label needs a class, 0 or above, not " + label);
+    }
+
+    /** Refuses a file whose name promises something else than will be written; {@code null} is none asked for. */
+    static void checkEnding(String option, Path file, String ending) {
+        String name = file == null ? "" : String.valueOf(file.getFileName());
+        int dot = name.lastIndexOf('.');
+        if (dot >= 0 && !name.substring(dot).equalsIgnoreCase(ending))
+            throw new Failure(Failure.USAGE, option + " needs a name that ends in " + ending + ", not " + name);
     }
 
     /** A trained network with its weights, built as its run's settings say; says which weights. */

@@ -151,6 +151,9 @@ public final class Sample extends Program {
     @Override
     public Integer call() throws IOException {
         if (count < 1 || count > 10_000) throw new Failure(Failure.USAGE, "-n needs 1..10000 images, not " + count);
+        checkEnding("--out", out, ".png");
+        checkEnding("--strip", strip, ".png");
+        checkEnding("--gif", gif, ".gif");
         checkLabel(label);
         List<Stage> stages = new ArrayList<>(List.of(stage(model)));
         for (Path next : then) stages.add(stage(next));
@@ -257,6 +260,7 @@ public final class Sample extends Program {
         List<float[]> foreseen = new ArrayList<>();
         ProgressLine progress = ProgressLine.onStandardOutput();
         int steps = sampling.steps();
+        long all = (long) sampling.batches(count) * steps;
         int every = Math.max(1, steps / 40);
         say("sampler   " + settings.sampler().kind().word() + ", " + steps + " of " + settings.timesteps()
                 + " timesteps");
@@ -264,10 +268,12 @@ public final class Sample extends Program {
                 unet,
                 count,
                 seed + k * STAGE_STREAM,
-                (done, x, start) -> {
-                    if (!quiet && done > 0) progress.update(done, steps, done, "sampling");
-                    if (last && strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start.get());
-                    if (last && gif != null && (done % every == 0 || done == steps)) film.add(grid(x.get(), network));
+                (batch, done, x, start) -> {
+                    long passed = (long) batch * steps + done;
+                    if (!quiet && passed > 0) progress.update(passed, all, passed, "sampling");
+                    if (!last || batch > 0) return;
+                    if (strip != null && done > 0 && stripShows(done, steps)) foreseen.add(start.get());
+                    if (gif != null && (done % every == 0 || done == steps)) film.add(grid(x.get(), network));
                 },
                 interrupts);
         progress.clear();

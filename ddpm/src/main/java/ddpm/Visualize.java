@@ -124,6 +124,7 @@ public final class Visualize extends Program {
     }
 
     private int forward() throws IOException {
+        checkEnding("--out", out, ".png");
         if (size < 1 || size > 1024) throw new Failure(Failure.USAGE, "--size needs 1..1024, not " + size);
         NoiseSchedule noise = NoiseSchedule.of(kind(), timesteps);
         int[] steps = at == null ? quarters() : at;
@@ -163,6 +164,7 @@ public final class Visualize extends Program {
     }
 
     private int denoise() {
+        checkEnding("--out", out, ".gif");
         if (model == null) throw new Failure(Failure.USAGE, "denoise needs the run to show: denoise runs/NAME");
         Path film = target("denoise.gif");
         String grid = film.toString().replaceAll("\\.gif$", "") + ".png";
@@ -207,6 +209,7 @@ public final class Visualize extends Program {
         if (file.toString().endsWith(".svg")) {
             Files.write(file, signal.toSvg().getBytes(StandardCharsets.UTF_8));
         } else {
+            checkEnding("--out", out, ".html");
             new HtmlReport("Noise schedules", "T = " + timesteps)
                     .plot(signal)
                     .plot(beta)

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.io.CheckpointDirectory;
 import ddpm.io.Json;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -173,6 +174,13 @@ class ProgramTest {
                 "Train | --preset annotated --scale-shift --steps 1 --out $/runs | 2 | scale-shift belongs to resnet blocks",
                 "Train | --preset annotated --dropout 0.1 --dry-run | 2 | dropout belongs to resnet blocks, not to convnext",
                 "Train | --topology lucidrains --groups 4 --dry-run | 2 | groups belongs to the topologies",
+                "Train | --schedule cosine --beta-end 0.1 --steps 1 | 2 | beta-end belongs to the schedules linear,",
+                "Train | --label-dropout 0.2 --steps 1 | 2 | label-dropout belongs to a run with labels",
+                "Train | --low-noise-max 0.5 --steps 1 | 2 | low-noise-max belongs to a run with a low-resolution",
+                "Sample | $ --out $/grid.jpg | 2 | --out needs a name that ends in .png, not grid.jpg",
+                "Sample | $ --gif $/film.png | 2 | --gif needs a name that ends in .gif, not film.png",
+                "Visualize | denoise $ --out $/film.mp4 | 2 | --out needs a name that ends in .gif, not film.mp4",
+                "Evaluate | $ --test-images 1 | 2 | --test-images needs 2..100000 images",
                 "Train | --target noise | 2 | target needs one of epsilon, x0, v, not noise",
                 "Visualize | backward | 2 | backward",
                 "Visualize | forward --schedule steep | 2 | sigmoid, cosine-iddpm, sigmoid-alpha, not steep",
@@ -183,7 +191,7 @@ class ProgramTest {
                 "Evaluate | $ --metrics fid -n 999 | 2 | fid needs at least 1000 images, not 999",
                 "Evaluate | $ --metrics precision-recall -n 3 | 2 | precision-recall needs at least 4 pictures, not 3",
                 "Evaluate | $ --metrics kid -n 1 | 2 | kid needs at least 2 pictures, not 1",
-                "Evaluate | $ --test-images 0 | 2 | --test-images needs 1..100000 images, not 0",
+                "Evaluate | $ --test-images 0 | 2 | --test-images needs 2..100000 images, not 0",
                 "Evaluate | $ --weights best | 2 | --weights",
                 "Evaluate | $/nowhere | 4 | there is no such run or file",
                 "TrainClassifier | --noisy $/nowhere | 4 | there is no such run or file",
@@ -537,6 +545,16 @@ class ProgramTest {
             assertEquals(
                     judged("$/e.json").get(one).get("bpd"),
                     judged("$/one.json").get(one).get("bpd"));
+        }
+        Path checkpoint = new CheckpointDirectory(folder.resolve("runs/classes/checkpoints"))
+                .latest()
+                .orElseThrow();
+        for (String[] file : new String[][] {{"ema.safetensors", "ema"}, {"model.safetensors", "raw"}}) {
+            String weights = checkpoint.resolve(file[0]).toString();
+            assertEquals(
+                    new Outcome(0, ""),
+                    run(new Evaluate(), weights + " --test-images 2 -q --metrics bpd --json $/file.json"));
+            assertEquals(Set.of(file[1]), judged("$/file.json").keySet());
         }
         assertNotEquals(
                 judged("$/e.json").get("ema").get("bpd"),

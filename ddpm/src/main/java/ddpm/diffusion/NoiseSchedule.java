@@ -30,6 +30,11 @@ public final class NoiseSchedule {
         /** ᾱ_t falls as the logistic function over [−3, 3] does, brought to 1 … 0; β at most 0.999 (Jabri et al. 2022). */
         SIGMOID_ALPHA;
 
+        /** Whether it goes from one β that is given to another. */
+        public boolean takesBetas() {
+            return this == LINEAR || this == QUADRATIC || this == SIGMOID;
+        }
+
         /** The name for command lines and files. */
         public String word() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');

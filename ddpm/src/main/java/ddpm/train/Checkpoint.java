@@ -38,7 +38,7 @@ import tensor.Tensor;
  */
 public final class Checkpoint {
     static final String MODEL = "model.safetensors";
-    static final String EMA = "ema.safetensors";
+    public static final String EMA = "ema.safetensors";
     static final String STATE = "train_state.safetensors";
     /** Name of the settings in a checkpoint and in a run. */
     public static final String CONFIG = "config.json";

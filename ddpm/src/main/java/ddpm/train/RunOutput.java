@@ -204,14 +204,15 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         double begin = seconds();
         double[] typical = {begin};
         try {
-            draw((done, pixels, start) -> {
+            draw((batch, done, pixels, start) -> {
                 if (done != UNTYPICAL && done != UNTYPICAL + MEASURED) return;
                 pixels.get(); // waits for the device
                 if (done > UNTYPICAL) throw new Enough();
                 typical[0] = seconds();
             });
         } catch (Enough e) {
-            return (seconds() - typical[0]) / MEASURED * sampling.steps();
+            int batches = sampling.batches(training.settings().samples());
+            return (seconds() - typical[0]) / MEASURED * sampling.steps() * batches;
         }
         return seconds() - begin;
     }
@@ -252,8 +253,9 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     public void finish() throws IOException {
         List<Picture> film = new ArrayList<>();
         int every = Math.max(1, sampling.steps() / FRAMES);
-        Picture grid = grid(draw((done, pixels, start) -> {
-            if (done % every == 0 || done == sampling.steps()) film.add(grid(pixels.get()));
+        Picture grid = grid(draw((batch, done, pixels, start) -> {
+            boolean shown = batch == 0 && (done % every == 0 || done == sampling.steps());
+            if (shown) film.add(grid(pixels.get()));
         }));
         Path path = folder.path();
         grid.writePng(path.resolve("final.png"));

@@ -97,17 +97,23 @@ public final class Sampling {
     @FunctionalInterface
     public interface Film {
         /**
-         * The state after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise. Can be asked for during the
-         * call only.
+         * The state of a batch after {@code done} steps of {@link Sampling#steps}; after 0 it is pure noise. Can be asked for
+         * during the call only.
          *
+         * @param batch which of the {@link Sampling#batches}, from 0
          * @param start the image as it was foreseen in this step, x̂₀; gives {@code null} after 0
          */
-        void frame(int done, Supplier<float[]> pixels, Supplier<float[]> start);
+        void frame(int batch, int done, Supplier<float[]> pixels, Supplier<float[]> start);
     }
 
     /** Largest batch that goes through the network at once. */
     public int chunk() {
         return backend.name().equals("cuda") ? MANY : FEW;
+    }
+
+    /** Number of batches, one after the other, for so many images. */
+    public int batches(int count) {
+        return (count - 1) / chunk() + 1;
     }
 
     /** Number of steps from noise to image. */
@@ -131,36 +137,31 @@ public final class Sampling {
      * Images 0 … count−1 [count,H,W,C] of a seed, in about [−1, 1]. Image k is the same however many are drawn with it, but
      * for rounding.
      *
-     * @param film sees the first {@link #chunk} of images on its way; {@code null} for none
+     * @param film sees them on their way; {@code null} for none
      * @param interrupts asked between steps
      */
     public float[] draw(UNet unet, int count, long seed, Film film, Interrupts interrupts) {
-        return draw(unet, 0, count, seed, film, interrupts);
-    }
-
-    /** Images from … from+count−1 of a seed, otherwise as above. */
-    public float[] draw(UNet unet, int from, int count, long seed, Film film, Interrupts interrupts) {
         int values = config.height() * config.width() * config.channels();
         float[] pixels = new float[Math.multiplyExact(count, values)];
         check(unet);
         int chunk = chunk();
         for (int first = 0; first < count; first += chunk) {
             int n = Math.min(chunk, count - first);
-            boolean filmed = film != null && first == 0;
+            int batch = first / chunk;
             int[] done = {0};
             Sampler.Observer observer = (t, x, start) -> {
                 interrupts.check();
                 done[0]++;
-                if (filmed) film.frame(done[0], x::toFloats, start::toFloats);
+                if (film != null) film.frame(batch, done[0], x::toFloats, start::toFloats);
             };
             try (Scope scope = Scope.open("sampling")) {
-                ImageNoise source = new ImageNoise(seed, (long) from + first);
+                ImageNoise source = new ImageNoise(seed, first);
                 Shape shape = Shape.of(n, config.height(), config.width(), config.channels());
                 Tensor noise = source.draw(backend, DType.F32, shape);
-                if (filmed) film.frame(0, noise::toFloats, () -> null);
+                if (film != null) film.frame(batch, 0, noise::toFloats, () -> null);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
-                try (RecordedDenoiser network = new RecordedDenoiser(network(unet, from + first, noise, source))) {
-                    float[] drawn = sampler.sample(model(network, from + first, noise), noise, observer)
+                try (RecordedDenoiser network = new RecordedDenoiser(network(unet, first, noise, source))) {
+                    float[] drawn = sampler.sample(model(network, first, noise), noise, observer)
                             .toFloats();
                     System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
                 }

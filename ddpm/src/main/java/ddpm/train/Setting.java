@@ -123,6 +123,9 @@ public enum Setting {
     /** What only the topology ddpm has. */
     static final Set<Setting> OF_DDPM = EnumSet.of(BLOCKS_PER_LEVEL, ATTENTION_LEVELS);
 
+    /** What only some schedules have. */
+    static final Set<Setting> OF_BETAS = EnumSet.of(BETA_START, BETA_END);
+
     /** What decides how much noise there is at which timestep. */
     static final Set<Setting> OF_NOISE = EnumSet.of(TIMESTEPS, SCHEDULE, BETA_START, BETA_END, ZERO_SNR);
 

@@ -96,6 +96,15 @@ public final class Settings {
         if (line.containsKey(Setting.GROUPS) && topology == Topology.LUCIDRAINS)
             throw new IllegalArgumentException(
                     "groups belongs to the topologies notebook, blog and ddpm, not to lucidrains");
+        NoiseSchedule.Kind schedule = scheduleKind();
+        for (Setting setting : Setting.OF_BETAS)
+            if (line.containsKey(setting) && !schedule.takesBetas())
+                throw new IllegalArgumentException(setting.key()
+                        + " belongs to the schedules linear, quadratic and sigmoid, not to " + schedule.word());
+        if (line.containsKey(Setting.LABEL_DROPOUT) && !labels())
+            throw new IllegalArgumentException("label-dropout belongs to a run with labels");
+        if (line.containsKey(Setting.LOW_NOISE_MAX) && !enlarges())
+            throw new IllegalArgumentException("low-noise-max belongs to a run with a low-resolution");
         boolean asked = line.containsKey(Setting.MIN_SNR) || line.containsKey(Setting.OBJECTIVE);
         if (asked && number(Setting.MIN_SNR) > 0 && objectiveKind() == Objective.Kind.BOUND)
             throw new IllegalArgumentException("min-snr weighs the loss, and the objective bound has none");

@@ -302,10 +302,8 @@ class TrainingTest {
             System.setProperty(CudaBackend.GRAPH, graphs);
             try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("recorded");
-                    Training training = new Training(
-                            settings("clip", "0.5", "label-dropout", "0.3", "guidance", "2", setting, value),
-                            DATA,
-                            backend)) {
+                    Training training =
+                            new Training(settings("clip", "0.5", "guidance", "2", setting, value), DATA, backend)) {
                 StringBuilder report = new StringBuilder();
                 long live = 0;
                 for (int i = 0; i < 9; i++) { // from the fourth on, full batches are replayed
