@@ -67,20 +67,27 @@ public final class MetricsCsv implements Closeable {
 
     /**
      * Drops the lines of steps after {@code step}: a resumed run writes them again. One that was cut short, as on a full
-     * disk, goes with them; a file that lost everything, as when the power failed, begins anew.
+     * disk, or is damaged goes with them; a file that lost everything, as when the power failed, begins anew.
      */
     public void truncateAfter(long step) throws IOException {
         out.close();
-        List<String> lines = Files.size(file) == 0 ? List.of(HEADER) : Files.readAllLines(file);
-        List<String> kept = new ArrayList<>(lines.subList(0, 1)); // the header
-        for (String line : lines.subList(1, lines.size()))
-            if (columns(line) == columns(lines.get(0)) && Long.parseLong(line.split(",")[0]) <= step) kept.add(line);
+        List<String> kept = new ArrayList<>(List.of(HEADER));
+        for (String line : Files.readAllLines(file, StandardCharsets.ISO_8859_1)) // whatever bytes there are
+        if (stepOf(line) <= step) kept.add(line);
         Picture.write(file, (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
         open();
     }
 
-    private static int columns(String line) {
-        return line.split(",", -1).length;
+    /** The step that a line is of; one above all others where it is no line of numbers. */
+    private static long stepOf(String line) {
+        String[] cells = line.split(",", -1);
+        if (cells.length != HEADER.split(",").length) return Long.MAX_VALUE;
+        try {
+            for (String cell : cells) if (!cell.isEmpty()) Double.parseDouble(cell);
+            return Long.parseLong(cells[0]);
+        } catch (NumberFormatException e) {
+            return Long.MAX_VALUE;
+        }
     }
 
     /** Two columns of a metrics file, {@code step} and the named one. */

@@ -184,6 +184,24 @@ class ReportTest {
     }
 
     @Test
+    void damagedLinesOfMetricsAreDropped() throws IOException {
+        Path file = folder.resolve("metrics.csv");
+        double[] quarters = {0.5, 0.5, 0.25, 0.125};
+        try (MetricsCsv csv = new MetricsCsv(file)) {
+            for (int i = 1; i <= 4; i++) csv.write(new MetricsCsv.Row(i, 0, i, 0.5, 1e-3, 2, 100, i, quarters));
+        }
+        byte[] bytes = Files.readAllBytes(file);
+        String text = new String(bytes, StandardCharsets.UTF_8);
+        bytes[text.indexOf("loss")] = (byte) 0xff;
+        bytes[text.indexOf("\n2,") + 1] = 'x';
+        Files.write(file, bytes);
+        try (MetricsCsv csv = new MetricsCsv(file)) {
+            csv.truncateAfter(3);
+        }
+        assertArrayEquals(new double[][] {{1, 3}, {1, 3}}, MetricsCsv.read(file, "loss"));
+    }
+
+    @Test
     void aFullDiskIsNoticed() {
         if (!Files.exists(Path.of("/dev/full"))) return;
         assertThrows(IOException.class, () -> {
