@@ -72,8 +72,9 @@ public final class MetricsCsv implements Closeable {
     public void truncateAfter(long step) throws IOException {
         out.close();
         List<String> kept = new ArrayList<>(List.of(HEADER));
-        for (String line : Files.readAllLines(file, StandardCharsets.ISO_8859_1)) // whatever bytes there are
-        if (stepOf(line) <= step) kept.add(line);
+        // whatever bytes there are: Latin-1 has a character for each
+        List<String> lines = Files.readAllLines(file, StandardCharsets.ISO_8859_1);
+        for (String line : lines) if (stepOf(line) <= step) kept.add(line);
         Picture.write(file, (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
         open();
     }
