@@ -21,8 +21,9 @@ import tensor.backend.Precision;
  * does more: it also loads and flips images, measures the norm of the gradient, and where the preset says so clips it and
  * averages the weights. In bf16, forward and loss are computed under autocast, the weights and Adam stay in fp32.
  *
- * <p>The loss may be NaN: where channels do not fill a block of 16, the oneDNN within libtorch 2.7.1 multiplies what it found in
- * memory behind them by zero. That takes the same time; what these networks compute is compared in {@code bench.interop}.
+ * <p>Its loss is not looked at. On a virtual processor that names no caches the oneDNN within libtorch 2.7.1 leaves unwritten what
+ * fills its blocks behind the last channel, and adds it up: numbers are wrong or NaN, in the same time. Elsewhere what these
+ * networks compute is what ours do ({@code bench.interop}).
  */
 final class Steps {
     private Steps() {}
