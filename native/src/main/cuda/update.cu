@@ -28,9 +28,10 @@ DEVICE Update partOf(const Update *table, const Piece *pieces) {
     return u;
 }
 
-// body.at<4>(i) or body.at<1>(i) for every element of n: 16 bytes of each array at a time, but for the last few.
+// body.at<4>(i) or body.at<1>(i) for every element of body.u: 16 bytes of each array at a time, but for the last few.
 // Arrays start at multiples of 16 bytes, and so do pieces of them.
-template <class Body> DEVICE void sweep(int n, Body &body) {
+template <class Body> DEVICE void sweep(Body &body) {
+    int n = static_cast<int>(body.u.n);
     for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
         if (i + 4 <= n) body.template at<4>(i);
         else
@@ -75,7 +76,7 @@ KERNEL(adam)(const Update *table, const Piece *pieces, const Step *step, float b
              float coupled, float decoupled) {
     if (!step->finite) return;
     Adam body = {partOf(table, pieces), *step, beta1, beta2, eps, coupled, decoupled};
-    sweep(static_cast<int>(body.u.n), body);
+    sweep(body);
 }
 
 struct Average {
@@ -94,7 +95,7 @@ struct Average {
 KERNEL(average)(const Update *table, const Piece *pieces, const Step *step) {
     if (!step->finite) return;
     Average body = {partOf(table, pieces), step->decay};
-    sweep(static_cast<int>(body.u.n), body);
+    sweep(body);
 }
 
 struct Squares {
@@ -110,7 +111,7 @@ struct Squares {
 };
 KERNEL(squares)(const Update *table, const Piece *pieces, double *partial) {
     Squares body = {partOf(table, pieces), 0};
-    sweep(static_cast<int>(body.u.n), body);
+    sweep(body);
     double sum = blockSum(body.sum);
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }

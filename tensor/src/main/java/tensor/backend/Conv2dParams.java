@@ -37,6 +37,11 @@ public record Conv2dParams(int stride, int top, int left, int bottom, int right,
         return new Conv2dParams(1, pad, pad, pad, pad, channels);
     }
 
+    /** The same over an image that has the padding around it already ({@link Border}). */
+    public Conv2dParams bordered() {
+        return new Conv2dParams(stride, 0, 0, 0, 0, groups, enlarge);
+    }
+
     /** The same over an image enlarged so many times, or as it is. */
     public Conv2dParams enlarging(int times) {
         return new Conv2dParams(stride, top, left, bottom, right, groups, times);

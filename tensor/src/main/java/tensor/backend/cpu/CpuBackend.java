@@ -15,6 +15,7 @@ import tensor.backend.AdamParams;
 import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.BinaryOp;
+import tensor.backend.Border;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
@@ -348,7 +349,10 @@ public final class CpuBackend implements Backend {
         }
         if (Layers.looksBeyond(p, x, w, y)) {
             try (Scope scope = Scope.open("bordered")) {
-                conv2d(new Conv2dParams(p.stride(), 0, 0, 0, 0, p.groups()), bordered(p, x), w, bias, z, y);
+                Tensor bordered = x.empty(Border.shape(p, x.shape()));
+                fill(bordered, 0);
+                copy(Region.of(x), Border.inside(p, bordered, x.shape()));
+                conv2d(p.bordered(), bordered, w, bias, z, y);
             }
             return;
         }
@@ -356,17 +360,6 @@ public final class CpuBackend implements Backend {
         Layers.conv2d(p, x, w, bias, y);
         written(y);
         if (z != null) binary(BinaryOp.ADD, y, z, y);
-    }
-
-    /** x with its zeros around it. */
-    private Tensor bordered(Conv2dParams p, Tensor x) {
-        Shape s = x.shape();
-        Tensor bordered =
-                x.empty(Shape.of(s.get(0), s.get(1) + p.top() + p.bottom(), s.get(2) + p.left() + p.right(), s.get(3)));
-        fill(bordered, 0);
-        Region inside = Region.of(bordered).slice(1, p.top(), s.get(1)).slice(2, p.left(), s.get(2));
-        copy(Region.of(x), inside);
-        return bordered;
     }
 
     @Override

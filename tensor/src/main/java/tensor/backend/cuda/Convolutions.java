@@ -12,6 +12,7 @@ import nativelib.LibraryCache;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
+import tensor.backend.Border;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
 import tensor.backend.ReduceOp;
@@ -97,7 +98,7 @@ final class Convolutions implements AutoCloseable {
             added = run(Direction.FORWARD, g, x, w, bias, z, y);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                forward(new Conv2dParams(p.stride(), 0, 0, 0, 0, p.groups()), bordered(p, x), w, bias, z, y);
+                forward(p.bordered(), bordered(p, x), w, bias, z, y);
                 return;
             }
         }
@@ -150,9 +151,9 @@ final class Convolutions implements AutoCloseable {
             run(Direction.DATA, g, dx, w, null, null, dy);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                Tensor larger = dx.empty(withBorder(p, dx.shape()));
+                Tensor larger = dx.empty(Border.shape(p, dx.shape()));
                 run(Direction.DATA, g.bordered(p), larger, w, null, null, dy);
-                movement.copy(inside(p, larger, dx.shape()), Region.of(dx));
+                movement.copy(Border.inside(p, larger, dx.shape()), Region.of(dx));
             }
         }
     }
@@ -231,19 +232,10 @@ final class Convolutions implements AutoCloseable {
         return p.top() == p.bottom() && p.left() == p.right();
     }
 
-    private static Shape withBorder(Conv2dParams p, Shape x) {
-        return Shape.of(x.get(0), x.get(1) + p.top() + p.bottom(), x.get(2) + p.left() + p.right(), x.get(3));
-    }
-
-    /** The part of an image with a border that is not border. */
-    private static Region inside(Conv2dParams p, Tensor larger, Shape x) {
-        return Region.of(larger).slice(1, p.top(), x.get(1)).slice(2, p.left(), x.get(2));
-    }
-
     private Tensor bordered(Conv2dParams p, Tensor x) {
-        Tensor larger = x.empty(withBorder(p, x.shape()));
+        Tensor larger = x.empty(Border.shape(p, x.shape()));
         movement.fill(larger, 0);
-        movement.copy(Region.of(x), inside(p, larger, x.shape()));
+        movement.copy(Region.of(x), Border.inside(p, larger, x.shape()));
         return larger;
     }
 

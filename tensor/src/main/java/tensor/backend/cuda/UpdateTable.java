@@ -84,7 +84,7 @@ final class UpdateTable implements AutoCloseable {
     }
 
     private static int pieces(int size) {
-        return size / PIECE + (size % PIECE == 0 ? 0 : 1); // a size may be close to 2³¹
+        return (size - 1) / PIECE + 1; // a size may be close to 2³¹
     }
 
     /** The arguments that every kernel over a table begins with. */
