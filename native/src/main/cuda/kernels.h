@@ -264,6 +264,13 @@ KERNEL(weave)(const T *strands, const T *bias, const T *z, T *y, int n, int h, i
 // The transpose: the strands of dy; 0 where they have no pixel of it.
 KERNEL(unweave)(const T *dy, T *strands, int n, int h, int w, int k);       // flat 4·n·(h + 1)·(w + 1)·k
 
+// ---- batch_last.cu ----------------------------------------------------------------------------------------------------
+// x [n, h, w, c] with the batch innermost and a border of zeros, y [h + 2·top, c, w + 2·left, n]; c is a multiple of VECTOR and x
+// aligned to 16 bytes.  grid ((h + 2·top) · (w + 2·left) · ceil(c / 32), ceil(n / 128)), block 256
+KERNEL(batch_last)(const T *x, T *y, int n, int h, int w, int c, int top, int left);
+// dw[k, r, s, c] = Σ_p parts[s, p, k, r, c], in the order of p; parts is aligned to 16 bytes.  flat k·r·s·c
+KERNEL(add_parts)(const float *parts, T *dw, int k, int r, int s, int c, int p);
+
 // ---- update.cu -------------------------------------------------------------------------------------------------------
 // Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,

@@ -10,4 +10,5 @@
 #include "depthwise.cu"
 #include "narrow.cu"
 #include "enlarged.cu"
+#include "batch_last.cu"
 #include "update.cu"

@@ -56,11 +56,12 @@ final class Convolutions implements AutoCloseable {
     private final DepthwiseConvolutions depthwise;
     private final NarrowConvolutions narrow;
     private final EnlargedConvolutions enlarged;
+    private final BatchLastConvolutions batchLast;
     private final AlgorithmFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
-    /** Filters of 1x1 for which a product and a pass that adds the bias are the faster way. */
-    private final Set<Geometry> apart = new HashSet<>();
+    /** What cuBLAS is the faster way to: filters of 1x1 with a bias, and gradients of filters. */
+    private final Set<Key> byProducts = new HashSet<>();
 
     Convolutions(Engine engine, Dnn dnn, Products products, Movement movement, Reductions reductions) {
         this.engine = engine;
@@ -71,6 +72,7 @@ final class Convolutions implements AutoCloseable {
         depthwise = new DepthwiseConvolutions(engine, reductions);
         narrow = new NarrowConvolutions(engine, products);
         enlarged = new EnlargedConvolutions(engine, this);
+        batchLast = new BatchLastConvolutions(engine, products);
         room = Math.min(MOST, engine.context().memory() / PART);
         Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
         file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
@@ -119,19 +121,15 @@ final class Convolutions implements AutoCloseable {
 
     /** Whether cuDNN is the faster way to a product with a bias; while calls are being recorded, whether it is known to be. */
     private boolean addsBias(Geometry g, Tensor x, Tensor w, Tensor y) {
-        if (apart.contains(g) || y.shape().size() < LARGE || Joins.of(x) != null) return false;
+        if (y.shape().size() < LARGE || Joins.of(x) != null) return false;
         Key key = new Key(Direction.FORWARD, g);
-        if (plans.containsKey(key)) return true;
-        if (engine.recording() != null) return false;
-        ConvolutionPlan plan;
+        if (engine.recording() != null) return plans.containsKey(key);
         try {
-            plan = plan(key, x, w, y);
+            return plan(key, x, w, y) != null;
         } catch (IllegalStateException | OutOfMemoryError e) {
-            plan = null; // cuDNN refuses the search, or finds no room for it: nothing needs it here
+            byProducts.add(key); // cuDNN refuses the search, or finds no room for it: nothing needs it here
+            return false;
         }
-        if (plan == null) apart.add(g);
-        else plans.put(key, plan);
-        return plan != null;
     }
 
     /** {@link tensor.backend.Backend#conv2dBackwardData}. */
@@ -202,7 +200,8 @@ final class Convolutions implements AutoCloseable {
 
     /** Whether {@link #run} has been searched for. */
     boolean isFound(Direction direction, Geometry g) {
-        return plans.containsKey(new Key(direction, g));
+        Key key = new Key(direction, g);
+        return plans.containsKey(key) || byProducts.contains(key);
     }
 
     private void weights(Geometry g, Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
@@ -241,11 +240,10 @@ final class Convolutions implements AutoCloseable {
 
     /** Computes the one of x, w, y that the direction names; whether bias and z, which may be {@code null}, are added to y already. */
     boolean run(Direction direction, Geometry g, Tensor x, Tensor w, Tensor bias, Tensor z, Tensor y) {
-        Key key = new Key(direction, g);
-        ConvolutionPlan plan = plans.get(key);
+        ConvolutionPlan plan = plan(new Key(direction, g), x, w, y);
         if (plan == null) {
-            plan = plan(key, x, w, y);
-            plans.put(key, plan);
+            batchLast.weights(g, x, y, w);
+            return false;
         }
         long bytes = plan.workspace();
         Buffer workspace = bytes == 0 ? null : engine.scratch(bytes);
@@ -292,13 +290,22 @@ final class Convolutions implements AutoCloseable {
         return new ConvolutionPlan(engine, dnn, direction, g, math(g.dtype()), turned);
     }
 
-    /** {@code null} where a product is faster. */
+    /** How cuDNN computes this; {@code null} where cuBLAS is faster. Found out once. */
     private ConvolutionPlan plan(Key key, Tensor x, Tensor w, Tensor y) {
+        ConvolutionPlan plan = plans.get(key);
+        if (plan != null || byProducts.contains(key)) return plan;
+        plan = find(key, x, w, y);
+        if (plan == null) byProducts.add(key);
+        else plans.put(key, plan);
+        return plan;
+    }
+
+    private ConvolutionPlan find(Key key, Tensor x, Tensor w, Tensor y) {
         engine.requireEager("the first convolution of a shape");
         engine.side().join(); // nothing else is to run while calls are timed
         String name = key.direction + "-" + key.geometry.key();
         ConvolutionAlgorithm known = file.get(name);
-        if (ConvolutionAlgorithm.PRODUCT.equals(known)) return null;
+        if (ConvolutionAlgorithm.PRODUCT.equals(known) && canBeProduct(key, room)) return null;
         if (known != null) {
             ConvolutionPlan plan = plan(key, known.turned());
             if (plan.accept(known)) return plan;
@@ -307,6 +314,15 @@ final class Convolutions implements AutoCloseable {
         ConvolutionPlan found = search(key, name, x, w, y);
         file.put(name, found == null ? ConvolutionAlgorithm.PRODUCT : found.algorithm());
         return found;
+    }
+
+    /** Whether cuBLAS can do this call, in so many bytes beside the tensors. */
+    private boolean canBeProduct(Key key, long bytes) {
+        return switch (key.direction) {
+            case FORWARD -> key.geometry.isProduct();
+            case DATA -> false;
+            case FILTER -> batchLast.serves(key.geometry, bytes);
+        };
     }
 
     /** Searches with as much room as there is, which the device has back afterwards: the arena would keep it for good. */
@@ -344,6 +360,12 @@ final class Convolutions implements AutoCloseable {
         if (forward && key.geometry.isProduct()) {
             if (plan.addsBias() && time < milliseconds(() -> pointwise.forward(key.geometry, x, w, y)) + adding)
                 return plan;
+            plan.close();
+            return null;
+        }
+        if (key.direction == Direction.FILTER
+                && canBeProduct(key, bytes)
+                && milliseconds(() -> batchLast.weights(key.geometry, x, y, w)) < time) {
             plan.close();
             return null;
         }

@@ -47,6 +47,8 @@ enum Kernel {
     SPREAD_TAPS,
     WEAVE,
     UNWEAVE,
+    BATCH_LAST,
+    ADD_PARTS,
     SET_STEP,
     ADAM,
     AVERAGE,

@@ -128,7 +128,11 @@ class CudaBackendTest extends CudaTest {
 
     /** Makes a search needless. */
     private static void note(String key, ConvolutionAlgorithm algorithm) {
-        try (Engine engine = new Engine(Precision.FP32)) {
+        note(Precision.FP32, key, algorithm);
+    }
+
+    private static void note(Precision precision, String key, ConvolutionAlgorithm algorithm) {
+        try (Engine engine = new Engine(precision)) {
             Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
             new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision())
                     .put(key, algorithm);
@@ -215,6 +219,39 @@ class CudaBackendTest extends CudaTest {
             boolean byCuDnn = ((CudaBackend) backend).algorithm(Direction.FORWARD, p, x, w, y) != null;
             if (way < algorithms.length) assertEquals(way != 1, byCuDnn);
         }
+    }
+
+    /** The file says that cuBLAS is faster, which in TF32 only is to be believed. */
+    @ParameterizedTest
+    @CsvSource({
+        "TF32, 5, 3, 3, 3, 1, 1",
+        "TF32, 4, 6, 2, 2, 1, 1",
+        "TF32, 6, 5, 3, 2, 0, 1",
+        "TF32, 6, 5, 1, 4, 0, 0",
+        "FP32, 5, 3, 3, 3, 1, 1"
+    })
+    void aGradientOfFiltersByProducts(Precision precision, int h, int w, int r, int s, int top, int left) {
+        Conv2dParams p = new Conv2dParams(1, top, top, left, left, 1);
+        Shape image = Shape.of(4, h, w, 40);
+        Shape filters = Shape.of(12, r, s, 40);
+        Shape result = p.outputShape(image, filters);
+        Geometry g = new Geometry(DType.F32, 4, h, w, 40, 12, r, s, result.get(1), result.get(2), 1, top, left, 1);
+        note(precision, "FILTER-" + g.key(), ConvolutionAlgorithm.PRODUCT);
+        float[][] results = new float[2][];
+        for (int i = 0; i < 2; i++)
+            try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, i == 0 ? Precision.FP32 : precision)
+                            .backend();
+                    Scope scope = Scope.open("test")) {
+                Tensor x = new Rng(1).draw(Distribution.NORMAL, on, DType.F32, image);
+                Tensor dy = new Rng(2).draw(Distribution.NORMAL, on, DType.F32, result);
+                Tensor dw = x.empty(filters);
+                Tensor dbias = x.empty(Shape.of(12));
+                on.conv2dBackwardWeights(p, x, dy, dw, dbias);
+                results[i] = concatenated(dw.toFloats(), dbias.toFloats());
+                if (on instanceof CudaBackend cuda)
+                    assertEquals(precision == Precision.FP32, cuda.algorithm(Direction.FILTER, p, x, dw, dy) != null);
+            }
+        assertArrayEquals(results[0], results[1], precision == Precision.FP32 ? 1e-4f : 5e-2f);
     }
 
     @Test
