@@ -32,7 +32,7 @@ struct Step {
     float decay;               // 24  of the exponential average
     int finite;                // 28  0: adam and average leave everything as it is
     double squares;            // 32  sum of the squares of all gradients (from squaresFinish)
-    long long skipped;         // 40  how many updates were left out, counted by squaresFinish
+    long long skipped;         // 40  how many updates were found not to be finite, counted by squaresFinish
     long long reserved[2];
 };
 
@@ -272,9 +272,11 @@ KERNEL(batch_last)(const T *x, T *y, int n, int h, int w, int c, int top, int le
 KERNEL(add_parts)(const float *parts, T *dw, int k, int r, int s, int c, int p);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------
-// Writes what the host knows of a step: every field but squares and skipped; finite becomes 1.  grid 1, block 1
+// Writes what the host knows of a step: every field but squares and skipped. finite becomes 1 if known is negative or equals
+// skipped; else there was an update that was not finite and that the host has not heard of, and this one is left out, too.
+// grid 1, block 1
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,
-                 float decay);
+                 float decay, long long known);
 // Backend.adam over a table; coupled, decoupled: the weight decay in its two forms. Nothing happens if step->finite is 0.
 // If an entry has `average` and step->decay ≥ 0 the average is updated in the same sweep.
 // grid pieces, block 256
@@ -285,5 +287,5 @@ KERNEL(average)(const Update *table, const Piece *pieces, const Step *step);
 // partial[piece] = Σ dw² in double.  grid pieces, block 256
 KERNEL(squares)(const Update *table, const Piece *pieces, double *partial);
 // step->squares = Σ partial in a fixed order; step->scale = min(1, limit / √squares), or 1 if limit ≤ 0; step->finite =
-// squares is finite and so is *loss (may be 0); skipped += 1 if not.  grid 1, block 256
+// it was 1, and squares is finite and so is *loss (may be 0); skipped += 1 if it was 1 and is not.  grid 1, block 256
 KERNEL(squares_finish)(const double *partial, int pieces, Step *step, double limit, const float *loss);

@@ -4,14 +4,14 @@
 #include "kernels.h"
 
 KERNEL(set_step)(Step *step, unsigned long long draws, float rate, float correction1, float correction2, float scale,
-                 float decay) {
+                 float decay, long long known) {
     step->draws = draws;
     step->rate = rate;
     step->correction1 = correction1;
     step->correction2 = correction2;
     step->scale = scale;
     step->decay = decay;
-    step->finite = 1;
+    step->finite = known < 0 || step->skipped == known;
 }
 
 // The entry of this block's piece, as if its arrays began with the piece and were as long.
@@ -124,6 +124,6 @@ KERNEL(squares_finish)(const double *partial, int pieces, Step *step, double lim
     bool finite = sum - sum == 0 && (!loss || *loss - *loss == 0);
     step->squares = sum;
     step->scale = limit > 0 && sqrt(sum) > limit ? static_cast<float>(limit / sqrt(sum)) : 1.0f;
-    step->finite = finite;
-    if (!finite) step->skipped += 1;
+    if (step->finite && !finite) step->skipped += 1;
+    step->finite = step->finite && finite;
 }

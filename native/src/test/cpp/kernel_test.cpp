@@ -473,7 +473,7 @@ CASE(draws_count_from_the_step) {
     launch("draw", flat(n), 1, 0.0, seed, static_cast<void *>(nullptr), static_cast<unsigned long long>(offset), all.at(), n + 64);
     Step zero = {};
     Records<Step> step({zero});
-    launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), static_cast<unsigned long long>(offset), 0.f, 0.f, 0.f, 0.f, 0.f);
+    launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), static_cast<unsigned long long>(offset), 0.f, 0.f, 0.f, 0.f, 0.f, -1ll);
     launch("draw", flat(n), 1, 0.0, seed, step.at(), 64ull, part.at(), n);
     auto expected = all.get();
     expected.erase(expected.begin(), expected.begin() + 64);

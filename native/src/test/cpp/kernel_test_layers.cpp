@@ -351,7 +351,7 @@ CASE(adam_and_average) {
             double c1 = 1 / (1 - pow(b1, variant[2])), c2 = 1 / (1 - pow(b2, variant[2]));
             Step zero = {};
             Records<Step> step({zero});
-            launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 0ull, float(rate), float(c1), float(c2), float(variant[3]), float(decay));
+            launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 0ull, float(rate), float(c1), float(c2), float(variant[3]), float(decay), -1ll);
             launch("adam", p.launch(), p.entries->at(), p.parts->at(), step.at(), float(b1), float(b2), float(eps), float(coupled), float(decoupled));
             for (size_t t = 0; t < p.sizes.size(); t++) {
                 for (int i = 0; i < p.sizes[t]; i++) {
@@ -384,8 +384,8 @@ CASE(norm_of_the_gradient_and_the_skipped_update) {
     Step zero = {};
     Records<Step> step({zero});
     Array loss(Doubles(1, 0.5), true);
-    auto finish = [&](double limit, void *of) {
-        launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 8ull, 0.1f, 1.f, 1.f, 9.f, 0.9f);
+    auto finish = [&](double limit, void *of, long long known = -1) {
+        launch("set_step", Launch{1, 1, 1, 1, 0}, step.at(), 8ull, 0.1f, 1.f, 1.f, 9.f, 0.9f, known);
         launch("squares", p.launch(), p.entries->at(), p.parts->at(), partial.at());
         launch("squares_finish", Launch{1, 1, 256, 1, 0}, partial.at(), int(p.pieces.size()), step.at(), limit, of);
         return step.get()[0];
@@ -411,4 +411,9 @@ CASE(norm_of_the_gradient_and_the_skipped_update) {
         agree(p.M[t]->get(), p.m[t], 0, "m stays");
         agree(p.A[t]->get(), p.average[t], 0, "the average stays");
     }
+    p.DW[2]->put(Doubles(p.sizes[2]));
+    s = finish(2, loss.at(), 1);
+    expect(s.finite == 0 && s.skipped == 2, "begun before the host has heard of the second");
+    s = finish(2, loss.at(), 2);
+    expect(s.finite == 1 && s.skipped == 2, "begun after that");
 }

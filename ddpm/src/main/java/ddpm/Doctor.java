@@ -131,7 +131,7 @@ public final class Doctor extends Program {
             line("speed", String.format(Locale.ROOT, "add 16 MiB: %.1f GB/s", add * 2e-9 * 4 * (1 << 22)));
             Settings quick = Settings.of(Map.of(), Map.of());
             try (Training training = new Training(quick, Datasets.open("fashion"), on)) {
-                double steps = perSecond(2.5, () -> training.step(quick.learningRate(Long.MAX_VALUE)));
+                double steps = perSecond(2.5, () -> training.step(quick.learningRate(Long.MAX_VALUE), true));
                 line(
                         "speed",
                         String.format(

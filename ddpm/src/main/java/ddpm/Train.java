@@ -254,7 +254,7 @@ public final class Train extends Program {
         double seconds = 0;
         for (int i = 0; i < 6; i++) {
             long begin = System.nanoTime();
-            training.step(s.learningRate(Long.MAX_VALUE));
+            training.step(s.learningRate(Long.MAX_VALUE), true);
             seconds = (System.nanoTime() - begin) * 1e-9;
         }
         long steps = s.steps() > 0 ? s.steps() : s.epochs() * training.stepsPerEpoch();

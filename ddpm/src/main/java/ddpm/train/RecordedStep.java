@@ -64,7 +64,7 @@ final class RecordedStep implements AutoCloseable {
     }
 
     /**
-     * Whether {@link #run} may be called for a batch of n images; records the step when it is time to. The tensors of the
+     * Whether {@link #begin} may be called for a batch of n images; records the step when it is time to. The tensors of the
      * recording join the innermost scope.
      *
      * @param empty makes room for a batch
@@ -85,6 +85,7 @@ final class RecordedStep implements AutoCloseable {
     }
 
     private void record(Recording.Recorder recorder) {
+        recorder.send(results);
         try (Scope scope = Scope.open("recording")) {
             Computed computed = body.compute(images);
             keep(computed.t, 0);
@@ -98,22 +99,23 @@ final class RecordedStep implements AutoCloseable {
         backend.copy(Region.of(values, Shape.of(1, full)), Region.of(results).slice(0, k, 1));
     }
 
-    /** A batch goes here before {@link #run}; the next one can follow as soon as that has returned. */
+    /** A batch goes here before {@link #begin}; the next one can follow as soon as that has returned. */
     Images images() {
         return images;
     }
 
-    /** One step, from the images that lie in {@link #images}; returns before it is done. */
-    void run(Rng rng, double learningRate, long step) {
+    /** One step, from the images that lie in {@link #images}; returns before it is done. One more can be begun before it is read. */
+    Recording.Replay begin(Rng rng, double learningRate, long step) {
         double decay = ema == null ? 0 : ema.decayAt(step);
-        recording.replay(new Recording.Numbers(rng.offset(), learningRate, step + 1, decay));
-        rng.restart(rng.offset() + draws);
+        long draw = rng.offset();
+        rng.restart(draw + draws);
+        return recording.replay(new Recording.Numbers(draw, learningRate, step + 1, decay));
     }
 
-    /** What the last step gave; waits for it. */
-    Found read() {
-        float[] both = results.toFloats();
-        return new Found(Arrays.copyOf(both, full), Arrays.copyOfRange(both, full, 2 * full), recording.norm());
+    /** What a step gave; waits for it. */
+    Found read(Recording.Replay step) {
+        float[] both = step.values();
+        return new Found(Arrays.copyOf(both, full), Arrays.copyOfRange(both, full, 2 * full), step.norm());
     }
 
     @Override

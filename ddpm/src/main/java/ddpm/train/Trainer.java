@@ -69,10 +69,14 @@ public final class Trainer {
         long begin = training.step();
         while (sampled < SAMPLE_AT.length && begin >= sampleAt(steps)) sampled++;
         double start = seconds();
-        while (training.step() < steps && !interrupts.requested()) {
+        while (training.step() < steps && (training.isUnderWay() || !interrupts.requested())) {
             LearningRate rate = settings.learningRate(steps);
             double before = seconds();
-            StepReport report = training.step(rate);
+            long next = training.step() + 1;
+            boolean last = next == steps || open && measured + 1 >= MEASURED;
+            boolean sampling = samplesAreDue(next, steps);
+            boolean saving = saveIsDue(next);
+            StepReport report = training.step(rate, !last && !sampling && !saving && !interrupts.requested());
             boolean warm = training.step() - begin > WARM && before - start > WARM_PART * settings.maxMinutes() * 60;
             if (open && warm) times[measured++] = seconds() - before;
             if (open && (measured == MEASURED || training.step() == steps)) {
@@ -84,9 +88,9 @@ public final class Trainer {
                 output.planned(steps, measured == 0 ? Double.NaN : perStep);
             }
             output.step(report, steps);
-            if (training.step() < steps) {
-                if (samplesAreDue(steps)) output.samples(training.step());
-                if (saveIsDue()) save();
+            if (next < steps) {
+                if (sampling) output.samples(next);
+                if (saving) save();
             }
         }
         if (lastSaved != training.step()) save();
@@ -106,9 +110,9 @@ public final class Trainer {
         return (long) ((left - samplingSeconds) / (perStep + samplingSeconds / settings.sampleEvery()));
     }
 
-    private boolean samplesAreDue(long steps) {
-        if (settings.sampleEvery() > 0) return training.step() % settings.sampleEvery() == 0;
-        if (sampled == SAMPLE_AT.length || training.step() < sampleAt(steps)) return false;
+    private boolean samplesAreDue(long step, long steps) {
+        if (settings.sampleEvery() > 0) return step % settings.sampleEvery() == 0;
+        if (sampled == SAMPLE_AT.length || step < sampleAt(steps)) return false;
         sampled++;
         return true;
     }
@@ -117,10 +121,8 @@ public final class Trainer {
         return Math.round(SAMPLE_AT[sampled] * steps);
     }
 
-    private boolean saveIsDue() {
-        return settings.saveEvery() > 0
-                ? training.step() % settings.saveEvery() == 0
-                : seconds() - savedAt > SAVE_SECONDS;
+    private boolean saveIsDue(long step) {
+        return settings.saveEvery() > 0 ? step % settings.saveEvery() == 0 : seconds() - savedAt > SAVE_SECONDS;
     }
 
     private void save() {

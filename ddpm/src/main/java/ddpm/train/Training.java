@@ -34,6 +34,7 @@ import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.BinaryOp;
 import tensor.backend.Distribution;
+import tensor.backend.Recording;
 import tensor.memory.Scope;
 
 /**
@@ -66,9 +67,13 @@ public final class Training implements AutoCloseable {
     private Rng rng;
     private long step;
     private Ahead ahead; // null when the next batch is still to be fetched
+    private Begun begun; // null when no step is under way
 
     /** A batch that was fetched while the device computed the step before, and the position in the data before it. */
     private record Ahead(Batch batch, DataLoader.State position) {}
+
+    /** A step that the device has been given, with the epoch of its batch and its learning rate. */
+    private record Begun(Recording.Replay replay, long epoch, double rate) {}
 
     /** A fresh run; its tensors join the innermost scope. */
     public Training(Settings settings, Dataset data, Backend backend) {
@@ -103,15 +108,26 @@ public final class Training implements AutoCloseable {
      * @throws NonFiniteException when loss or gradients are not finite; nothing has been updated then
      */
     public StepReport step(LearningRate learningRate) {
-        Tally tally = new Tally(settings.timesteps());
+        return step(learningRate, false);
+    }
+
+    /**
+     * One update, by a caller who will ask for the next at once: the device may begin that, too, before the host reads the
+     * results of this one. It has then changed what a training consists of ({@link #isUnderWay}), so nothing of that may be
+     * looked at or saved until the next update has been asked for with {@code more} being false.
+     */
+    public StepReport step(LearningRate learningRate, boolean more) {
+        if (begun != null) return finish(begun, learningRate, more);
         double rate = learningRate.at(step);
         boolean fetched = ahead != null;
         Batch batch = fetched ? ahead.batch : loader.next();
         ahead = null;
-        long epoch = batch.epoch();
-        boolean replay = isReplayed(batch);
-        if (replay && !fetched) upload(batch, recorded.images());
-        double norm = replay ? replay(rate, tally) : compute(batch, rate, tally);
+        if (!isReplayed(batch)) return compute(batch, rate);
+        if (!fetched) upload(batch, recorded.images());
+        return finish(begin(batch, rate, step), learningRate, more);
+    }
+
+    private StepReport report(long epoch, double rate, Tally tally, double norm) {
         step++;
         return new StepReport(step, epoch, tally.images, tally.loss(), rate, norm, tally.quarters());
     }
@@ -124,8 +140,9 @@ public final class Training implements AutoCloseable {
         return settings.accumulate() == 1 && timesteps.isUniform() && recorded.isReady(batch.count(), this::empty, rng);
     }
 
-    /** Call by call; the norm of the gradient. */
-    private double compute(Batch batch, double rate, Tally tally) {
+    /** Call by call. */
+    private StepReport compute(Batch batch, double rate) {
+        Tally tally = new Tally(settings.timesteps());
         try (Scope scope = Scope.open("step")) {
             Updates updates = gradients(batch, tally);
             if (settings.accumulate() > 1) updates = updates.copy();
@@ -137,33 +154,47 @@ public final class Training implements AutoCloseable {
             requireFinite(tally.loss(), norm, updates);
             adam.step(updates, rate, Updates.clipFactor(norm, settings.clip()));
             if (ema != null) ema.update(step);
-            return norm;
+            return report(batch.epoch(), rate, tally, norm);
         }
     }
 
-    /** As the device has recorded it, update included, from the images that are there; the norm of the gradient. */
-    private double replay(double rate, Tally tally) {
-        recorded.run(rng, rate, step);
-        fetchAhead(); // before the host waits
-        RecordedStep.Found found = recorded.read();
+    /** As the device has recorded it, update included, from the images that are there. */
+    private Begun begin(Batch batch, double rate, long step) {
+        return new Begun(recorded.begin(rng, rate, step), batch.epoch(), rate);
+    }
+
+    /** The results of a step; before the host waits for them, it does what it can for the next. */
+    private StepReport finish(Begun now, LearningRate learningRate, boolean more) {
+        begun = null;
+        boolean sent = fetchAhead();
+        if (more && sent) {
+            begun = begin(ahead.batch, learningRate.at(step + 1), step + 1);
+            ahead = null;
+        }
+        RecordedStep.Found found = recorded.read(now.replay);
+        Tally tally = new Tally(settings.timesteps());
         tally.add(found.t(), found.losses());
         requireFinite(tally.loss(), found.norm(), null);
         adam.restore(step + 1);
-        return found.norm();
+        return report(now.epoch, now.rate, tally, found.norm());
     }
 
     /**
      * Fetches the next batch while the device computes. One that is replayed is sent, too: its images cross the bus
      * meanwhile, and what they replace is overwritten in the order of the calls, after the step that reads it.
+     *
+     * @return whether it was sent
      */
-    private void fetchAhead() {
+    private boolean fetchAhead() {
         DataLoader.State position = loader.state();
         try {
             ahead = new Ahead(loader.next(), position);
         } catch (DatasetException e) {
-            return; // concerns the next step, not this one; the loader throws it again when that asks
+            return false; // concerns the next step, not this one; the loader throws it again when that asks
         }
-        if (isReplayed(ahead.batch)) upload(ahead.batch, recorded.images());
+        if (!isReplayed(ahead.batch)) return false;
+        upload(ahead.batch, recorded.images());
+        return true;
     }
 
     private RecordedStep.Images empty(int n) {
@@ -259,6 +290,7 @@ public final class Training implements AutoCloseable {
 
     private void requireFinite(double loss, double norm, Updates updates) {
         if (Double.isFinite(loss) && Double.isFinite(norm)) return;
+        begun = null; // what has been begun since, the device leaves out, too
         String culprit = null;
         for (Map.Entry<String, Parameter> p : parameters.entrySet())
             if (culprit == null
@@ -333,16 +365,29 @@ public final class Training implements AutoCloseable {
 
     /** Where the next step goes on in the data, whatever has been fetched ahead. */
     DataLoader.State position() {
+        requireAtRest();
         return ahead == null ? loader.state() : ahead.position;
     }
 
     Rng rng() {
+        requireAtRest();
         return rng;
     }
 
-    /** Number of updates done. */
+    /** Number of updates done; of these, the last one reported. */
     public long step() {
         return step;
+    }
+
+    /** Whether the device is at the update after the last one reported. */
+    public boolean isUnderWay() {
+        return begun != null;
+    }
+
+    private void requireAtRest() {
+        if (begun != null)
+            throw new IllegalStateException("step " + (step + 1)
+                    + " is under way: ask for it, and for none after it, before the" + " state is looked at");
     }
 
     /** Updates in one pass over the data. */
@@ -358,6 +403,7 @@ public final class Training implements AutoCloseable {
 
     /** Moves to where a checkpoint was taken; the tensors have been refilled. */
     void restore(long step, Rng rng, DataLoader.State position) {
+        requireAtRest();
         this.step = step;
         this.rng = rng;
         loader.restore(position);

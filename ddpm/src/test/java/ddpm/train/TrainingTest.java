@@ -2,6 +2,7 @@ package ddpm.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -25,6 +26,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import optim.LearningRate;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tensor.DType;
+import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
@@ -291,25 +294,34 @@ class TrainingTest {
         assertSame(plain, sampled);
     }
 
-    /** Steps and samples with every call by itself, and as the device has recorded them; 11 images make batches of 4, 4, 3. */
+    /**
+     * Steps and samples with every call by itself, as the device has recorded them, and each begun before the one before it is
+     * read; 11 images make batches of 4, 4, 3, or all of one size.
+     */
     @ParameterizedTest
-    @CsvSource({"low-resolution, 0", "low-resolution, 4", "labels, true"})
-    void recordedTrainingIsTheSameBitForBit(String setting, String value) {
+    @CsvSource({"low-resolution, 0, 4", "low-resolution, 4, 4", "labels, true, 4", "labels, true, 11"})
+    void recordedTrainingIsTheSameBitForBit(String setting, String value, String batch) {
         List<Map<String, float[]>> states = new ArrayList<>();
         List<String> reports = new ArrayList<>();
         List<float[]> samples = new ArrayList<>();
-        for (String graphs : List.of("false", "true")) {
-            System.setProperty(CudaBackend.GRAPH, graphs);
+        for (String way : List.of("call by call", "recorded", "ahead")) {
+            System.setProperty(CudaBackend.GRAPH, Boolean.toString(!way.equals("call by call")));
+            Settings settings = settings("clip", "0.5", "guidance", "2", "batch-size", batch, setting, value);
             try (Backend backend = Backends.open("auto", THREADS).backend();
                     Scope root = Scope.open("recorded");
-                    Training training =
-                            new Training(settings("clip", "0.5", "guidance", "2", setting, value), DATA, backend)) {
+                    Training training = new Training(settings, DATA, backend)) {
                 StringBuilder report = new StringBuilder();
                 long live = 0;
+                int ahead = 0;
                 for (int i = 0; i < 9; i++) { // from the fourth on, full batches are replayed
-                    report.append(line(training.step(training.settings().learningRate(1000))));
+                    boolean more = way.equals("ahead") && i < 8;
+                    report.append(line(training.step(settings.learningRate(1000), more)));
+                    if (training.isUnderWay()) ahead++;
                     if (i == 4) live = backend.memory().live();
                 }
+                if (backend.name().equals("cuda") && way.equals("ahead"))
+                    assertEquals(batch.equals("4") ? 2 : 6, ahead);
+                else assertEquals(0, ahead);
                 assertEquals(live, backend.memory().live());
                 reports.add(report.toString());
                 states.add(state(training));
@@ -325,9 +337,39 @@ class TrainingTest {
                 System.clearProperty(CudaBackend.GRAPH);
             }
         }
-        assertSame(states.get(0), states.get(1));
-        assertEquals(reports.get(0), reports.get(1));
-        assertArrayEquals(samples.get(0), samples.get(1));
+        for (int i = 1; i < 3; i++) {
+            assertSame(states.get(0), states.get(i));
+            assertEquals(reports.get(0), reports.get(i));
+            assertArrayEquals(samples.get(0), samples.get(i));
+        }
+    }
+
+    /** Where a device goes ahead, two steps meet the weight that is not finite before the host hears of it. */
+    @Test
+    void aStepThatWasBegunBeforeABadOneWasReadChangesNothing() {
+        Settings settings = settings("batch-size", "11");
+        LearningRate rate = settings.learningRate(1000);
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("poison");
+                Training training = new Training(settings, DATA, backend)) {
+            run(training, 4);
+            Tensor bias = training.unet().parameters().get("final_conv.bias").value();
+            float[] good = bias.toFloats();
+            backend.fill(bias, Double.NaN);
+            Map<String, float[]> before = state(training);
+            assertThrows(NonFiniteException.class, () -> training.step(rate, true));
+            assertEquals(4, training.step());
+            Map<String, float[]> after = state(training);
+            before.remove("rng");
+            after.remove("rng");
+            assertSame(before, after);
+            backend.upload(good, bias);
+            training.step(rate, true);
+            if (training.isUnderWay()) assertThrows(IllegalStateException.class, training::rng);
+            training.step(rate, false);
+            assertEquals(6, training.step());
+            assertFalse(Arrays.equals(good, bias.toFloats()), "updates go on");
+        }
     }
 
     /** All of a report, a line; a record would print the address of its array. */

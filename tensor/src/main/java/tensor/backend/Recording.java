@@ -36,7 +36,8 @@ public interface Recording extends AutoCloseable {
     interface Recorder {
         /**
          * One update: the gradients are scaled by min(1, limit/‖dw‖) (limit 0: not at all), Adam changes w, m and v, and
-         * the averages follow w. Nothing changes when ‖dw‖ or the loss is not finite.
+         * the averages follow w. Nothing changes when ‖dw‖ or the loss is not finite, nor in any replay that was begun
+         * before the host has been told that ({@link Replay#norm}).
          *
          * @param p β₁, β₂, eps and weight decay; the rest of it comes from {@link Numbers}
          * @param average moving averages of w, or {@code null}
@@ -50,13 +51,25 @@ public interface Recording extends AutoCloseable {
                 Tensor[] m,
                 Tensor[] v,
                 Tensor[] average);
+
+        /** After each replay the values of this tensor, which was made before, are sent to the host; one tensor. */
+        void send(Tensor results);
+    }
+
+    /**
+     * What a replay gives the host, which waits for it and for nothing that was begun after it. Of the last two replays it can be
+     * asked for; with the next one, what the one before the last has sent is lost.
+     */
+    interface Replay {
+        /** What {@link Recorder#send} was told to send. */
+        float[] values();
+
+        /** ‖dw‖ in the update. */
+        double norm();
     }
 
     /** Does it all once more, with these numbers; returns before it is done. */
-    void replay(Numbers now);
-
-    /** ‖dw‖ in the update of the last replay; waits for it. */
-    double norm();
+    Replay replay(Numbers now);
 
     /** Gives back what the device holds for it. */
     @Override

@@ -7,6 +7,7 @@ import java.util.Set;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
+import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
 import tensor.backend.Checks;
@@ -24,8 +25,12 @@ final class GraphRecording implements Recording, Recording.Recorder {
     private final Joins joins;
     private final CachingAllocator arena;
     private final Updates updates;
-    /** Where Σ dw² of the last replay arrives: a copy that is queued with it costs no wait of its own. */
-    private final Pinned squares = new Pinned(Double.BYTES);
+    /** What is sent to the host after each replay, or {@code null}. */
+    private Tensor sent;
+    /** Where it arrives, for the last replay and the one before it; made by the first two. */
+    private final ReplayResults[] results = new ReplayResults[2];
+
+    private int next;
 
     private final Set<String> indexed = new LinkedHashSet<>();
     /** What was made before, and is written by each replay. */
@@ -135,28 +140,29 @@ final class GraphRecording implements Recording, Recording.Recorder {
     }
 
     @Override
-    public void replay(Numbers now) {
+    public void send(Tensor results) {
+        if (sent != null) throw new IllegalStateException("a second tensor cannot be sent: a recording sends one");
+        if (results.dtype() != DType.F32)
+            throw new IllegalArgumentException("what a recording sends is float32, not " + results.dtype());
+        sent = results;
+    }
+
+    @Override
+    public Replay replay(Numbers now) {
         engine.context().enter();
         settle(engine, joins);
         for (Buffer buffer : written) if (buffer.isLive()) buffer.written();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
-        updates.send(squares);
         indices.called(indexed);
-    }
-
-    @Override
-    public double norm() {
-        engine.requireEager("reading a norm");
-        engine.context().enter();
-        engine.context().synchronize();
-        return Math.sqrt(squares.bytes().getDouble(0));
+        next = 1 - next;
+        if (results[next] == null) results[next] = new ReplayResults(engine, updates, indices, indexed, sent);
+        return results[next].send();
     }
 
     private void discard() {
         joins.forget(); // their parts were never written
         updates.close();
-        squares.close();
         arena.trim();
     }
 
@@ -167,7 +173,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         engine.context().synchronize();
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();
-        squares.close();
+        for (ReplayResults each : results) if (each != null) each.close();
         arena.close();
     }
 }

@@ -81,6 +81,13 @@ final class Indices implements AutoCloseable {
                 "cuMemcpyDtoHAsync");
     }
 
+    /** Queues the note to a place of a recording's own, where calls of it look up indices. */
+    void send(Pinned block, int at) {
+        Status.driver(
+                cuMemcpyDtoHAsync(block.pointer(at), new Device(note), Integer.BYTES, engine.context().stream()),
+                "cuMemcpyDtoHAsync");
+    }
+
     /**
      * After that.
      *
@@ -88,10 +95,15 @@ final class Indices implements AutoCloseable {
      */
     void check() {
         if (unchecked.isEmpty()) return;
-        int index = found.bytes().getInt(0);
-        String what = String.join(", or ", unchecked);
+        Set<String> calls = Set.copyOf(unchecked);
         unchecked.clear();
+        check(found.bytes().getInt(0), calls);
+    }
+
+    /** The same for these calls, and what the note said after them. */
+    void check(int index, Set<String> calls) {
         if (index == NONE) return;
+        String what = String.join(", or ", calls);
         clear();
         throw new IllegalArgumentException(
                 what + ": index[" + index + "] is not a whole number that names a row, from 0");

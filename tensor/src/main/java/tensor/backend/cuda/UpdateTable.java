@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.*;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUstream;
 import tensor.DType;
 import tensor.Tensor;
 
@@ -73,10 +74,11 @@ final class UpdateTable implements AutoCloseable {
             for (int piece = 0; piece < pieces(size(i)); piece++, at += PIECE_BYTES)
                 to.putInt(at, i).putInt(at + 4, piece * PIECE);
         }
-        Status.driver(
-                cuMemcpyHtoDAsync(new Device(device), host.pointer(0), bytes, context.stream()), "cuMemcpyHtoDAsync");
-        // a recording sends the same bytes from the same place in each replay, so they must stay, and they do
-        if (engine.recording() == null) Status.driver(cuEventRecord(sent, context.stream()), "cuEventRecord");
+        // for a recording at once: it is not part of what is replayed, and nobody else uses the table
+        CUstream stream = engine.recording() == null ? context.stream() : context.copies();
+        Status.driver(cuMemcpyHtoDAsync(new Device(device), host.pointer(0), bytes, stream), "cuMemcpyHtoDAsync");
+        Status.driver(cuEventRecord(sent, stream), "cuEventRecord");
+        if (engine.recording() != null) Status.driver(cuEventSynchronize(sent), "cuEventSynchronize");
     }
 
     private int size(int entry) {

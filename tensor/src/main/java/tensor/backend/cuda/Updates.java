@@ -18,6 +18,9 @@ final class Updates implements AutoCloseable {
     private static final int STEP = 64;
 
     private static final int SQUARES = 32;
+    /** For an update that takes place whatever happened to those before. */
+    private static final long ANY = -1;
+
     private static final double NO_AVERAGE = -1;
     /** Its tables are filled anew for other tensors, which a replay would then find there. */
     private static final String BY_ITSELF = "an update that is not the recorder's";
@@ -30,6 +33,8 @@ final class Updates implements AutoCloseable {
     private final UpdateTable gradients;
     /** The update that was recorded, or {@code null}. */
     private AdamParams recorded;
+    /** How many updates of the recording are known to have been left out. */
+    private long skipped;
 
     private final double[] result = new double[1];
 
@@ -54,7 +59,8 @@ final class Updates implements AutoCloseable {
         return step;
     }
 
-    private void set(long draws, double rate, double correction1, double correction2, double scale, double decay) {
+    private void set(
+            long draws, double rate, double correction1, double correction2, double scale, double decay, long known) {
         engine.launch(Kernel.SET_STEP, DType.F32)
                 .address(step)
                 .wide(draws)
@@ -63,6 +69,7 @@ final class Updates implements AutoCloseable {
                 .number(correction2)
                 .number(scale)
                 .number(decay)
+                .wide(known)
                 .grid(1, 1, 1, 1, 0);
     }
 
@@ -77,7 +84,8 @@ final class Updates implements AutoCloseable {
                 correction(p.beta1(), p.step()),
                 correction(p.beta2(), p.step()),
                 p.gradientScale(),
-                NO_AVERAGE);
+                NO_AVERAGE,
+                ANY);
         sweep(p);
     }
 
@@ -98,7 +106,7 @@ final class Updates implements AutoCloseable {
         if (w.length == 0) return;
         engine.requireEager(BY_ITSELF);
         averages.set(w, null, null, null, average);
-        set(0, 0, 0, 0, 1, decay);
+        set(0, 0, 0, 0, 1, decay, ANY);
         averages.begin(Kernel.AVERAGE).address(step).grid(averages.pieces(), 1, 256, 1, 0);
     }
 
@@ -111,12 +119,23 @@ final class Updates implements AutoCloseable {
         return result[0];
     }
 
-    /** Queues a copy of the sum of squares to the start of a block of the host; returns before it is there. */
-    void send(Pinned squares) {
+    /**
+     * Queues a copy of the sum of squares, and behind it of the number of updates left out, to the start of a block of the host;
+     * returns before they are there.
+     */
+    void send(Pinned block) {
         Status.driver(
                 cuMemcpyDtoHAsync(
-                        squares.pointer(0), new Device(step + SQUARES), Double.BYTES, engine.context().stream()),
+                        block.pointer(0),
+                        new Device(step + SQUARES),
+                        Double.BYTES + Long.BYTES,
+                        engine.context().stream()),
                 "cuMemcpyDtoHAsync");
+    }
+
+    /** So many updates have been left out, as the host knows now: those to come are not meant by it. */
+    void skipped(long count) {
+        skipped = count;
     }
 
     /** Leaves in the numbers of the step Σ x², the factor min(1, limit/√Σ), and whether Σ and the loss are finite. */
@@ -161,7 +180,8 @@ final class Updates implements AutoCloseable {
                 p == null ? 1 : correction(p.beta1(), now.step()),
                 p == null ? 1 : correction(p.beta2(), now.step()),
                 1,
-                now.decay());
+                now.decay(),
+                skipped);
     }
 
     private static double correction(double beta, long step) {

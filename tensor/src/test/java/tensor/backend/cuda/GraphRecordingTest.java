@@ -115,8 +115,8 @@ class GraphRecordingTest extends CudaTest {
             Tensor loss = Tensor.of(backend, Shape.of(1), 1);
             AdamParams p = new AdamParams(0, 0.9, 0.999, 1e-8, 0, false, 1, 1);
             try (Recording update = record(r -> r.update(p, 5, loss, w, dw, m, v, average))) {
-                update.replay(new Recording.Numbers(0, 0.25, 1, 0.5));
-                assertEquals(50, update.norm());
+                Recording.Replay first = update.replay(new Recording.Numbers(0, 0.25, 1, 0.5));
+                assertEquals(50, first.norm());
                 // the first step of Adam moves by the learning rate, against the sign of the gradient
                 assertArrayEquals(new float[] {0.75f, 2.25f}, w[0].toFloats(), 1e-5f);
                 assertArrayEquals(new float[] {0.375f, 1.125f}, average[0].toFloats(), 1e-5f);
@@ -124,14 +124,43 @@ class GraphRecordingTest extends CudaTest {
                 float[] before = w[0].toFloats();
                 float[] averaged = average[0].toFloats();
                 backend.upload(new float[] {Float.NaN, 1}, dw[0]);
-                assertEquals(50, update.norm(), "that of the last replay");
-                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
-                assertTrue(Double.isNaN(update.norm()));
+                Recording.Replay bad = update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                assertEquals(50, first.norm(), "that of its own replay");
                 backend.upload(new float[] {1, 1}, dw[0]);
+                Recording.Replay after = update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                assertTrue(Double.isNaN(bad.norm()));
+                assertThrows(IllegalStateException.class, first::norm, "two were begun after it");
+                assertEquals(Math.sqrt(2), after.norm(), 1e-12);
+                assertArrayEquals(before, w[0].toFloats(), "begun before the host had heard of the bad one");
                 backend.fill(loss, Double.POSITIVE_INFINITY);
-                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5)).norm();
                 assertArrayEquals(before, w[0].toFloats());
                 assertArrayEquals(averaged, average[0].toFloats());
+                backend.fill(loss, 1);
+                update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
+                assertTrue(w[0].toFloats()[0] != before[0], "the host knows of both");
+            }
+        }
+    }
+
+    @Test
+    void aReplayIsReadWhileTheNextIsUnderWay() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.of(backend, Shape.of(2), 1, 3);
+            try (Recording doubling = record(r -> {
+                r.send(x);
+                try (Scope body = Scope.open("body")) {
+                    x.set_(x.add(x));
+                }
+            })) {
+                Recording.Replay before = doubling.replay(Recording.Numbers.NONE);
+                for (int i = 1; i < 5; i++) {
+                    Recording.Replay next = doubling.replay(Recording.Numbers.NONE);
+                    assertArrayEquals(new float[] {1 << i, 3 << i}, before.values());
+                    before = next;
+                }
+                assertArrayEquals(new float[] {32, 96}, before.values());
+                assertArrayEquals(new float[] {32, 96}, x.toFloats());
             }
         }
     }
@@ -278,10 +307,16 @@ class GraphRecordingTest extends CudaTest {
                 r.update(p, 0, null, w, dw, m, v, null);
                 r.update(p, 0, null, dw, w, m, v, null);
             });
+            assertRefused("a second tensor cannot be sent", r -> {
+                r.send(x);
+                r.send(x);
+            });
             assertEquals(18, backend.sumOfSquares(dw), "what was refused is not taken for done");
             assertRefused("another recording cannot be recorded", r -> record(inner -> backend.fill(x, 2)));
             try (Recording other = record(r -> backend.fill(x, 2))) {
-                assertRefused("reading a norm cannot be recorded", r -> other.norm());
+                Recording.Replay replay = other.replay(Recording.Numbers.NONE);
+                assertRefused("reading what a replay has sent cannot be recorded", r -> replay.norm());
+                backend.fill(x, 1);
             }
             assertEquals(18, x.sum().item());
         }
