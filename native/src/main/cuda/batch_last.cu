@@ -39,25 +39,25 @@ KERNEL_UP_TO(BATCH_THREADS, batch_last)(const T *x, T *y, int n, int h, int w, i
     }
 }
 
-template <int V> DEVICE void addParts(const float *parts, T *dw, unsigned k, unsigned r, unsigned s, unsigned c, unsigned p) {
-    unsigned vectors = c / V;
-    unsigned long long each = static_cast<unsigned long long>(k) * r * c;
-    FLAT(i, 0, k * r * s * vectors) {
-        unsigned filter = i / vectors, channel = (i - filter * vectors) * V, row = filter / s, column = filter - row * s;
-        const float *from = parts + column * p * each + row * c + channel;  // filter is k, r, s and row is k, r
-        float sum[V] = {};
-#pragma unroll 8
-        for (unsigned part = 0; part < p; part++) {
-            float more[V];
-            load<V>(from + part * each, more);
-#pragma unroll
-            for (int j = 0; j < V; j++) sum[j] += more[j];
-        }
-        store<V>(sum, dw + filter * c + channel);
-    }
-}
-
+// A block has 32 filters and 32 channels of a tap: read along the filters, written along the channels.
 KERNEL(add_parts)(const float *parts, T *dw, int k, int r, int s, int c, int p) {
-    if (allows(4, c, dw)) addParts<4>(parts, dw, k, r, s, c, p);
-    else addParts<1>(parts, dw, k, r, s, c, p);
+    __shared__ float tile[32][33];  // one more, so that no column lies in one bank
+    const unsigned LINES = 8, OWN = 32 / LINES;
+    unsigned row = blockIdx.z / s, column = blockIdx.z - row * s, filter = blockIdx.x * 32, channel = blockIdx.y * 32;
+    unsigned long long each = static_cast<unsigned long long>(r) * c * k;
+    const float *from = parts + column * p * each + (static_cast<unsigned long long>(row) * c + channel + threadIdx.y) * k + filter + threadIdx.x;
+    float sum[OWN] = {};
+    if (filter + threadIdx.x < k) {
+#pragma unroll 4
+        for (unsigned part = 0; part < p; part++, from += each)
+#pragma unroll
+            for (unsigned i = 0; i < OWN; i++)
+                if (channel + threadIdx.y + i * LINES < c) sum[i] += from[i * LINES * static_cast<unsigned long long>(k)];
+    }
+#pragma unroll
+    for (unsigned i = 0; i < OWN; i++) tile[threadIdx.y + i * LINES][threadIdx.x] = sum[i];
+    __syncthreads();
+    for (unsigned i = threadIdx.y; i < 32 && filter + i < k; i += LINES)
+        if (channel + threadIdx.x < c)
+            narrow(tile[threadIdx.x][i], dw[(static_cast<unsigned long long>(filter + i) * r * s + blockIdx.z) * c + channel + threadIdx.x]);
 }

@@ -268,7 +268,7 @@ KERNEL(unweave)(const T *dy, T *strands, int n, int h, int w, int k);       // f
 // x [n, h, w, c] with the batch innermost and a border of zeros, y [h + 2·top, c, w + 2·left, n]; c is a multiple of VECTOR and x
 // aligned to 16 bytes.  grid ((h + 2·top) · (w + 2·left) · ceil(c / 32), ceil(n / 128)), block 256
 KERNEL(batch_last)(const T *x, T *y, int n, int h, int w, int c, int top, int left);
-// dw[k, r, s, c] = Σ_p parts[s, p, k, r, c], in the order of p; parts is aligned to 16 bytes.  flat k·r·s·c
+// dw[k, r, s, c] = Σ_p parts[s, p, r, c, k], in the order of p.  grid (ceil(k / 32), ceil(c / 32), r·s), block (32, 8)
 KERNEL(add_parts)(const float *parts, T *dw, int k, int r, int s, int c, int p);
 
 // ---- update.cu -------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ CASE(parts_of_filters) {
     struct Size {
         int k, r, s, c, p;
     };
-    for (Size d : {Size{1, 1, 1, 1, 1}, {3, 2, 3, 5, 4}, {16, 3, 3, 8, 32}, {7, 1, 2, 12, 17}})
+    for (Size d : {Size{1, 1, 1, 1, 1}, {3, 2, 3, 5, 4}, {40, 3, 3, 72, 32}, {7, 1, 2, 12, 17}})
         for (int shift : {0, 1}) {
             Doubles parts = normal(d.s * d.p * d.k * d.r * d.c, 131), dw(d.k * d.r * d.s * d.c);
             for (int s = 0; s < d.s; s++)
@@ -39,9 +39,9 @@ CASE(parts_of_filters) {
                     for (int k = 0; k < d.k; k++)
                         for (int r = 0; r < d.r; r++)
                             for (int c = 0; c < d.c; c++)
-                                dw[((k * d.r + r) * d.s + s) * d.c + c] += parts[(((s * d.p + p) * d.k + k) * d.r + r) * d.c + c];
+                                dw[((k * d.r + r) * d.s + s) * d.c + c] += parts[(((s * d.p + p) * d.r + r) * d.c + c) * d.k + k];
             Array P(parts, true), W(dw.size(), false, shift);
-            launch("add_parts", flat(dw.size()), P.at(), W.at(), d.k, d.r, d.s, d.c, d.p);
+            launch("add_parts", {(d.k + 31u) / 32, (d.c + 31u) / 32, 32, 8, 0, unsigned(d.r * d.s)}, P.at(), W.at(), d.k, d.r, d.s, d.c, d.p);
             agree(W.get(), dw, tolerance(), "summed over the rows");
         }
 }

@@ -34,7 +34,7 @@ static void fillRegistry() {
     BARRIERS(depthwise) BARRIERS(depthwise_data) BARRIERS(depthwise_weights)
     PLAIN(unfold) PLAIN(fold) PLAIN(pack_filters) PLAIN(unpack_filters)
     PLAIN(sum_taps) PLAIN(spread_taps) PLAIN(weave) PLAIN(unweave)
-    BARRIERS(batch_last) PLAIN(add_parts)
+    BARRIERS(batch_last) BARRIERS(add_parts)
     PLAIN(set_step) PLAIN(adam) PLAIN(average) BARRIERS(squares) BARRIERS(squares_finish)
 }
 

@@ -37,7 +37,7 @@ public record Conv2dParams(int stride, int top, int left, int bottom, int right,
         return new Conv2dParams(1, pad, pad, pad, pad, channels);
     }
 
-    /** The same over an image that has the padding around it already ({@link Border}). */
+    /** The same over an image that has the padding around it already. */
     public Conv2dParams bordered() {
         return new Conv2dParams(stride, 0, 0, 0, 0, groups, enlarge);
     }

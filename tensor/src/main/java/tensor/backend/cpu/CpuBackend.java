@@ -15,7 +15,6 @@ import tensor.backend.AdamParams;
 import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
 import tensor.backend.BinaryOp;
-import tensor.backend.Border;
 import tensor.backend.Checks;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;

@@ -19,7 +19,9 @@ import tensor.memory.Buffer;
  * R rows of X from row p on are a matrix of rows (r, c), and of columns (q, n) from column s on, which begins at a multiple of n
  * values whatever s is: with the pixels innermost it would not be aligned. A call for each s makes the products of all p,
  *
- * <pre>parts[s, p] = Y[p] X[p … p + R − 1, from s on]ᵀ      [K, R·C]      dw[k, r, s, c] = Σ_p parts[s, p, k, (r, c)]</pre>
+ * <pre>parts[s, p] = X[p … p + R − 1, from s on] Y[p]ᵀ      [R·C, K]      dw[k, r, s, c] = Σ_p parts[s, p, (r, c), k]</pre>
+ *
+ * which cuBLAS has better kernels for than for their transposes.
  *
  * Kernels in {@code native/src/main/cuda/batch_last.cu}.
  */
@@ -31,6 +33,8 @@ final class BatchLastConvolutions {
 
     private static final int IMAGES = 128;
     private static final int THREADS = 256;
+    /** Filters and channels of a block that adds up parts. */
+    private static final int TILE = 32;
 
     private final Engine engine;
     private final Products products;
@@ -84,10 +88,10 @@ final class BatchLastConvolutions {
         int width = g.r() * g.c();
         Matrix xs = new Matrix(DType.F32, turned.address(), row, (long) g.c() * row);
         Matrix ys = new Matrix(DType.F32, gradient.address(), inner, (long) g.k() * inner);
-        Matrix sums = new Matrix(DType.F32, parts.address(), width, (long) g.k() * width);
+        Matrix sums = new Matrix(DType.F32, parts.address(), g.k(), (long) g.k() * width);
         for (int s = 0; s < g.s(); s++)
             products.multiply(
-                    false, true, g.k(), width, inner, ys, xs.at((long) s * g.n()), sums.at(s * part(g)), g.p());
+                    false, true, width, g.k(), inner, xs.at((long) s * g.n()), ys, sums.at(s * part(g)), g.p());
         engine.launch(Kernel.ADD_PARTS, DType.F32)
                 .address(parts.address())
                 .tensor(dw)
@@ -96,7 +100,7 @@ final class BatchLastConvolutions {
                 .integer(g.s())
                 .integer(g.c())
                 .integer(g.p())
-                .flat(dw.shape().size());
+                .grid((g.k() + TILE - 1) / TILE, (g.c() + TILE - 1) / TILE, g.r() * g.s(), TILE, TILE / 4, 0);
         parts.release();
         gradient.release();
         turned.release();

@@ -12,7 +12,6 @@ import nativelib.LibraryCache;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
-import tensor.backend.Border;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
 import tensor.backend.ReduceOp;
@@ -26,8 +25,8 @@ import tensor.memory.Scope;
  * earlier run has; later ones find it under their {@link Geometry}. Filters of 1x1 make {@link PointwiseConvolutions}, unless a
  * bias is to be added, which cuDNN does in the same call and cuBLAS does not, and that turns out to be faster. Few channels make
  * {@link NarrowConvolutions}, enlarged images {@link EnlargedConvolutions}, and {@link DepthwiseConvolutions} has kernels of its
- * own. Padding that differs on opposite sides, which cuDNN does not know, is made by copying the image into one with a border of
- * zeros.
+ * own. Padding that differs on opposite sides, which cuDNN does not know, is made even: y then has rows and columns that nobody
+ * wants, which with a stride are fewer than a border around x would be.
  *
  * <p>With a stride of 1, y of x and dx of dy are the same sum, but for the order of the taps and for which side of the
  * filters is which. cuDNN has kernels of their own for the two, and for some shapes good ones on one side only: 56 to 28
@@ -100,8 +99,10 @@ final class Convolutions implements AutoCloseable {
             added = run(Direction.FORWARD, g, x, w, bias, z, y);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                forward(p.bordered(), bordered(p, x), w, bias, z, y);
-                return;
+                Geometry even = g.evened(p);
+                Tensor larger = y.empty(even.output());
+                if (run(Direction.FORWARD, even, x, w, bias, null, larger)) bias = null;
+                movement.copy(wanted(p, larger, y), Region.of(y));
             }
         }
         if (!added) engine.addBias(y, bias, z);
@@ -149,9 +150,8 @@ final class Convolutions implements AutoCloseable {
             run(Direction.DATA, g, dx, w, null, null, dy);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                Tensor larger = dx.empty(Border.shape(p, dx.shape()));
-                run(Direction.DATA, g.bordered(p), larger, w, null, null, dy);
-                movement.copy(Border.inside(p, larger, dx.shape()), Region.of(dx));
+                Geometry even = g.evened(p);
+                run(Direction.DATA, even, dx, w, null, null, widened(p, even, dy));
             }
         }
     }
@@ -195,7 +195,7 @@ final class Convolutions implements AutoCloseable {
         return g.isProduct()
                 || DepthwiseConvolutions.serves(g)
                 || NarrowConvolutions.serves(direction, g)
-                || isFound(direction, isEven(p) ? g : g.bordered(p));
+                || isFound(direction, isEven(p) ? g : g.evened(p));
     }
 
     /** Whether {@link #run} has been searched for. */
@@ -215,7 +215,8 @@ final class Convolutions implements AutoCloseable {
             run(Direction.FILTER, g, x, dw, null, null, dy);
         } else {
             try (Scope scope = Scope.open("padding")) {
-                run(Direction.FILTER, g.bordered(p), bordered(p, x), dw, null, null, dy);
+                Geometry even = g.evened(p);
+                run(Direction.FILTER, even, x, dw, null, null, widened(p, even, dy));
             }
         }
         biases(dy, dbias);
@@ -231,10 +232,18 @@ final class Convolutions implements AutoCloseable {
         return p.top() == p.bottom() && p.left() == p.right();
     }
 
-    private Tensor bordered(Conv2dParams p, Tensor x) {
-        Tensor larger = x.empty(Border.shape(p, x.shape()));
+    /** The part of y of an evened convolution that is y. */
+    private static Region wanted(Conv2dParams p, Tensor larger, Tensor y) {
+        return Region.of(larger)
+                .slice(1, Geometry.skippedRows(p), y.shape().get(1))
+                .slice(2, Geometry.skippedColumns(p), y.shape().get(2));
+    }
+
+    /** dy with zeros where nothing is wanted of y. */
+    private Tensor widened(Conv2dParams p, Geometry even, Tensor dy) {
+        Tensor larger = dy.empty(even.output());
         movement.fill(larger, 0);
-        movement.copy(Region.of(x), Border.inside(p, larger, x.shape()));
+        movement.copy(Region.of(dy), wanted(p, larger, dy));
         return larger;
     }
 

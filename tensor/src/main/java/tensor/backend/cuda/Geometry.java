@@ -1,6 +1,7 @@
 package tensor.backend.cuda;
 
 import tensor.DType;
+import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
 
@@ -61,23 +62,30 @@ record Geometry(
         return r == 1 && s == 1 && stride == 1 && p == h && q == w && groups == 1;
     }
 
-    /** The same call on images that have the padding as a border already. */
-    Geometry bordered(Conv2dParams params) {
-        return new Geometry(
-                dtype,
-                n,
-                h + params.top() + params.bottom(),
-                w + params.left() + params.right(),
-                c,
-                k,
-                r,
-                s,
-                p,
-                q,
-                stride,
-                0,
-                0,
-                groups);
+    /**
+     * Padded on both sides alike: as much as makes y what it is, with rows above and columns before it that nobody wants, from
+     * {@link #skippedRows} and {@link #skippedColumns} on.
+     */
+    Geometry evened(Conv2dParams params) {
+        int down = skippedRows(params) * stride + params.top();
+        int right = skippedColumns(params) * stride + params.left();
+        int lines = (h + 2 * down - r) / stride + 1;
+        int columns = (w + 2 * right - s) / stride + 1;
+        return new Geometry(dtype, n, h, w, c, k, r, s, lines, columns, stride, down, right, groups);
+    }
+
+    /** Rows of y of {@link #evened} above those that are wanted: the least that pad the bottom, too. */
+    static int skippedRows(Conv2dParams params) {
+        return skipped(params.bottom() - params.top(), params.stride());
+    }
+
+    /** Columns likewise. */
+    static int skippedColumns(Conv2dParams params) {
+        return skipped(params.right() - params.left(), params.stride());
+    }
+
+    private static int skipped(int missing, int stride) {
+        return missing <= 0 ? 0 : (missing + stride - 1) / stride;
     }
 
     /** Whether there is a convolution {@link #backwards}. */
@@ -88,6 +96,11 @@ record Geometry(
     /** The convolution, for a stride of 1, that makes dx [n,h,w,c] of dy [n,p,q,k] with the filters turned round. */
     Geometry backwards() {
         return new Geometry(dtype, n, p, q, k, c, r, s, h, w, 1, r - 1 - padH, s - 1 - padW, groups);
+    }
+
+    /** The shape of y. */
+    Shape output() {
+        return Shape.of(n, p, q, k);
     }
 
     /** Pixels of all images. */
