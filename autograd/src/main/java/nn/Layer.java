@@ -62,11 +62,11 @@ public abstract class Layer {
 
     /**
      * Runs a network whose layers compute in {@code type}: where the parameters have another, all are rounded in one call
-     * before, not each in a call of its own where it is needed.
+     * before, not each in a call of its own where it is needed; unless this runs within such a body, where they are already.
      */
-    protected final Variable rounded(DType type, Supplier<Variable> body) {
+    protected final <R> R rounded(DType type, Supplier<R> body) {
         List<Parameter> others = parameters().values().stream()
-                .filter(p -> p.value().dtype() != type)
+                .filter(p -> p.value().dtype() != type && !p.isRounded())
                 .toList();
         if (others.isEmpty()) return body.get();
         Variable[] rounded =

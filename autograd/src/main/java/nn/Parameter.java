@@ -42,6 +42,10 @@ public final class Parameter {
         return there ? rounded : Cast.like(variable, x);
     }
 
+    boolean isRounded() {
+        return rounded != null;
+    }
+
     void rounded(Variable value) {
         rounded = value;
     }

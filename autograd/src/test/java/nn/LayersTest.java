@@ -98,7 +98,8 @@ class LayersTest {
                 Supplier<Variable> body = () -> linear.forward(norm.forward(convolution.forward(x)));
                 List<float[]> all = new ArrayList<>();
                 try (Tape tape = Tape.start()) {
-                    Variable y = together ? rounded(DType.BF16, body) : body.get();
+                    Supplier<Variable> within = () -> rounded(DType.BF16, body);
+                    Variable y = together ? rounded(DType.BF16, within) : body.get();
                     assertEquals(DType.BF16, y.value().dtype());
                     all.add(y.value().toFloats());
                     Gradients g = tape.backward(Sum.sum(Cast.cast(Pointwise.square(y), DType.F32)));

@@ -161,8 +161,9 @@ public final class Sampling {
                 if (film != null) film.frame(batch, 0, noise::toFloats, () -> null);
                 Sampler sampler = settings.sampler().sampler(diffusion.schedule(), source);
                 try (RecordedDenoiser network = new RecordedDenoiser(network(unet, first, noise, source))) {
-                    float[] drawn = sampler.sample(model(network, first, noise), noise, observer)
-                            .toFloats();
+                    Estimator model = model(network, first, noise);
+                    float[] drawn = unet.unchanged(
+                            () -> sampler.sample(model, noise, observer).toFloats());
                     System.arraycopy(drawn, 0, pixels, first * values, drawn.length);
                 }
             }

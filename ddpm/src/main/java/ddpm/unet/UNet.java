@@ -86,6 +86,11 @@ public abstract class UNet extends Layer implements Denoiser {
                 x, t, classes == null ? null : Variable.constant(t.value().fullLike(ports.classes())));
     }
 
+    /** Makes predictions between which no parameter changes, so that they are rounded to the type of the layers once for all. */
+    public final <R> R unchanged(Supplier<R> predictions) {
+        return rounded(compute, predictions);
+    }
+
     /** This network, told the class of each image: labels [N] in 0 … classes; the last means "none". */
     public final Denoiser told(Tensor labels) {
         return (x, t) -> predict(x, t, Variable.constant(labels));
