@@ -83,6 +83,21 @@ struct Copies {
     int count;
 };
 
+// The last stage of up to 80 sums over the slices of partial [slices, outputs]: the first `split` outputs are written to y, in
+// bfloat16 if `half` is 1, the others to rest, which is 0 where there are none; 3848 bytes. Block b makes 32 outputs, from
+// 32 · (b − first) on, of the last sum whose first is ≤ b.
+const int MOST_SUMS = 80;
+struct SumOfOne {
+    const float *partial;
+    void *y;
+    float *rest;
+    int outputs, slices, split, half, first, unused;
+};
+struct Sums {
+    SumOfOne each[MOST_SUMS];
+    int count;
+};
+
 // A mask of dropout: element i is `kept` where the word of draw (step ? step->draws : 0) + offset + i of the stream `seed` is at
 // most `most`, else 0; the sum of draws and offset is a multiple of 4. With the largest `most`, and 1 for `kept`, it is 1
 // everywhere, and nothing is drawn. 32 bytes.
@@ -142,6 +157,8 @@ KERNEL(reduce_columns)(const T *x, void *y, float *partial, int outputs, int cou
 // The second stage.  Up to FEW_SLICES slices grid ceil(outputs / 256), beyond that ceil(outputs / 8); block 256
 const int FEW_SLICES = 16;
 KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, int maximum, int yFloat);
+// The second stage of many sums at once, in either module.  grid pieces, block (32, 8)
+KERNEL(final_sums)(Sums sums);
 // The same in one stage where count is small (32 or fewer) and the innermost axis stays; maximum as above.  flat outputs
 KERNEL(reduce_few)(const T *x, void *y, int outputs, int count, int maximum, int yFloat, Axes kept, Axes reduced);
 // Sums of the columns of matrices: y[b, c] = Σ_r x[b · image + r · row + c], c < columns, r < count, like the gradients of
@@ -176,17 +193,14 @@ enum NormPhase { WHOLE, SUMS, APPLY };
 KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                    const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
                    float eps, int silu, Mask mask);
-// Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image) if it
-// is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
+// Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image, for
+// final_sums) if it is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
 // more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x. doffset
 // [n, channels], the sum of what they are added to, can be other than 0 with one slice only.
 KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
                             T *dx, T *dx2, float *doffset, float *partial, float *dscale, float *dshift, float *sums, int phase,
                             int length, int depth, int groups, int bundle, int silu, Mask mask);
-// dgamma[c] = Σ_n partial[n, 0, c], dbeta[c] = Σ_n partial[n, 1, c], always in the same order.
-// grid ceil(2·channels / 32), block (32, 32)
-KERNEL(group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels);
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in

@@ -335,20 +335,3 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int spli
 #undef GROUP_NORM
 #undef GROUP_NORM_BY
 }
-
-KERNEL_UP_TO(1024, group_norm_parameters)(const float *partial, float *dgamma, float *dbeta, int n, int channels) {
-    __shared__ double part[32][33];
-    unsigned c = blockIdx.x * 32 + threadIdx.x, columns = 2 * channels;
-    double sum = 0;
-    if (c < columns) {
-#pragma unroll 4
-        for (int i = threadIdx.y; i < n; i += 32) sum += partial[static_cast<unsigned long long>(i) * columns + c];
-    }
-    part[threadIdx.x][threadIdx.y] = sum;
-    __syncthreads();
-    c = blockIdx.x * 32 + threadIdx.y;  // a warp adds up a column
-    sum = warpSum(part[threadIdx.y][threadIdx.x]);
-    if (threadIdx.x != 0 || c >= columns) return;
-    if (c < channels) dgamma[c] = static_cast<float>(sum);
-    else dbeta[c - channels] = static_cast<float>(sum);
-}

@@ -174,3 +174,25 @@ KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, in
     o = blockIdx.x * 8 + warp;
     if (lane() == 0 && o < outputs) put(result, o, y, yFloat, nullptr, outputs, 1);
 }
+
+// 32 outputs side by side, 8 lines of threads for the slices of each.
+KERNEL(final_sums)(Sums sums) {
+    const int LINES_OF_SLICES = 8;
+    __shared__ double part[LINES_OF_SLICES][32];
+    const SumOfOne &own = sums.each[tensorOfPiece(sums.count, [&](int i) { return sums.each[i].first; })];
+    unsigned o = (blockIdx.x - own.first) * 32 + threadIdx.x, outputs = own.outputs, slices = own.slices;
+    double sum = 0;
+    if (o < outputs) {
+        const float *from = own.partial + o;
+#pragma unroll 8
+        for (unsigned s = threadIdx.y; s < slices; s += LINES_OF_SLICES) sum += from[static_cast<unsigned long long>(s) * outputs];
+    }
+    part[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y != 0 || o >= outputs) return;
+    for (int line = 1; line < LINES_OF_SLICES; line++) sum += part[line][threadIdx.x];
+    float result = static_cast<float>(sum);
+    if (o >= own.split) own.rest[o - own.split] = result;
+    else if (own.half) narrow(result, static_cast<bf16 *>(own.y)[o]);
+    else static_cast<float *>(own.y)[o] = result;
+}

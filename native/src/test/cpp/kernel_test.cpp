@@ -426,6 +426,35 @@ CASE(sums_of_columns) {
     }
 }
 
+// Many of them in one launch, of one or two results, floats or bfloat16.
+CASE(last_stages_of_sums) {
+    std::vector<std::unique_ptr<Array>> partials, results, rests;
+    std::vector<std::vector<double>> expected;
+    Sums all = {};
+    int pieces = 0;
+    for (int i = 0; i < MOST_SUMS; i++) {
+        int outputs = 1 + i * 37 % 150, slices = 1 + i * 11 % 70, split = i % 3 == 0 ? outputs / 2 + 1 : outputs, half = i % 3 == 1;
+        auto partial = normal(size_t(slices) * outputs, 13 + i, true);
+        std::vector<double> sum(outputs);
+        for (int s = 0; s < slices; s++)
+            for (int o = 0; o < outputs; o++) sum[o] += partial[s * outputs + o];
+        partials.emplace_back(new Array(partial, true));
+        results.emplace_back(half ? new Array(std::vector<double>(split), Array::Type{CUDA_BF16}) : new Array(split, true));
+        rests.emplace_back(new Array(outputs - split + 1, true));
+        all.each[i] = {static_cast<float *>(partials[i]->at()), results[i]->at(), static_cast<float *>(rests[i]->at()),
+                       outputs, slices, split, half, pieces, 0};
+        expected.push_back(sum);
+        pieces += (outputs + 31) / 32;
+    }
+    all.count = MOST_SUMS;
+    launch("final_sums", Launch{unsigned(pieces), 1, 32, 8, 0}, all);
+    for (int i = 0; i < MOST_SUMS; i++) {
+        auto found = results[i]->get(), rest = rests[i]->get();
+        for (int o = 0; o < all.each[i].outputs - all.each[i].split; o++) found.push_back(rest[o]);
+        agree(found, expected[i], all.each[i].half ? 4e-3 : 1e-6, "last stages");
+    }
+}
+
 // ---- random -----------------------------------------------------------------------------------------------------------
 
 // The published answer of Philox 4x32-10 for counter 0 and key 0 (Salmon et al. 2011, the Random123 test vectors).

@@ -118,7 +118,10 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     if (doff && depth > 1) agree(DO.get(), doffset, 2e-5, "doffset");  // of values that nearly cancel
     const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
     if (affine) {
-        launch("group_norm_parameters", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 32, 0}, P.at(), DG.at(), DB.at(), c.n, c.channels);
+        Sums parameters = {};
+        parameters.each[0] = {static_cast<float *>(P.at()), DG.at(), static_cast<float *>(DB.at()), 2 * c.channels, c.n, c.channels, 0, 0, 0};
+        parameters.count = 1;
+        launch("final_sums", Launch{unsigned(2 * c.channels + 31) / 32, 1, 32, 8, 0}, parameters);
         agree(DG.get(), dgamma, bound, "dgamma");
         agree(DB.get(), dbeta, bound, "dbeta");
     }

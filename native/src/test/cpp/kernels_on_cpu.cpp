@@ -24,9 +24,9 @@ static void fillRegistry() {
 #include "../../main/cpp/pointwise.def"
     PLAIN(add_bias) PLAIN(copy) PLAIN(copies) BARRIERS(turn_filters) PLAIN(gather) PLAIN(scatter_add)
     BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
-    PLAIN(reduce_few) BARRIERS(column_sums)
+    PLAIN(reduce_few) BARRIERS(column_sums) BARRIERS(final_sums)
     PLAIN(draw) PLAIN(dropout)
-    BARRIERS(group_norm) BARRIERS(group_norm_backward) BARRIERS(group_norm_parameters)
+    BARRIERS(group_norm) BARRIERS(group_norm_backward)
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)

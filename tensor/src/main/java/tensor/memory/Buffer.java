@@ -129,12 +129,18 @@ public final class Buffer {
 
     /**
      * Whoever asks for the block next waits first: a backend still writes into it, beside the order in which it does its other
-     * calls.
+     * calls. What there was to wait for before is waited for, too.
      *
      * @param wait returns when the block may be used
      */
     public void fence(Runnable wait) {
-        fence = wait;
+        Runnable before = fence;
+        fence = before == null
+                ? wait
+                : () -> {
+                    before.run();
+                    wait.run();
+                };
     }
 
     /**

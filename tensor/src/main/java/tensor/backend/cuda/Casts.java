@@ -7,6 +7,8 @@ import tensor.Tensor;
 final class Casts extends Pieces {
     /** Most tensors. */
     private static final int MOST = 160;
+    /** Elements of a piece; SHORT_PIECE of kernels.h. */
+    private static final int PIECE = 4096;
     /** Bytes of the structure: two addresses for each, sizes, first pieces, and how many there are. */
     static final int BYTES = MOST * (8 + 8 + 4 + 4) + 8;
 
@@ -16,7 +18,7 @@ final class Casts extends Pieces {
     private final int[] first = new int[MOST];
 
     Casts() {
-        super(MOST);
+        super(MOST, PIECE);
     }
 
     void add(Tensor x, Tensor y) {

@@ -10,11 +10,9 @@ import jcuda.Pointer;
 import jcuda.jcudnn.cudnnMathType;
 import nativelib.LibraryCache;
 import tensor.DType;
-import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
-import tensor.backend.ReduceOp;
 import tensor.backend.Region;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 import tensor.memory.Buffer;
@@ -186,9 +184,7 @@ final class Convolutions implements AutoCloseable {
 
     /** dbias, unless it is {@code null}, ← the sum of dy over all pixels. */
     void biases(Tensor dy, Tensor dbias) {
-        if (dbias == null) return;
-        int k = dy.shape().get(3);
-        reductions.reduce(ReduceOp.SUM, dy, dy.shape(), dbias, Shape.of(1, 1, 1, k));
+        if (dbias != null) reductions.sumColumnsLater(dy, dbias);
     }
 
     private boolean isKnown(Direction direction, Geometry g, Conv2dParams p) {

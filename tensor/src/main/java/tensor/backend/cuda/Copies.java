@@ -7,6 +7,8 @@ import tensor.backend.Region;
 final class Copies extends Pieces {
     /** Most regions. */
     private static final int MOST = 38;
+    /** Elements of a piece; SHORT_PIECE of kernels.h. */
+    private static final int PIECE = 4096;
     /** Bytes of one entry: two addresses, the number of elements, the first piece, and where the elements lie. */
     private static final int ENTRY = 8 + 8 + 4 + 4 + Axes.BYTES + 4;
     /** Bytes of the structure: the entries, and how many there are. */
@@ -16,7 +18,7 @@ final class Copies extends Pieces {
     private final Axes axes = new Axes();
 
     Copies() {
-        super(MOST);
+        super(MOST, PIECE);
     }
 
     void add(Region from, Region to) {

@@ -155,6 +155,7 @@ public final class CudaBackend implements Backend {
     public void synchronize() {
         engine.requireEager("waiting for the device");
         engine.context().enter();
+        engine.sums().make();
         engine.side().join();
         indices.ask();
         engine.context().synchronize();

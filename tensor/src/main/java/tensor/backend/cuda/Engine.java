@@ -15,6 +15,7 @@ final class Engine implements AutoCloseable {
     private final CudaContext context;
     private final CachingAllocator arena;
     private final SideStream side;
+    private final FinalSums sums;
     private final Kernels floats;
     private final Kernels halves; // null on a device that has no instructions for them
     private final Launch launch;
@@ -29,6 +30,7 @@ final class Engine implements AutoCloseable {
         context = new CudaContext(precision);
         arena = new CachingAllocator(context);
         side = new SideStream(context);
+        sums = new FinalSums(this);
         floats = new Kernels(context, DType.F32);
         halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
         launch = new Launch(context);
@@ -63,6 +65,11 @@ final class Engine implements AutoCloseable {
     /** For what is not waited for. */
     SideStream side() {
         return side;
+    }
+
+    /** For what nobody asks for before a step is over. */
+    FinalSums sums() {
+        return sums;
     }
 
     /** What is being recorded, or {@code null}. */
@@ -137,6 +144,7 @@ final class Engine implements AutoCloseable {
     @Override
     public void close() {
         context.enter();
+        sums.forget();
         side.close();
         arena.close();
         scalars.close();

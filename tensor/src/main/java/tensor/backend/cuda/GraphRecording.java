@@ -51,6 +51,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     /** Everything asked for so far is on the main stream, or waited for there: what comes next may read and write anything. */
     private static void settle(Engine engine, Joins joins) {
         joins.make();
+        engine.sums().make();
         engine.side().join();
     }
 
@@ -84,6 +85,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
             try {
                 body.run(this);
                 joins.make();
+                engine.sums().make();
             } finally {
                 engine.side().join(); // a capture ends on the stream where it began
             }
@@ -162,6 +164,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
 
     private void discard() {
         joins.forget(); // their parts were never written
+        engine.sums().forget();
         updates.close();
         arena.trim();
     }

@@ -99,6 +99,11 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
+    Launch sums(Sums sums) {
+        sums.write(bytes, next(Sums.BYTES));
+        return this;
+    }
+
     Launch copies(Copies copies) {
         copies.write(bytes, next(Copies.BYTES));
         return this;

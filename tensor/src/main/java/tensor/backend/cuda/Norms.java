@@ -1,6 +1,5 @@
 package tensor.backend.cuda;
 
-import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import tensor.DType;
@@ -170,8 +169,7 @@ final class Norms {
 
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
-     * are summed over the images by a second kernel, and doffset, where the pixels are cut into slices, by another, from all of
-     * dx; they are not cut where that has more in it.
+     * are summed over the images later, and doffset, where the pixels are cut into slices, by another kernel, from all of dx; they are not cut where that has more in it.
      */
     void backward(
             NormParams p,
@@ -210,17 +208,7 @@ final class Norms {
             reductions.reduce(ReduceOp.SUM, d.x(), pixels, d.offset(), pixels.with(1, 1));
         }
         if (partial == null) return;
-        engine.side()
-                .run(
-                        () -> engine.launch(Kernel.GROUP_NORM_PARAMETERS, x.dtype())
-                                .address(partial.address())
-                                .tensor(d.gamma())
-                                .tensor(d.beta())
-                                .integer(l.images)
-                                .integer(l.channels())
-                                .grid((2 * l.channels() + 31) / 32, 1, 32, 32, 0),
-                        List.of(partial),
-                        List.of(d.gamma().buffer(), d.beta().buffer()));
+        engine.sums().add(partial, l.images, d.gamma(), d.beta());
         partial.release();
     }
 }

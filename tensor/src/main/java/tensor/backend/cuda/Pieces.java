@@ -5,16 +5,15 @@ package tensor.backend.cuda;
  * block finds its tensor by the number of the first piece of each.
  */
 abstract class Pieces {
-    /** Elements of a piece; SHORT_PIECE of kernels.h. */
-    private static final int PIECE = 4096;
-
     private final int most;
+    private final int piece;
     private int count;
     private int pieces;
 
-    /** Room for so many tensors. */
-    Pieces(int most) {
+    /** Room for so many tensors, in pieces of so many elements. */
+    Pieces(int most, int piece) {
         this.most = most;
+        this.piece = piece;
     }
 
     final void clear() {
@@ -43,6 +42,6 @@ abstract class Pieces {
     /** Counts one more, of so many elements. */
     final void count(int elements) {
         count++;
-        pieces += (elements - 1) / PIECE + 1;
+        pieces += (elements - 1) / piece + 1;
     }
 }

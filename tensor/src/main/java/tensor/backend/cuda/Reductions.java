@@ -38,6 +38,16 @@ final class Reductions {
 
     /** y ← f over the axes where its shape has extent 1 and that of x has not; the shapes may be others than the tensors'. */
     void reduce(ReduceOp f, Tensor x, Shape xs, Tensor y, Shape ys) {
+        reduce(f, x, xs, y, ys, false);
+    }
+
+    /** y [K] ← the sums of the columns of x [.., K], where the last stage may wait ({@link FinalSums}). */
+    void sumColumnsLater(Tensor x, Tensor y) {
+        int k = y.shape().size();
+        reduce(ReduceOp.SUM, x, Shape.of(x.shape().size() / k, k), y, Shape.of(1, k), true);
+    }
+
+    private void reduce(ReduceOp f, Tensor x, Shape xs, Tensor y, Shape ys, boolean later) {
         long[] strides = xs.strides();
         kept.clear();
         reduced.clear();
@@ -51,7 +61,7 @@ final class Reductions {
         int count = xs.size() / outputs;
         if (rows) rows(f, x, y, outputs, count);
         else if (count <= FEW) few(f, x, y, outputs, count);
-        else if (f == ReduceOp.SUM && areMatrices(outputs)) columns(x, y, outputs, count);
+        else if (f == ReduceOp.SUM && areMatrices(outputs)) columns(x, y, outputs, count, later);
         else general(f, x, y, outputs, count);
     }
 
@@ -105,7 +115,7 @@ final class Reductions {
     }
 
     /** What stays is a row of columns, or one for each of several matrices that lie the same distance apart. */
-    private void columns(Tensor x, Tensor y, int outputs, int count) {
+    private void columns(Tensor x, Tensor y, int outputs, int count, boolean later) {
         int columns = kept.size(0);
         int images = outputs / columns;
         long row = reduced.first(0);
@@ -129,7 +139,12 @@ final class Reductions {
                 .integer(slices)
                 .integer(y.dtype() != x.dtype())
                 .grid(blocks, slices, images, COLUMN_BLOCK, 1, COLUMN_BLOCK * vector * Double.BYTES);
-        finish(partial, ReduceOp.SUM, y, x.dtype(), outputs, slices);
+        if (!later || partial == null) {
+            finish(partial, ReduceOp.SUM, y, x.dtype(), outputs, slices);
+            return;
+        }
+        engine.sums().add(partial, slices, y);
+        partial.release();
     }
 
     private static boolean divides(int vector, int columns, long row, long image) {
