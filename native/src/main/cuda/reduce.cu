@@ -175,22 +175,31 @@ KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, in
     if (lane() == 0 && o < outputs) put(result, o, y, yFloat, nullptr, outputs, 1);
 }
 
-// 32 outputs side by side, 8 lines of threads for the slices of each.
+// 32 outputs side by side, 8 lines of threads for the slices of each, of which a thread loads a batch before it adds.
 KERNEL(final_sums)(Sums sums) {
-    const int LINES_OF_SLICES = 8;
+    const unsigned LINES_OF_SLICES = 8, BATCH_OF_SLICES = 16;
     __shared__ double part[LINES_OF_SLICES][32];
     const SumOfOne &own = sums.each[tensorOfPiece(sums.count, [&](int i) { return sums.each[i].first; })];
     unsigned o = (blockIdx.x - own.first) * 32 + threadIdx.x, outputs = own.outputs, slices = own.slices;
     double sum = 0;
     if (o < outputs) {
         const float *from = own.partial + o;
-#pragma unroll 8
-        for (unsigned s = threadIdx.y; s < slices; s += LINES_OF_SLICES) sum += from[static_cast<unsigned long long>(s) * outputs];
+        for (unsigned s = threadIdx.y; s < slices; s += BATCH_OF_SLICES * LINES_OF_SLICES) {
+            float v[BATCH_OF_SLICES];
+#pragma unroll
+            for (unsigned k = 0; k < BATCH_OF_SLICES; k++) {  // a branch would wait for each
+                unsigned at = s + k * LINES_OF_SLICES;
+                v[k] = from[static_cast<unsigned long long>(at < slices ? at : s) * outputs];
+                v[k] = at < slices ? v[k] : 0.0f;
+            }
+#pragma unroll
+            for (unsigned k = 0; k < BATCH_OF_SLICES; k++) sum += v[k];
+        }
     }
     part[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y != 0 || o >= outputs) return;
-    for (int line = 1; line < LINES_OF_SLICES; line++) sum += part[line][threadIdx.x];
+    for (unsigned line = 1; line < LINES_OF_SLICES; line++) sum += part[line][threadIdx.x];
     float result = static_cast<float>(sum);
     if (o >= own.split) own.rest[o - own.split] = result;
     else if (own.half) narrow(result, static_cast<bf16 *>(own.y)[o]);
