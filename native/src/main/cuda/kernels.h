@@ -83,6 +83,19 @@ struct Copies {
     int count;
 };
 
+// Up to 100 filters w [k, r, s, c] to be turned round: y[c, taps − 1 − t, k] = w[k, t, c], taps = r · s; 3208 bytes. Block b does
+// 32 by 32 channels and filters of a tap, of the last entry whose first is ≤ b, which has taps · ceil(k / 32) · ceil(c / 32).
+const int MOST_TURNS = 100;
+struct TurnOfOne {
+    const void *w;
+    void *y;
+    int k, taps, c, first;
+};
+struct Turns {
+    TurnOfOne each[MOST_TURNS];
+    int count;
+};
+
 // The last stage of up to 80 sums over the slices of partial [slices, outputs]: the first `split` outputs are written to y, in
 // bfloat16 if `half` is 1, the others to rest, which is 0 where there are none; 3848 bytes. Block b makes 32 outputs, from
 // 32 · (b − first) on, of the last sum whose first is ≤ b.
@@ -131,9 +144,8 @@ KERNEL(add_bias)(T *y, const T *bias, const T *z, int n, int width);        // f
 KERNEL(copy)(const T *from, T *to, int n, Axes axes);                       // flat n
 // The same for many regions.  grid pieces, block 256
 KERNEL(copies)(Copies copies);
-// The filters w [k, r, s, c] turned round, for the gradient of their convolution: y[c, taps − 1 − t, k] = w[k, t, c],
-// taps = r · s.  grid (ceil(c / 32), ceil(k / 32), taps), block (32, 8)
-KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c);
+// Filters turned round, for the gradients of their convolutions.  grid pieces, block (32, 8)
+KERNEL(turn_filters)(Turns turns);
 // y[i, c] = table[index[i], c], i < n, c < width. *bad (set to 2^31 − 1 before) becomes the least i whose index is not a whole
 // number in 0 … rows−1; its row of y is not written.
 KERNEL(gather)(const T *table, const float *index, T *y, int n, int width, int rows, int *bad);           // flat n·width

@@ -33,16 +33,21 @@ KERNEL(copies)(Copies copies) {
              own.axes, threadIdx.x, blockDim.x);
 }
 
-KERNEL(turn_filters)(const T *w, T *y, int k, int taps, int c) {
+KERNEL(turn_filters)(Turns turns) {
     __shared__ T tile[32][33];  // a row more, so that no column lies in one bank
-    int channel = blockIdx.x * 32 + threadIdx.x, filter = blockIdx.y * 32 + threadIdx.x, tap = blockIdx.z;
+    const TurnOfOne &own = turns.each[tensorOfPiece(turns.count, [&](int i) { return turns.each[i].first; })];
+    const T *w = static_cast<const T *>(own.w);
+    T *y = static_cast<T *>(own.y);
+    int k = own.k, taps = own.taps, c = own.c, across = (c + 31) / 32, down = (k + 31) / 32;
+    int place = blockIdx.x - own.first, tap = place / (across * down), left = place % across * 32, top = place / across % down * 32;
+    int channel = left + threadIdx.x, filter = top + threadIdx.x;
     for (int j = threadIdx.y; j < 32; j += 8) {
-        int row = blockIdx.y * 32 + j;
+        int row = top + j;
         if (row < k && channel < c) tile[j][threadIdx.x] = w[(static_cast<unsigned long long>(row) * taps + tap) * c + channel];
     }
     __syncthreads();
     for (int j = threadIdx.y; j < 32; j += 8) {
-        int row = blockIdx.x * 32 + j;
+        int row = left + j;
         if (row < c && filter < k) y[(static_cast<unsigned long long>(row) * taps + taps - 1 - tap) * k + filter] = tile[threadIdx.x][j];
     }
 }

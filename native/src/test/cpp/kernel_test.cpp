@@ -268,18 +268,26 @@ CASE(strided_copies) {
 }
 
 CASE(filters_turned_round) {
+    Turns all = {};
+    std::vector<std::unique_ptr<Array>> arrays;
+    std::vector<std::vector<double>> expected;
+    int pieces = 0;
     for (int k : {1, 31, 32, 40})
         for (int c : {1, 33, 64})
             for (int taps : {1, 9}) {
-                auto w = normal(k * taps * c, 7);
+                auto w = normal(k * taps * c, 7 + all.count);
                 std::vector<double> y(w.size());
                 for (int i = 0; i < k; i++)
                     for (int t = 0; t < taps; t++)
                         for (int j = 0; j < c; j++) y[(j * taps + taps - 1 - t) * k + i] = w[(i * taps + t) * c + j];
-                Array from(w), to(y.size());
-                launch("turn_filters", Launch{unsigned(c + 31) / 32, unsigned(k + 31) / 32, 32, 8, 0, unsigned(taps)}, from.at(), to.at(), k, taps, c);
-                agree(to.get(), y, 0, "turned");
+                arrays.emplace_back(new Array(w));
+                arrays.emplace_back(new Array(y.size()));
+                expected.push_back(y);
+                all.each[all.count++] = {arrays[arrays.size() - 2]->at(), arrays.back()->at(), k, taps, c, pieces};
+                pieces += taps * ((k + 31) / 32) * ((c + 31) / 32);
             }
+    launch("turn_filters", Launch{unsigned(pieces), 1, 32, 8, 0}, all);
+    for (size_t i = 0; i < expected.size(); i++) agree(arrays[2 * i + 1]->get(), expected[i], 0, "turned");
 }
 
 CASE(gather_and_scatter) {

@@ -30,8 +30,8 @@ import tensor.memory.Scope;
  * filters is which. cuDNN has kernels of their own for the two, and for some shapes good ones on one side only: 56 to 28
  * channels at 28x28 take 188 µs forward and 40 to 53 as a gradient. So both are tried, one of them with the filters turned round.
  *
- * <p>What is compared is what will run: the whole of a call, with what it takes to add a bias or to turn the filters, timed as
- * {@link RecordedTime} does.
+ * <p>What is compared is what will run: the whole of a call, with what it takes to add a bias, timed as {@link RecordedTime} does.
+ * Turning the filters does not count: all of a network are turned at once ({@link TurnedFilters}).
  */
 final class Convolutions implements AutoCloseable {
     /** An algorithm may use this part of the device's memory beside its tensors … */
@@ -255,10 +255,8 @@ final class Convolutions implements AutoCloseable {
         Pointer room = workspace == null ? new Pointer() : new Device(workspace.address());
         boolean added = false;
         if (plan.isTurned()) {
-            Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
-            turn(g, w, filters);
-            plan.run(Engine.pointer(y), new Device(filters.address()), Engine.pointer(x), room);
-            filters.release();
+            Pointer filters = new Device(engine.turned().of(g, w).address());
+            plan.run(Engine.pointer(y), filters, Engine.pointer(x), room);
         } else {
             Pointer xs = Engine.pointer(x);
             Pointer ws = Engine.pointer(w);
@@ -269,17 +267,6 @@ final class Convolutions implements AutoCloseable {
         }
         if (workspace != null) workspace.release();
         return added;
-    }
-
-    /** turned [c, r, s, k] ← the filters turned round. */
-    private void turn(Geometry g, Tensor w, Buffer turned) {
-        engine.launch(Kernel.TURN_FILTERS, w.dtype())
-                .tensor(w)
-                .address(turned.address())
-                .integer(g.k())
-                .integer(g.r() * g.s())
-                .integer(g.c())
-                .grid((g.c() + 31) / 32, (g.k() + 31) / 32, g.r() * g.s(), 32, 8, 0);
     }
 
     private int math(DType dtype) {
@@ -375,13 +362,9 @@ final class Convolutions implements AutoCloseable {
             return null;
         }
         if (key.direction != Direction.FILTER && key.geometry.isTurnable()) {
-            Buffer filters = engine.scratch((long) w.shape().size() * w.dtype().bytes());
-            turn(key.geometry, w, filters);
+            Pointer filters = new Device(engine.turned().of(key.geometry, w).address());
             ConvolutionPlan other = plan(key, true);
-            float otherTime = other.search(ys, new Device(filters.address()), xs, workspace, bytes)
-                    + milliseconds(() -> turn(key.geometry, w, filters))
-                    + adding;
-            filters.release();
+            float otherTime = other.search(ys, filters, xs, workspace, bytes) + adding;
             boolean better = otherTime < time;
             (better ? plan : other).close();
             if (better) plan = other;

@@ -16,6 +16,7 @@ final class Engine implements AutoCloseable {
     private final CachingAllocator arena;
     private final SideStream side;
     private final FinalSums sums;
+    private final TurnedFilters turned;
     private final Kernels floats;
     private final Kernels halves; // null on a device that has no instructions for them
     private final Launch launch;
@@ -31,6 +32,7 @@ final class Engine implements AutoCloseable {
         arena = new CachingAllocator(context);
         side = new SideStream(context);
         sums = new FinalSums(this);
+        turned = new TurnedFilters(this);
         floats = new Kernels(context, DType.F32);
         halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
         launch = new Launch(context);
@@ -70,6 +72,11 @@ final class Engine implements AutoCloseable {
     /** For what nobody asks for before a step is over. */
     FinalSums sums() {
         return sums;
+    }
+
+    /** Filters turned round. */
+    TurnedFilters turned() {
+        return turned;
     }
 
     /** What is being recorded, or {@code null}. */

@@ -53,6 +53,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         joins.make();
         engine.sums().make();
         engine.side().join();
+        engine.turned().drop();
     }
 
     /** Runs the body with the stream noting down. */
@@ -87,6 +88,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
                 joins.make();
                 engine.sums().make();
             } finally {
+                engine.turned().drop();
                 engine.side().join(); // a capture ends on the stream where it began
             }
         } finally {

@@ -104,6 +104,11 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
+    Launch turns(Turns turns) {
+        turns.write(bytes, next(Turns.BYTES));
+        return this;
+    }
+
     Launch copies(Copies copies) {
         copies.write(bytes, next(Copies.BYTES));
         return this;
