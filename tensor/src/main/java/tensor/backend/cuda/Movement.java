@@ -1,5 +1,9 @@
 package tensor.backend.cuda;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -8,6 +12,7 @@ import tensor.backend.Distribution;
 import tensor.backend.Mask;
 import tensor.backend.Region;
 import tensor.backend.UnaryOp;
+import tensor.memory.Buffer;
 
 /** Pointwise calls and copies: our own kernels, told where elements lie by {@link Axes}. */
 final class Movement {
@@ -74,25 +79,45 @@ final class Movement {
                 .flat(n);
     }
 
-    /** All of one direction by as few launches as their addresses fit into. */
+    /**
+     * All of one direction by as few launches as their addresses fit into, and aside, the small ones first: what a network wants of
+     * its parameters at once is small, and the large ones are there when the first large convolution is.
+     */
     void cast(Tensor[] x, Tensor[] y) {
+        int[] bySize = IntStream.range(0, x.length)
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> x[i].shape().size()))
+                .mapToInt(i -> i)
+                .toArray();
+        List<Buffer> reads = new ArrayList<>();
+        List<Buffer> writes = new ArrayList<>();
         for (DType to : new DType[] {DType.BF16, DType.F32}) {
             casts.clear();
-            for (int i = 0; i < x.length; i++) {
+            for (int i : bySize) {
                 if (y[i].dtype() != to) continue;
-                if (x[i].dtype() == to) copy(Region.of(x[i]), Region.of(y[i]));
-                else casts.add(x[i], y[i]);
-                if (casts.isFull()) cast(to);
+                if (x[i].dtype() == to) {
+                    copy(Region.of(x[i]), Region.of(y[i]));
+                    continue;
+                }
+                casts.add(x[i], y[i]);
+                reads.add(x[i].buffer());
+                writes.add(y[i].buffer());
+                if (casts.isFull()) cast(to, reads, writes);
             }
-            if (!casts.isEmpty()) cast(to);
+            if (!casts.isEmpty()) cast(to, reads, writes);
         }
     }
 
-    private void cast(DType to) {
-        engine.launch(to == DType.F32 ? Kernel.CASTS_TO_FLOAT : Kernel.CASTS_FROM_FLOAT, DType.BF16)
-                .casts(casts)
-                .grid(casts.pieces(), 1, 256, 1, 0);
+    private void cast(DType to, List<Buffer> reads, List<Buffer> writes) {
+        Kernel kernel = to == DType.F32 ? Kernel.CASTS_TO_FLOAT : Kernel.CASTS_FROM_FLOAT;
+        engine.side()
+                .run(
+                        () -> engine.launch(kernel, DType.BF16).casts(casts).grid(casts.pieces(), 1, 256, 1, 0),
+                        reads,
+                        writes);
         casts.clear();
+        reads.clear();
+        writes.clear();
     }
 
     void unary(UnaryOp f, Tensor x, Tensor y) {
