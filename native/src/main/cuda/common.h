@@ -133,15 +133,15 @@ DEVICE unsigned lane() { return threadIdx.x & 31; }
 
 #define LEAST __uint_as_float(0xff800000u)  // −∞
 
-// For a block whose number is that of a piece: the last of `count` tensors whose first piece, first(i), is not after it.
-template <class First> DEVICE int tensorOfPiece(int count, First first) {
-    int begin = 0, end = count;
+// For a block whose number is that of a piece: the last of the entries whose first piece is not after it.
+template <class Entries> DEVICE const auto &ownOf(const Entries &entries) {
+    int begin = 0, end = entries.count;
     while (end - begin > 1) {
         int middle = (begin + end) / 2;
-        if (first(middle) <= static_cast<int>(blockIdx.x)) begin = middle;
+        if (entries.each[middle].first <= static_cast<int>(blockIdx.x)) begin = middle;
         else end = middle;
     }
-    return begin;
+    return entries.each[begin];
 }
 
 // The work begin … end, shared out among the threads of a flat grid.

@@ -59,13 +59,17 @@ struct Convolution {
 
 const int SHORT_PIECE = 4096;  // elements for a block of those below
 
-// Up to 160 tensors to be cast at once; 3848 bytes. Block b works on elements SHORT_PIECE · (b − first[i]) … of tensor i, the
-// last one with first[i] ≤ b.
+// Up to 160 tensors to be cast at once; 3848 bytes. Block b works on elements SHORT_PIECE · (b − first) … of the last tensor whose
+// first is ≤ b.
 const int MOST_CASTS = 160;
+struct CastOfOne {
+    const void *from;
+    void *to;
+    int n, first;
+};
 struct Casts {
-    const void *from[MOST_CASTS];
-    void *to[MOST_CASTS];
-    int size[MOST_CASTS], first[MOST_CASTS], count;
+    CastOfOne each[MOST_CASTS];
+    int count;
 };
 
 // Up to 38 regions to be copied at once; 3960 bytes. Block b works on elements SHORT_PIECE · (b − first) … of the last region

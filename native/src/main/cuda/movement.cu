@@ -27,7 +27,7 @@ DEVICE void copyPart(const T *from, T *to, unsigned begin, unsigned end, const A
 KERNEL(copy)(const T *from, T *to, int n, Axes axes) { copyPart(from, to, 0, n, axes, flatThread(), flatThreads()); }
 
 KERNEL(copies)(Copies copies) {
-    const CopyOfOne &own = copies.each[tensorOfPiece(copies.count, [&](int i) { return copies.each[i].first; })];
+    const CopyOfOne &own = ownOf(copies);
     unsigned begin = (blockIdx.x - own.first) * SHORT_PIECE, n = own.n;
     copyPart(static_cast<const T *>(own.from), static_cast<T *>(own.to), begin, begin + SHORT_PIECE < n ? begin + SHORT_PIECE : n,
              own.axes, threadIdx.x, blockDim.x);
@@ -35,7 +35,7 @@ KERNEL(copies)(Copies copies) {
 
 KERNEL(turn_filters)(Turns turns) {
     __shared__ T tile[32][33];  // a row more, so that no column lies in one bank
-    const TurnOfOne &own = turns.each[tensorOfPiece(turns.count, [&](int i) { return turns.each[i].first; })];
+    const TurnOfOne &own = ownOf(turns);
     const T *w = static_cast<const T *>(own.w);
     T *y = static_cast<T *>(own.y);
     int k = own.k, taps = own.taps, c = own.c, across = (c + 31) / 32, down = (k + 31) / 32;

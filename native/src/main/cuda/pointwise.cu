@@ -28,9 +28,9 @@ KERNEL(cast_to_float)(const T *x, float *y, int n) { cast(x, y, n, flatThread(),
 KERNEL(cast_from_float)(const float *x, T *y, int n) { cast(x, y, n, flatThread(), flatThreads()); }
 
 template <class From, class To> DEVICE void castPiece(const Casts &casts) {
-    int own = tensorOfPiece(casts.count, [&](int i) { return casts.first[i]; });
-    unsigned done = (blockIdx.x - casts.first[own]) * SHORT_PIECE, n = casts.size[own] - done;
-    cast(static_cast<const From *>(casts.from[own]) + done, static_cast<To *>(casts.to[own]) + done,
+    const CastOfOne &own = ownOf(casts);
+    unsigned done = (blockIdx.x - own.first) * SHORT_PIECE, n = own.n - done;
+    cast(static_cast<const From *>(own.from) + done, static_cast<To *>(own.to) + done,
          n < SHORT_PIECE ? n : SHORT_PIECE, threadIdx.x, blockDim.x);
 }
 

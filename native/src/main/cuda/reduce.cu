@@ -179,7 +179,7 @@ KERNEL(reduce_finish)(const float *partial, void *y, int outputs, int slices, in
 KERNEL(final_sums)(Sums sums) {
     const unsigned LINES_OF_SLICES = 8, BATCH_OF_SLICES = 16;
     __shared__ double part[LINES_OF_SLICES][32];
-    const SumOfOne &own = sums.each[tensorOfPiece(sums.count, [&](int i) { return sums.each[i].first; })];
+    const SumOfOne &own = ownOf(sums);
     unsigned o = (blockIdx.x - own.first) * 32 + threadIdx.x, outputs = own.outputs, slices = own.slices;
     double sum = 0;
     if (o < outputs) {

@@ -80,11 +80,8 @@ CASE(many_casts_at_once) {
         narrow.push_back(std::make_unique<Array>(sizes[i], false, i % 2));
         for (double &v : x) v = stored(v);
         expected.push_back(x);
-        there.from[i] = back.to[i] = wide[i]->at();
-        there.to[i] = narrow[i]->at();
-        back.from[i] = narrow[i]->at();
-        there.size[i] = back.size[i] = sizes[i];
-        there.first[i] = back.first[i] = pieces;
+        there.each[i] = {wide[i]->at(), narrow[i]->at(), sizes[i], pieces};
+        back.each[i] = {narrow[i]->at(), wide[i]->at(), sizes[i], pieces};
         pieces += (sizes[i] + SHORT_PIECE - 1) / SHORT_PIECE;
     }
     there.count = back.count = count;

@@ -57,7 +57,7 @@ final class FinalSums {
     }
 
     private void launch() {
-        engine.launch(Kernel.FINAL_SUMS, DType.F32).sums(sums).grid(sums.pieces(), 1, 32, 8, 0);
+        engine.launch(Kernel.FINAL_SUMS, DType.F32).entries(sums).grid(sums.pieces(), 1, 32, 8, 0);
         sums.clear();
     }
 

@@ -94,23 +94,8 @@ final class Launch implements AutoCloseable {
         return this;
     }
 
-    Launch casts(Casts casts) {
-        casts.write(bytes, next(Casts.BYTES));
-        return this;
-    }
-
-    Launch sums(Sums sums) {
-        sums.write(bytes, next(Sums.BYTES));
-        return this;
-    }
-
-    Launch turns(Turns turns) {
-        turns.write(bytes, next(Turns.BYTES));
-        return this;
-    }
-
-    Launch copies(Copies copies) {
-        copies.write(bytes, next(Copies.BYTES));
+    Launch entries(Pieces entries) {
+        entries.write(bytes, next(entries.bytes()));
         return this;
     }
 

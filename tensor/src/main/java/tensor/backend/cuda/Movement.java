@@ -55,7 +55,7 @@ final class Movement {
     }
 
     private void copies(DType dtype) {
-        engine.launch(Kernel.COPIES, dtype).copies(copies).grid(copies.pieces(), 1, 256, 1, 0);
+        engine.launch(Kernel.COPIES, dtype).entries(copies).grid(copies.pieces(), 1, 256, 1, 0);
         copies.clear();
     }
 
@@ -112,7 +112,7 @@ final class Movement {
         Kernel kernel = to == DType.F32 ? Kernel.CASTS_TO_FLOAT : Kernel.CASTS_FROM_FLOAT;
         engine.side()
                 .run(
-                        () -> engine.launch(kernel, DType.BF16).casts(casts).grid(casts.pieces(), 1, 256, 1, 0),
+                        () -> engine.launch(kernel, DType.BF16).entries(casts).grid(casts.pieces(), 1, 256, 1, 0),
                         reads,
                         writes);
         casts.clear();

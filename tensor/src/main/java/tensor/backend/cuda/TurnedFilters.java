@@ -87,7 +87,7 @@ final class TurnedFilters {
     }
 
     private void launch(DType dtype) {
-        engine.launch(Kernel.TURN_FILTERS, dtype).turns(turns).grid(turns.pieces(), 1, 32, 8, 0);
+        engine.launch(Kernel.TURN_FILTERS, dtype).entries(turns).grid(turns.pieces(), 1, 32, 8, 0);
         turns.clear();
     }
 
