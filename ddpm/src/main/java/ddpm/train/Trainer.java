@@ -76,7 +76,8 @@ public final class Trainer {
             boolean last = next == steps || open && measured + 1 >= MEASURED;
             boolean sampling = samplesAreDue(next, steps);
             boolean saving = saveIsDue(next);
-            StepReport report = training.step(rate, !last && !sampling && !saving && !interrupts.requested());
+            boolean looked = last || sampling || saving || interrupts.requested(); // at the state, after this step
+            StepReport report = training.step(rate, !looked);
             boolean warm = training.step() - begin > WARM && before - start > WARM_PART * settings.maxMinutes() * 60;
             if (open && warm) times[measured++] = seconds() - before;
             if (open && (measured == MEASURED || training.step() == steps)) {

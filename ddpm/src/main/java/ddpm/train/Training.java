@@ -386,8 +386,8 @@ public final class Training implements AutoCloseable {
 
     private void requireAtRest() {
         if (begun != null)
-            throw new IllegalStateException("step " + (step + 1)
-                    + " is under way: ask for it, and for none after it, before the" + " state is looked at");
+            throw new IllegalStateException(
+                    "step " + (step + 1) + " is under way: ask for it, and for no more, before the state is looked at");
     }
 
     /** Updates in one pass over the data. */

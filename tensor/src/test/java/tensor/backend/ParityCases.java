@@ -46,7 +46,7 @@ final class ParityCases {
             all.randomSoftmax(random);
         }
         all.cases.addAll(LayerParityCases.random(seed, count));
-        return all.cases;
+        return all.cases.stream().map(ParityCase::thatMayCancel).toList();
     }
 
     private static int[] extents(Random random) {

@@ -20,13 +20,14 @@
  * <ol>
  *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
- *   <li>{@code SideStream}, {@code Joins}: what nobody waits for, and what nobody may need.
- *   <li>{@code Kernels}, {@code Launch}, {@code Axes}: our kernels and their arguments.
+ *   <li>{@code SideStream}, {@code FinalSums}, {@code Joins}: what nobody waits for, and what nobody may need.
+ *   <li>{@code Kernels}, {@code Launch}, {@code Axes}, {@code Pieces}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
- *   <li>{@code Products}, {@code Convolutions} and the four kinds that it knows, {@code Softmaxes}, {@code Attentions},
+ *   <li>{@code Products}, {@code Convolutions} and the five kinds that it knows, {@code TurnedFilters}, {@code Softmaxes}, {@code Attentions},
  *       {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
- *   <li>{@code GraphRecording}: a whole step put into the queue at once.
+ *   <li>{@code GraphRecording}, {@code ReplayResults}: a whole step put into the queue at once, and the next behind it before the
+ *       results are read.
  * </ol>
  *
  * <h3>What always holds</h3>
