@@ -368,6 +368,7 @@ final class Convolutions implements AutoCloseable {
             boolean better = otherTime < time;
             (better ? plan : other).close();
             if (better) plan = other;
+            else engine.turned().forget(w);
             time = Math.min(time, otherTime);
         }
         if (time == Float.POSITIVE_INFINITY)

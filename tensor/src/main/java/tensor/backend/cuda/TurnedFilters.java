@@ -91,6 +91,11 @@ final class TurnedFilters {
         turns.clear();
     }
 
+    /** Lets go of those of w, which are not wanted after all. */
+    void forget(Tensor w) {
+        if (w.buffer().companion() instanceof Turned) w.buffer().companion(null);
+    }
+
     /** Lets go of them: what comes next is another recording, or none. */
     void drop() {
         all.forEach(Turned::drop);

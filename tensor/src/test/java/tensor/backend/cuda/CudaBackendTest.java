@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import nativelib.LibraryCache;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,6 +33,9 @@ import tensor.memory.Scope;
 
 /** What is particular to this backend; that it computes the right numbers is shown by the parity tests. */
 class CudaBackendTest extends CudaTest {
+    /** cuDNN's own call, with no filters turned round. */
+    private static final ConvolutionAlgorithm AS_IT_IS = new ConvolutionAlgorithm(1, 0, false, false);
+
     @Test
     void theRuntimeLibraryIsNeverLoaded() throws IOException {
         String maps = Files.readString(Path.of("/proc/self/maps"));
@@ -106,6 +108,10 @@ class CudaBackendTest extends CudaTest {
 
     @Test
     void theSameStepAgainAsksTheDeviceForNothing() {
+        close();
+        Geometry g = new Geometry(DType.F32, 2, 7, 7, 4, 5, 3, 3, 7, 7, 1, 1, 1, 1);
+        note(Precision.FP32, Direction.FORWARD, g, AS_IT_IS);
+        open();
         try (Scope root = Scope.open("test")) {
             Tensor w = new Rng(1).draw(Distribution.NORMAL, backend, DType.F32, Shape.of(5, 3, 3, 4));
             long reserved = 0;
@@ -126,19 +132,6 @@ class CudaBackendTest extends CudaTest {
         assertEquals(0, backend.memory().live());
     }
 
-    /** Makes a search needless. */
-    private static void note(String key, ConvolutionAlgorithm algorithm) {
-        note(Precision.FP32, key, algorithm);
-    }
-
-    private static void note(Precision precision, String key, ConvolutionAlgorithm algorithm) {
-        try (Engine engine = new Engine(precision)) {
-            Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
-            new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision())
-                    .put(key, algorithm);
-        }
-    }
-
     /** Whatever a search has found: here the file says that both directions are best computed by the other. */
     @Test
     void aConvolutionTurnedRoundComputesTheSame() {
@@ -146,9 +139,9 @@ class CudaBackendTest extends CudaTest {
         Shape filters = Shape.of(35, 3, 3, 6);
         Shape result = Shape.of(2, 7, 5, 35);
         Conv2dParams p = Conv2dParams.of(1, 1);
-        String key = new Geometry(DType.F32, 2, 7, 5, 6, 35, 3, 3, 7, 5, 1, 1, 1, 1).key();
+        Geometry g = new Geometry(DType.F32, 2, 7, 5, 6, 35, 3, 3, 7, 5, 1, 1, 1, 1);
         for (Direction direction : new Direction[] {Direction.FORWARD, Direction.DATA})
-            note(direction + "-" + key, new ConvolutionAlgorithm(1, 0, true, false));
+            note(Precision.FP32, direction, g, new ConvolutionAlgorithm(1, 0, true, false));
         float[][] results = new float[2][];
         for (int i = 0; i < 2; i++)
             try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, Precision.FP32)
@@ -186,12 +179,12 @@ class CudaBackendTest extends CudaTest {
             new ConvolutionAlgorithm(1, 0, false, false)
         };
         close();
-        if (way < algorithms.length) {
-            note("FORWARD-" + new Geometry(DType.F32, n, h, 12, c, k, 1, 1, h, 12, 1, 0, 0, 1).key(), algorithms[way]);
-            note(
-                    "FORWARD-" + new Geometry(DType.F32, rows / 4, 1, 4, c, k, 1, 1, 1, 4, 1, 0, 0, 1).key(),
-                    algorithms[way]);
-        }
+        Geometry[] both = {
+            new Geometry(DType.F32, n, h, 12, c, k, 1, 1, h, 12, 1, 0, 0, 1),
+            new Geometry(DType.F32, rows / 4, 1, 4, c, k, 1, 1, 1, 4, 1, 0, 0, 1)
+        };
+        if (way < algorithms.length)
+            for (Geometry g : both) note(Precision.FP32, Direction.FORWARD, g, algorithms[way]);
         open();
         Conv2dParams p = Conv2dParams.of(1, 0);
         try (Scope scope = Scope.open("test")) {
@@ -236,7 +229,7 @@ class CudaBackendTest extends CudaTest {
         Shape filters = Shape.of(12, r, s, 40);
         Shape result = p.outputShape(image, filters);
         Geometry g = new Geometry(DType.F32, 4, h, w, 40, 12, r, s, result.get(1), result.get(2), 1, top, left, 1);
-        note(precision, "FILTER-" + g.key(), ConvolutionAlgorithm.PRODUCT);
+        note(precision, Direction.FILTER, g, ConvolutionAlgorithm.PRODUCT);
         float[][] results = new float[2][];
         for (int i = 0; i < 2; i++)
             try (Backend on = Backends.open(i == 0 ? "reference" : "cuda", 0, i == 0 ? Precision.FP32 : precision)
@@ -317,6 +310,11 @@ class CudaBackendTest extends CudaTest {
     /** An image of 8x8 is the smallest whose enlarged convolution is one of the small image; its gradients share what is made of dy. */
     @Test
     void gradientsOfAnEnlargingConvolutionShareWhatIsMadeOfDy() {
+        close();
+        Geometry large = new Geometry(DType.F32, 2, 14, 14, 4, 5, 3, 3, 14, 14, 1, 1, 1, 1);
+        Geometry small = new Geometry(DType.F32, 2, 8, 8, 4, 20, 2, 2, 9, 9, 1, 1, 1, 1);
+        for (Geometry g : new Geometry[] {large, small}) note(Precision.FP32, Direction.DATA, g, AS_IT_IS);
+        open();
         Conv2dParams p = Conv2dParams.of(1, 1).enlarging(2);
         for (int side : new int[] {7, 8})
             try (Scope scope = Scope.open("test")) {

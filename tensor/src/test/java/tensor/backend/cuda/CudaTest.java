@@ -1,11 +1,13 @@
 package tensor.backend.cuda;
 
+import nativelib.LibraryCache;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
+import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
 
 /** Tests that have the backend for themselves, in 32-bit floats; skipped where there is no device. */
 abstract class CudaTest {
@@ -17,6 +19,17 @@ abstract class CudaTest {
             backend = Backends.open("cuda", 0, Precision.FP32).backend();
         } catch (IllegalStateException e) {
             Assumptions.abort(e.getMessage());
+        }
+    }
+
+    /** Makes a search needless, for a backend that is opened afterwards. */
+    static void note(Precision precision, Direction direction, Geometry g, ConvolutionAlgorithm algorithm) {
+        try (Engine engine = new Engine(precision)) {
+            new AlgorithmFile(
+                            LibraryCache.ofUser().root().resolveSibling("cuda"),
+                            engine.context().name(),
+                            Dnn.version() + "-" + precision)
+                    .put(direction + "-" + g.key(), algorithm);
         }
     }
 

@@ -3,7 +3,6 @@ package tensor.backend.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import nativelib.LibraryCache;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
@@ -25,16 +24,12 @@ class TurnedFiltersTest extends CudaTest {
     void open() {
         super.open();
         backend.close();
-        try (Engine engine = new Engine(Precision.FP32)) {
-            AlgorithmFile file = new AlgorithmFile(
-                    LibraryCache.ofUser().root().resolveSibling("cuda"),
-                    engine.context().name(),
-                    Dnn.version() + "-" + Precision.FP32);
-            for (int k : new int[] {8, 9})
-                file.put(
-                        "DATA-" + new Geometry(DType.F32, 1, 3, 3, 41, k, 3, 3, 3, 3, 1, 1, 1, 1).key(),
-                        new ConvolutionAlgorithm(1, 0, true, false));
-        }
+        for (int k : new int[] {8, 9})
+            note(
+                    Precision.FP32,
+                    Direction.DATA,
+                    new Geometry(DType.F32, 1, 3, 3, 41, k, 3, 3, 3, 3, 1, 1, 1, 1),
+                    new ConvolutionAlgorithm(1, 0, true, false));
         super.open();
     }
 
