@@ -96,7 +96,7 @@ final class TurnedFilters {
         if (w.buffer().companion() instanceof Turned) w.buffer().companion(null);
     }
 
-    /** Lets go of them: what comes next is another recording, or none. */
+    /** Lets go of them: what comes next is another recording, or none, or has other weights. Which are wanted stays known. */
     void drop() {
         all.forEach(Turned::drop);
     }

@@ -99,6 +99,7 @@ final class Updates implements AutoCloseable {
                 .number(p.decoupled() ? 0 : p.weightDecay())
                 .number(p.decoupled() ? p.weightDecay() : 0)
                 .grid(parameters.pieces(), 1, 256, 1, 0);
+        engine.turned().drop(); // of filters that are no more
     }
 
     /** {@link tensor.backend.Backend#exponentialAverage}. */
