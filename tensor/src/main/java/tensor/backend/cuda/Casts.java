@@ -8,11 +8,9 @@ final class Casts extends Pieces {
     private static final int MOST = 160;
     /** Bytes of one entry: two addresses, the number of elements, the first piece. */
     private static final int ENTRY = 8 + 8 + 4 + 4;
-    /** Elements of a piece; SHORT_PIECE of kernels.h. */
-    private static final int PIECE = 4096;
 
     Casts() {
-        super(MOST, ENTRY, PIECE);
+        super(MOST, ENTRY, SHORT);
     }
 
     void add(Tensor x, Tensor y) {

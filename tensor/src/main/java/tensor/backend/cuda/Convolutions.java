@@ -93,7 +93,7 @@ final class Convolutions implements AutoCloseable {
         } else if (NarrowConvolutions.serves(Direction.FORWARD, g)) {
             narrow.forward(g, x, w, bias, z, y);
             added = true;
-        } else if (isEven(p)) {
+        } else if (g.evened(p).equals(g)) {
             added = run(Direction.FORWARD, g, x, w, bias, z, y);
         } else {
             try (Scope scope = Scope.open("padding")) {
@@ -144,13 +144,8 @@ final class Convolutions implements AutoCloseable {
             depthwise.data(g, w, dy, dx);
         } else if (NarrowConvolutions.serves(Direction.DATA, g)) {
             narrow.data(g, w, dy, dx);
-        } else if (isEven(p)) {
-            run(Direction.DATA, g, dx, w, null, null, dy);
         } else {
-            try (Scope scope = Scope.open("padding")) {
-                Geometry even = g.evened(p);
-                run(Direction.DATA, even, dx, w, null, null, widened(p, even, dy));
-            }
+            gradient(Direction.DATA, g, p, dx, w, dy);
         }
     }
 
@@ -191,7 +186,7 @@ final class Convolutions implements AutoCloseable {
         return g.isProduct()
                 || DepthwiseConvolutions.serves(g)
                 || NarrowConvolutions.serves(direction, g)
-                || isFound(direction, isEven(p) ? g : g.evened(p));
+                || isFound(direction, g.evened(p));
     }
 
     /** Whether {@link #run} has been searched for. */
@@ -207,13 +202,8 @@ final class Convolutions implements AutoCloseable {
             depthwise.weights(g, x, dy, dw);
         } else if (NarrowConvolutions.serves(Direction.FILTER, g)) {
             if (narrow.weights(g, x, dy, dw, dbias)) return;
-        } else if (isEven(p)) {
-            run(Direction.FILTER, g, x, dw, null, null, dy);
         } else {
-            try (Scope scope = Scope.open("padding")) {
-                Geometry even = g.evened(p);
-                run(Direction.FILTER, even, x, dw, null, null, widened(p, even, dy));
-            }
+            gradient(Direction.FILTER, g, p, x, dw, dy);
         }
         biases(dy, dbias);
     }
@@ -224,10 +214,6 @@ final class Convolutions implements AutoCloseable {
         return plan == null || plan.isTurned() ? null : plan.algorithm();
     }
 
-    private static boolean isEven(Conv2dParams p) {
-        return p.top() == p.bottom() && p.left() == p.right();
-    }
-
     /** The part of y of an evened convolution that is y. */
     private static Region wanted(Conv2dParams p, Tensor larger, Tensor y) {
         return Region.of(larger)
@@ -235,12 +221,19 @@ final class Convolutions implements AutoCloseable {
                 .slice(2, Geometry.skippedColumns(p), y.shape().get(2));
     }
 
-    /** dy with zeros where nothing is wanted of y. */
-    private Tensor widened(Conv2dParams p, Geometry even, Tensor dy) {
-        Tensor larger = dy.empty(even.output());
-        movement.fill(larger, 0);
-        movement.copy(Region.of(dy), wanted(p, larger, dy));
-        return larger;
+    /** The one of x and w that the direction names, from dy, which gets zeros where nothing is wanted of y. */
+    private void gradient(Direction direction, Geometry g, Conv2dParams p, Tensor x, Tensor w, Tensor dy) {
+        Geometry even = g.evened(p);
+        if (even.equals(g)) {
+            run(direction, g, x, w, null, null, dy);
+            return;
+        }
+        try (Scope scope = Scope.open("padding")) {
+            Tensor larger = dy.empty(even.output());
+            movement.fill(larger, 0);
+            movement.copy(Region.of(dy), wanted(p, larger, dy));
+            run(direction, even, x, w, null, null, larger);
+        }
     }
 
     /** Computes the one of x, w, y that the direction names; whether bias and z, which may be {@code null}, are added to y already. */

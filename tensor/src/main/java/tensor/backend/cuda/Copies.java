@@ -8,13 +8,11 @@ final class Copies extends Pieces {
     private static final int MOST = 38;
     /** Bytes of one entry: two addresses, the number of elements, the first piece, and where the elements lie. */
     private static final int ENTRY = 8 + 8 + 4 + 4 + Axes.BYTES + 4;
-    /** Elements of a piece; SHORT_PIECE of kernels.h. */
-    private static final int PIECE = 4096;
 
     private final Axes axes = new Axes();
 
     Copies() {
-        super(MOST, ENTRY, PIECE);
+        super(MOST, ENTRY, SHORT);
     }
 
     void add(Region from, Region to) {

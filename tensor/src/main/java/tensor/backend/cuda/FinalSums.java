@@ -25,20 +25,18 @@ final class FinalSums {
 
     /** y ← Σ over the slices of partial [slices, elements of y], which this holds until then. */
     void add(Buffer partial, int slices, Tensor y) {
-        int outputs = y.shape().size();
-        long to = y.buffer().address();
-        waiting.add(new Sum(partial.retain(), slices, outputs, to, 0, outputs, y.dtype() == DType.BF16));
-        y.buffer().fence(this::make);
+        add(partial, slices, y, null);
     }
 
-    /** The same for partial [slices, elements of y, elements of rest], of floats. */
+    /** The same for partial [slices, elements of y and of rest], which may be {@code null} and else are floats. */
     void add(Buffer partial, int slices, Tensor y, Tensor rest) {
         int split = y.shape().size();
+        int outputs = rest == null ? split : split + rest.shape().size();
         long to = y.buffer().address();
-        long others = rest.buffer().address();
-        waiting.add(new Sum(partial.retain(), slices, split + rest.shape().size(), to, others, split, false));
+        long others = rest == null ? 0 : rest.buffer().address();
+        waiting.add(new Sum(partial.retain(), slices, outputs, to, others, split, y.dtype() == DType.BF16));
         y.buffer().fence(this::make);
-        rest.buffer().fence(this::make);
+        if (rest != null) rest.buffer().fence(this::make);
     }
 
     /** Makes all. */

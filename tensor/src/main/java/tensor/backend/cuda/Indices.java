@@ -75,10 +75,7 @@ final class Indices implements AutoCloseable {
 
     /** Before the host waits for the device: asks for the note, whose way to the host costs no wait of its own. */
     void ask() {
-        if (unchecked.isEmpty()) return;
-        Status.driver(
-                cuMemcpyDtoHAsync(found.pointer(0), new Device(note), Integer.BYTES, engine.context().stream()),
-                "cuMemcpyDtoHAsync");
+        if (!unchecked.isEmpty()) send(found, 0);
     }
 
     /** Queues the note to a place of a recording's own, where calls of it look up indices. */
@@ -95,9 +92,11 @@ final class Indices implements AutoCloseable {
      */
     void check() {
         if (unchecked.isEmpty()) return;
-        Set<String> calls = Set.copyOf(unchecked);
-        unchecked.clear();
-        check(found.bytes().getInt(0), calls);
+        try {
+            check(found.bytes().getInt(0), unchecked);
+        } finally {
+            unchecked.clear();
+        }
     }
 
     /** The same for these calls, and what the note said after them. */

@@ -169,7 +169,8 @@ final class Norms {
 
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
-     * are summed over the images later, and doffset, where the pixels are cut into slices, by another kernel, from all of dx; they are not cut where that has more in it.
+     * are summed over the images later ({@link FinalSums}), and doffset, where the pixels are cut into slices, by another kernel,
+     * from all of dx; they are not cut where that has more in it.
      */
     void backward(
             NormParams p,

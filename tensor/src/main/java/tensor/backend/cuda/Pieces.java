@@ -9,6 +9,9 @@ import java.nio.ByteOrder;
  * and their number, as many as the arguments of a kernel have room for.
  */
 abstract class Pieces {
+    /** Elements of a piece of tensors; SHORT_PIECE of kernels.h. */
+    static final int SHORT = 4096;
+
     private final int most;
     private final int piece;
     private final int entry;
