@@ -5,10 +5,10 @@ usage: torch_steps.py [--mode eager|default|reduce-overhead|max-autotune] [--pre
 
 A training step is what ours is: random t, noise, q_sample, forward, loss, backward, gradient norm clipped where the preset
 says so, Adam; and is timed as ours is, by the host's clock as one step follows the other, median of 6 times 10 after 5 (compiled
-modes: after 15). It reads no loss, which ours does after each step. What PyTorch recommends is on: channels last, fused Adam, fused attention, bf16 by autocast; --search
-adds its search for algorithms (cudnn.benchmark), which takes minutes for these networks. Any mode but eager goes through
-torch.compile, which takes minutes as well. --wait: all is compiled and warmed up first, and measured once FILE exists.
---small: tiny sizes on whatever device there is, to see that it runs. Prints Markdown rows.
+modes: after 15). It reads no loss, which ours does after each step. What PyTorch recommends is on: channels last, fused Adam,
+fused attention, bf16 by autocast; --search adds its search for algorithms (cudnn.benchmark), which takes minutes for these
+networks. Any mode but eager goes through torch.compile, which takes minutes as well. --wait: all is compiled and warmed up
+first, and measured once FILE exists. --small: tiny sizes on whatever device there is, to see that it runs. Prints Markdown rows.
 """
 
 import argparse

@@ -134,9 +134,9 @@ final class Updates implements AutoCloseable {
                 "cuMemcpyDtoHAsync");
     }
 
-    /** So many updates have been left out, as the host knows now: those to come are not meant by it. */
+    /** So many updates have been left out, as the host knows now, or knew before: those to come are not meant by it. */
     void skipped(long count) {
-        skipped = count;
+        skipped = Math.max(skipped, count);
     }
 
     /** Leaves in the numbers of the step Σ x², the factor min(1, limit/√Σ), and whether Σ and the loss are finite. */

@@ -139,6 +139,14 @@ class GraphRecordingTest extends CudaTest {
                 backend.fill(loss, 1);
                 update.replay(new Recording.Numbers(0, 0.25, 2, 0.5));
                 assertTrue(w[0].toFloats()[0] != before[0], "the host knows of both");
+                Recording.Replay good = update.replay(new Recording.Numbers(0, 0.25, 3, 0.5));
+                float[] moved = w[0].toFloats();
+                backend.fill(loss, Double.NaN);
+                update.replay(new Recording.Numbers(0, 0.25, 4, 0.5)).norm();
+                good.norm(); // of before the third
+                backend.fill(loss, 1);
+                update.replay(new Recording.Numbers(0, 0.25, 4, 0.5));
+                assertTrue(w[0].toFloats()[0] != moved[0], "nor does it forget one");
             }
         }
     }
