@@ -101,14 +101,14 @@ struct Turns {
 };
 
 // The last stage of up to 80 sums over the slices of partial [slices, outputs]: the first `split` outputs are written to y, in
-// bfloat16 if `half` is 1, the others to rest, which is 0 where there are none; 3848 bytes. Block b makes 32 outputs, from
-// 32 · (b − first) on, of the last sum whose first is ≤ b.
+// bfloat16 if `half` is 1, the others to rest, which is 0 where there are none; 3848 bytes. From one slice to the next it is `row`
+// floats. Block b makes 32 outputs, from 32 · (b − first) on, of the last sum whose first is ≤ b.
 const int MOST_SUMS = 80;
 struct SumOfOne {
     const float *partial;
     void *y;
     float *rest;
-    int outputs, slices, split, half, first, unused;
+    int outputs, slices, row, split, half, first;
 };
 struct Sums {
     SumOfOne each[MOST_SUMS];
@@ -211,12 +211,13 @@ KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, cons
                    float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image, for
 // final_sums) if it is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
-// more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x. doffset
-// [n, channels], the sum of what they are added to, can be other than 0 with one slice only.
+// more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x. left [n, slices,
+// channels] floats is written: the sums of dx over the pixels of each slice, or, if doffset [n, channels] is not 0, of what before
+// and more are added to; with one slice that is doffset, and is written there, too.
 KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
-                            T *dx, T *dx2, float *doffset, float *partial, float *dscale, float *dshift, float *sums, int phase,
-                            int length, int depth, int groups, int bundle, int silu, Mask mask);
+                            T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale, float *dshift, float *sums,
+                            int phase, int length, int depth, int groups, int bundle, int silu, Mask mask);
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in

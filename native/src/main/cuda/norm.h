@@ -94,7 +94,7 @@ DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
 }
 template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
-    b.image = blockIdx.y;
+    b.image = gridDim.y - 1 - blockIdx.y;  // the last one first: what was written last is in the cache, and who reads next begins at 0
     b.group = blockIdx.x * bundle;
     b.groups = b.group + bundle < groups ? bundle : groups - b.group;
     b.depth = depth;

@@ -37,10 +37,10 @@ template <int V, int N> struct Before {
     Packed<V> first[N], second[N];
 };
 // dx = k dz + slope · centred(x, mu) + rest in place of x, from what `activate` left, and what came before; and the sum of each
-// channel, without that.
+// channel, with that or without.
 template <int V, bool SILU, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          const Before<V, N> *before, float (&sum)[S]) {
+                          const Before<V, N> *before, bool all, float (&sum)[S]) {
     Linear<S> l = linear<S>(s, c + j);
     float factor[S], slope[S], rest[S];
     load<S>(s.k + c + j, factor);
@@ -56,17 +56,18 @@ DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, Pa
             v[i] = get(dy[k], j + i);
             if (SILU && Packed<V>::EACH == 2) v[i] *= siluSlope(d * l.rise[i] + l.plus[i]);
             v[i] = factor[i] * v[i] + (slope[i] * d + rest[i]);
-            sum[i] += v[i];
+            float own = v[i];
             if (before) v[i] += get(before->first[k], j + i) + get(before->second[k], j + i);
+            sum[i] += all ? v[i] : own;
         }
         put(v, x[k], j);
     }
 }
 template <int V, int N, int S>
 DEVICE void differentiate(const Shared &s, unsigned c, int j, unsigned count, int silu, Packed<V> (&x)[N], const Packed<V> (&dy)[N],
-                          const Before<V, N> *before, float (&sum)[S]) {
-    if (silu) differentiate<V, true>(s, c, j, count, x, dy, before, sum);
-    else differentiate<V, false>(s, c, j, count, x, dy, before, sum);
+                          const Before<V, N> *before, bool all, float (&sum)[S]) {
+    if (silu) differentiate<V, true>(s, c, j, count, x, dy, before, all, sum);
+    else differentiate<V, false>(s, c, j, count, x, dy, before, all, sum);
 }
 
 // What came before, from value `at` on, is added to dx, which has been rounded: two vectors at a time, for few registers.
@@ -83,6 +84,16 @@ DEVICE void addBefore(const T *before, const T *more, unsigned at, unsigned step
         for (int i = 0; i < 2; i++)
             if (more) add(first[i], second[i], dx[k + i]);
             else add(first[i], dx[k + i]);
+    }
+}
+
+// Σ dx as it is now, of a quad of channels.
+template <int V, int N, int S> DEVICE void sumOf(const Packed<V> (&dx)[N], unsigned count, int j, float (&sum)[S]) {
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        if (k >= count) break;
+#pragma unroll
+        for (int i = 0; i < S; i++) sum[i] += get(dx[k], j + i);
     }
 }
 
@@ -156,8 +167,8 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
 template <int V, bool ALL>
 DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                              const T *before, const T *more, T *dx, T *dx2, float *doffset, float *partial, float *dscale,
-                              float *dshift, float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
+                              const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
+                              float *dscale, float *dshift, float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
@@ -253,10 +264,17 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
         for (int j = 0; j < V; j += S) {
             float sum[S] = {};
             const Before<V, HELD_PAIRS> *none = nullptr;
-            differentiate(s, b.column * V, j, b.own, silu, held, beside, none, sum);
-            if (doffset) put<V>(b, s, 0, j, threadIdx.x, sum);
+            differentiate(s, b.column * V, j, b.own, silu, held, beside, none, false, sum);
+            if (doffset || !before) put<V>(b, s, 0, j, threadIdx.x, sum);
         }
         addBefore(before, more, b.first + b.column * V, b.step, b.own, held);
+        if (!doffset && before)
+#pragma unroll
+            for (int j = 0; j < V; j += S) {
+                float sum[S] = {};
+                sumOf(held, b.own, j, sum);
+                put<V>(b, s, 0, j, threadIdx.x, sum);
+            }
         Way<T> to = wayOf(b, b.column * V, dx, dx2, split, length, channels);
         put(held, to.first, to.step, b.own);
     } else if (b.row < b.rows)
@@ -279,18 +297,16 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
                 for (int j = 0; j < V; j += S) {
                     float sum1[S] = {}, sum2[S] = {};  // not wanted again
                     if (Packed<V>::EACH == 1) activate(s, c, j, count, silu, few, beside, sum1, sum2);
-                    differentiate(s, c, j, count, silu, few, beside, &added, sum[j / S]);
+                    differentiate(s, c, j, count, silu, few, beside, &added, !doffset, sum[j / S]);
                 }
                 put(few, to.first + done * to.step, to.step, count);
             }
-            if (doffset)
 #pragma unroll
-                for (int j = 0; j < V; j += S) put<V>(b, s, 0, j, b.row * (b.width / V) + c / V, sum[j / S]);
+            for (int j = 0; j < V; j += S) put<V>(b, s, 0, j, b.row * (b.width / V) + c / V, sum[j / S]);
         }
 
-    if (blockIdx.z != 0) return;
 #pragma unroll 1
-    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+    for (unsigned c = threadIdx.x; blockIdx.z == 0 && c < b.width; c += blockDim.x) {
         unsigned at = b.channel + c;
         float sum1 = back * s.total1[c], sum2 = back * s.total2[c];
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
@@ -303,22 +319,25 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
         if (dscale) dscale[conditioned] = gamma ? gamma[at] * sum2 + beta[at] * sum1 : sum2;
         if (dshift) dshift[conditioned] = sum1;
     }
-    if (!doffset) return;
     __syncthreads();
     addRows<V, 1>(b, s);
 #pragma unroll 1
-    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x)
-        doffset[static_cast<unsigned long long>(b.image) * channels + b.channel + c] = total<V, 1>(b, s, 0, c);
+    for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
+        unsigned long long at = static_cast<unsigned long long>(b.image * gridDim.z + blockIdx.z) * channels + b.channel + c;
+        float sum = total<V, 1>(b, s, 0, c);
+        left[at] = sum;
+        if (doffset && gridDim.z == 1) doffset[at] = sum;
+    }
 }
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, const T *more, T *dx, T *dx2, float *doffset, float *partial, float *dscale, float *dshift,
-                            float *sums, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
+                            const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale,
+                            float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL)                                                                                                \
     groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, \
-                              partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
+                              left, partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
         Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \

@@ -180,7 +180,7 @@ KERNEL(final_sums)(Sums sums) {
     const unsigned LINES_OF_SLICES = 8, BATCH_OF_SLICES = 16;
     __shared__ double part[LINES_OF_SLICES][32];
     const SumOfOne &own = ownOf(sums);
-    unsigned o = (blockIdx.x - own.first) * 32 + threadIdx.x, outputs = own.outputs, slices = own.slices;
+    unsigned o = (blockIdx.x - own.first) * 32 + threadIdx.x, outputs = own.outputs, slices = own.slices, row = own.row;
     double sum = 0;
     if (o < outputs) {
         const float *from = own.partial + o;
@@ -189,7 +189,7 @@ KERNEL(final_sums)(Sums sums) {
 #pragma unroll
             for (unsigned k = 0; k < BATCH_OF_SLICES; k++) {  // a branch would wait for each
                 unsigned at = s + k * LINES_OF_SLICES;
-                v[k] = from[static_cast<unsigned long long>(at < slices ? at : s) * outputs];
+                v[k] = from[static_cast<unsigned long long>(at < slices ? at : s) * row];
                 v[k] = at < slices ? v[k] : 0.0f;
             }
 #pragma unroll

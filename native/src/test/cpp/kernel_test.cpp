@@ -439,15 +439,16 @@ CASE(last_stages_of_sums) {
     int pieces = 0;
     for (int i = 0; i < MOST_SUMS; i++) {
         int outputs = 1 + i * 37 % 150, slices = 1 + i * 11 % 70, split = i % 3 == 0 ? outputs / 2 + 1 : outputs, half = i % 3 == 1;
-        auto partial = normal(size_t(slices) * outputs, 13 + i, true);
+        int row = i % 4 == 0 ? outputs + i : outputs;
+        auto partial = normal(size_t(slices) * row, 13 + i, true);
         std::vector<double> sum(outputs);
         for (int s = 0; s < slices; s++)
-            for (int o = 0; o < outputs; o++) sum[o] += partial[s * outputs + o];
+            for (int o = 0; o < outputs; o++) sum[o] += partial[s * row + o];
         partials.emplace_back(new Array(partial, true));
         results.emplace_back(half ? new Array(std::vector<double>(split), Array::Type{CUDA_BF16}) : new Array(split, true));
         rests.emplace_back(new Array(outputs - split + 1, true));
         all.each[i] = {static_cast<float *>(partials[i]->at()), results[i]->at(), static_cast<float *>(rests[i]->at()),
-                       outputs, slices, split, half, pieces, 0};
+                       outputs, slices, row, split, half, pieces};
         expected.push_back(sum);
         pieces += (outputs + 31) / 32;
     }

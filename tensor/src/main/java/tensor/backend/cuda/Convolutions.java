@@ -151,18 +151,19 @@ final class Convolutions implements AutoCloseable {
 
     /** {@link tensor.backend.Backend#conv2dBackwardWeights}. */
     void weights(Conv2dParams p, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Tensor missing = dbias != null && PixelSums.take(engine, dy, dbias) ? null : dbias;
         if (p.enlarge() > 1) {
-            enlarged.weights(p, x, dy, dw, dbias);
+            enlarged.weights(p, x, dy, dw, missing);
             return;
         }
         Geometry g = Geometry.of(p, x, dw, dy);
         if (!g.isProduct()) x.buffer().block();
         weights(
                 isKnown(Direction.FILTER, g, p),
-                () -> weights(g, p, x, dy, dw, dbias),
+                () -> weights(g, p, x, dy, dw, missing),
                 PointwiseConvolutions.reads(x, dy),
                 dw,
-                dbias);
+                missing);
     }
 
     /**

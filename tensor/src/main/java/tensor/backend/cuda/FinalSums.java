@@ -20,21 +20,32 @@ final class FinalSums {
         this.engine = engine;
     }
 
-    /** y and rest ← the sums of the columns of partial [slices, outputs]: of the first {@code split}, and of the others. */
-    private record Sum(Buffer partial, int slices, int outputs, long y, long rest, int split, boolean half) {}
+    /** y and rest ← the sums of columns of partial [slices, row], from {@code first} on: of {@code split}, and of the next. */
+    private record Sum(
+            Buffer partial, int slices, int row, int first, int outputs, long y, long rest, int split, boolean half) {}
 
     /** y ← Σ over the slices of partial [slices, elements of y], which this holds until then. */
     void add(Buffer partial, int slices, Tensor y) {
-        add(partial, slices, y, null);
+        add(partial, slices, y.shape().size(), 0, y, null);
     }
 
-    /** The same for partial [slices, elements of y and of rest], which may be {@code null} and else are floats. */
+    /** The same for the columns of partial [slices, row] from {@code first} on. */
+    void add(Buffer partial, int slices, int row, int first, Tensor y) {
+        add(partial, slices, row, first, y, null);
+    }
+
+    /** The same for partial [slices, elements of y and of rest], where rest may be {@code null} and else is floats. */
     void add(Buffer partial, int slices, Tensor y, Tensor rest) {
+        add(partial, slices, y.shape().size() + (rest == null ? 0 : rest.shape().size()), 0, y, rest);
+    }
+
+    private void add(Buffer partial, int slices, int row, int first, Tensor y, Tensor rest) {
         int split = y.shape().size();
         int outputs = rest == null ? split : split + rest.shape().size();
         long to = y.buffer().address();
         long others = rest == null ? 0 : rest.buffer().address();
-        waiting.add(new Sum(partial.retain(), slices, outputs, to, others, split, y.dtype() == DType.BF16));
+        boolean half = y.dtype() == DType.BF16;
+        waiting.add(new Sum(partial.retain(), slices, row, first, outputs, to, others, split, half));
         y.buffer().fence(this::make);
         if (rest != null) rest.buffer().fence(this::make);
     }
@@ -47,7 +58,8 @@ final class FinalSums {
         engine.context().enter();
         engine.side().join(); // some of the slices are written there
         for (Sum sum : all) {
-            sums.add(sum.partial.address(), sum.y, sum.rest, sum.outputs, sum.slices, sum.split, sum.half);
+            long partial = sum.partial.address() + (long) sum.first * DType.F32.bytes();
+            sums.add(partial, sum.y, sum.rest, sum.outputs, sum.slices, sum.row, sum.split, sum.half);
             if (sums.isFull()) launch();
         }
         if (!sums.isEmpty()) launch();

@@ -114,9 +114,10 @@ final class Joins {
         return true;
     }
 
-    /** Whether nothing else is attached to y. */
+    /** Whether nothing is attached to y that outlives being written. */
     private static boolean isFree(Tensor y) {
-        return y.buffer().companion() == null || y.buffer().companion() instanceof Joint;
+        AutoCloseable companion = y.buffer().companion();
+        return companion == null || companion instanceof Joint || companion instanceof PixelSums;
     }
 
     private static void putOff(Tensor y, Joint joint) {
@@ -154,8 +155,10 @@ final class Joins {
                     || !isSame(from[k], joint.to[k])
                     || !isSame(to[k], Region.of(to[k].tensor()))
                     || !mayMove(to[k].tensor().buffer())) return false;
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < 2; k++) {
             to[k].tensor().buffer().exchange(joint.from[k].tensor().buffer());
+            PixelSums.move(engine, joint.from[k].tensor(), to[k].tensor());
+        }
         putOff(from[0].tensor(), new Joint(to.clone(), joint.to, false));
         return true;
     }

@@ -10,6 +10,7 @@ import tensor.backend.NormInputs;
 import tensor.backend.NormParams;
 import tensor.backend.ReduceOp;
 import tensor.memory.Buffer;
+import tensor.memory.Scope;
 
 /**
  * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a bundle of
@@ -57,9 +58,8 @@ final class Norms {
          *
          * @param held vectors of x that a thread can hold
          * @param twice threads of a block that reads x twice; 0 for as many as let the device hold all blocks at once
-         * @param mostSlices slices at most
          */
-        static Launching of(NormParams p, Tensor x, int held, int twice, int mostSlices, CudaContext device) {
+        static Launching of(NormParams p, Tensor x, int held, int twice, CudaContext device) {
             int images = x.shape().get(0);
             int channels = x.shape().get(-1);
             int length = x.shape().size() / images / channels;
@@ -77,7 +77,7 @@ final class Norms {
 
             int slices = 1;
             if (threads(length, held, columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
-                slices = (int) Math.min(mostSlices, work / SLICE);
+                slices = (int) Math.min(MOST_SLICES, work / SLICE);
             int pixels = (length + slices - 1) / slices;
             long blocks = (long) bundles * slices;
             int multiprocessors = device.multiprocessors();
@@ -159,7 +159,7 @@ final class Norms {
 
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
-        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, MOST_SLICES, engine.context());
+        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, engine.context());
         Joins.Joint joint = joint(in.x());
         l.go(
                 engine,
@@ -169,8 +169,8 @@ final class Norms {
 
     /**
      * {@link tensor.backend.Backend#groupNormBackward}; dx is put off where x is, and its parts are written. dgamma and dbeta
-     * are summed over the images later ({@link FinalSums}), and doffset, where the pixels are cut into slices, by another kernel,
-     * from all of dx; they are not cut where that has more in it.
+     * are summed over the images later ({@link FinalSums}). The sums of dx over the pixels are left with it, unless dx has more in
+     * it than doffset, which is then their sum over the slices.
      */
     void backward(
             NormParams p,
@@ -183,30 +183,39 @@ final class Norms {
             NormInputs d) {
         Tensor x = in.x();
         int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
-        boolean mixed = d.offset() != null && before.length > 0; // dx does not tell doffset from what came before
-        Launching l = Launching.of(p, x, HELD_PAIRS, twice, mixed ? 1 : MOST_SLICES, engine.context());
+        Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
         Joins.Joint joint = joint(x);
-        boolean summed = d.offset() != null && l.slices > 1;
-        Joins.Joint parts = joint == null || summed ? null : joins.parts(d.x(), joint.split());
+        Joins.Joint parts = joint == null ? null : joins.parts(d.x(), joint.split());
         Buffer partial = d.gamma() == null ? null : engine.scratch(8L * l.images * l.channels());
-        l.go(
-                engine,
-                () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
-                        .tensor(mean)
-                        .tensor(rstd)
-                        .tensor(dy)
-                        .tensor(before.length > 0 ? before[0] : null)
-                        .tensor(before.length > 1 ? before[1] : null)
-                        .tensor(parts == null ? d.x() : parts.first())
-                        .tensor(parts == null ? null : parts.second())
-                        .tensor(l.slices == 1 ? d.offset() : null)
-                        .address(partial == null ? 0 : partial.address())
-                        .tensor(d.scale())
-                        .tensor(d.shift()),
-                launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
-        if (summed) {
-            Shape pixels = Shape.of(l.images, l.length, l.channels());
-            reductions.reduce(ReduceOp.SUM, d.x(), pixels, d.offset(), pixels.with(1, 1));
+        try (Scope scope = Scope.open("sums")) {
+            Tensor left = x.emptyExact(Shape.of(l.images, l.slices, l.channels()));
+            l.go(
+                    engine,
+                    () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
+                            .tensor(mean)
+                            .tensor(rstd)
+                            .tensor(dy)
+                            .tensor(before.length > 0 ? before[0] : null)
+                            .tensor(before.length > 1 ? before[1] : null)
+                            .tensor(parts == null ? d.x() : parts.first())
+                            .tensor(parts == null ? null : parts.second())
+                            .tensor(d.offset())
+                            .tensor(left)
+                            .address(partial == null ? 0 : partial.address())
+                            .tensor(d.scale())
+                            .tensor(d.shift()),
+                    launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
+            if (d.offset() != null && l.slices > 1)
+                reductions.reduce(
+                        ReduceOp.SUM,
+                        left,
+                        left.shape(),
+                        d.offset(),
+                        left.shape().with(1, 1));
+            if (d.offset() == null || before.length == 0) {
+                PixelSums.leave(engine, parts == null ? d.x() : parts.first(), left, 0);
+                if (parts != null) PixelSums.leave(engine, parts.second(), left, joint.split());
+            }
         }
         if (partial == null) return;
         engine.sums().add(partial, l.images, d.gamma(), d.beta());

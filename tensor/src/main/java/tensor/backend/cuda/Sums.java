@@ -4,7 +4,7 @@ package tensor.backend.cuda;
 final class Sums extends Pieces {
     /** Most sums. */
     private static final int MOST = 80;
-    /** Bytes of one entry: three addresses, five numbers, and what fills it up to whole addresses. */
+    /** Bytes of one entry: three addresses and six numbers. */
     private static final int ENTRY = 3 * 8 + 6 * 4;
     /** Outputs of a thread block. */
     private static final int PIECE = 32;
@@ -13,12 +13,12 @@ final class Sums extends Pieces {
         super(MOST, ENTRY, PIECE);
     }
 
-    /** From partial [slices, outputs] to the first {@code split} outputs at y and the others at rest. */
-    void add(long partial, long y, long rest, int outputs, int slices, int split, boolean half) {
+    /** From partial, slices of outputs that are {@code row} floats apart, to the first {@code split} outputs at y and the others at rest. */
+    void add(long partial, long y, long rest, int outputs, int slices, int row, int split, boolean half) {
         int at = end();
         entries().putLong(at, partial).putLong(at + 8, y).putLong(at + 16, rest);
-        entries().putInt(at + 24, outputs).putInt(at + 28, slices).putInt(at + 32, split);
-        entries().putInt(at + 36, half ? 1 : 0).putInt(at + 40, pieces());
+        entries().putInt(at + 24, outputs).putInt(at + 28, slices).putInt(at + 32, row);
+        entries().putInt(at + 36, split).putInt(at + 40, half ? 1 : 0).putInt(at + 44, pieces());
         count(outputs);
     }
 }
