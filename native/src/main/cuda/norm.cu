@@ -210,8 +210,9 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
 #pragma unroll 1
-            for (unsigned done = 0; done < b.own; done += FEW) {
-                unsigned count = atMost(b.own - done, FEW), at = b.first + c + done * b.step;
+            for (unsigned rest = b.own, count; rest > 0; rest -= count) {  // backwards
+                count = atMost(rest, FEW);
+                unsigned done = rest - count, at = b.first + c + done * b.step;
                 Packed<V> few[FEW];
                 fetch(from.first + done * from.step, from.step, count, few);
                 normalize(b, s, c, at, count, silu, mask, few);

@@ -13,7 +13,8 @@
 //
 // A block does `bundle` neighbouring groups of one image. A thread keeps its channels and goes down the pixels. It loads a
 // handful of its vectors at once, still packed, and then computes from registers; where the handful is its whole share, x and
-// dy are read once, else the second pass mostly meets the second-level cache. Statistics need no pivot: a thread has the mean
+// dy are read once, else twice, the second time backwards, since the caches hold what was read last. For the same reason the first
+// blocks have the last images, which the kernel before has written last. Statistics need no pivot: a thread has the mean
 // of its values and the sum of their squares about that mean, and two such pairs make one of both, exactly as if the values
 // had been seen together,
 //
@@ -94,7 +95,7 @@ DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
 }
 template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
-    b.image = gridDim.y - 1 - blockIdx.y;  // the last one first: what was written last is in the cache, and who reads next begins at 0
+    b.image = gridDim.y - 1 - blockIdx.y;
     b.group = blockIdx.x * bundle;
     b.groups = b.group + bundle < groups ? bundle : groups - b.group;
     b.depth = depth;

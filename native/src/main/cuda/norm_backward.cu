@@ -284,8 +284,9 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
             Way<const T> from = wayOf(b, c, x, x2, split, length, channels);
             Way<T> to = wayOf(b, c, dx, dx2, split, length, channels);
 #pragma unroll 1
-            for (unsigned done = 0; done < b.own; done += FEW_PAIRS) {
-                unsigned count = atMost(b.own - done, FEW_PAIRS), at = b.first + c + done * b.step;
+            for (unsigned rest = b.own, count; rest > 0; rest -= count) {  // backwards
+                count = atMost(rest, FEW_PAIRS);
+                unsigned done = rest - count, at = b.first + c + done * b.step;
                 Packed<V> few[FEW_PAIRS], beside[FEW_PAIRS];
                 fetch(from.first + done * from.step, from.step, count, few);
                 fetch(dy + at, b.step, count, beside);
