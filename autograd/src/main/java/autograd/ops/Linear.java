@@ -3,8 +3,11 @@ package autograd.ops;
 import autograd.Op;
 import autograd.Tape;
 import autograd.Variable;
+import java.util.Arrays;
 import tensor.Shape;
 import tensor.Tensor;
+import tensor.backend.Backend;
+import tensor.backend.Conv2dParams;
 
 /**
  * {@code y = x wᵀ + b} along the last axis.
@@ -29,18 +32,22 @@ public record Linear() implements Op {
         x.backend().matmul(false, true, x, w, in.length > 2 ? in[2] : null, y);
         return new Result(y.reshape(in[0].shape().with(-1, out)), (dy, needed) -> {
             Tensor rows = dy.reshape(-1, out); // [M, out]
-            Tensor[] d = new Tensor[in.length];
-            if (needed[1]) { // first: a device computes it beside what follows
-                d[1] = w.emptyLike();
-                x.backend().matmul(true, false, rows, x, null, d[1]);
-            }
-            if (needed[0]) {
-                Tensor dx = x.emptyLike();
-                x.backend().matmul(false, false, rows, w, null, dx);
-                d[0] = dx.reshape(in[0].shape());
-            }
-            if (in.length > 2 && needed[2]) d[2] = rows; // the tape sums it to [out]
-            return d;
+            Tensor dx = needed[0] ? x.emptyLike() : null;
+            Tensor dw = needed[1] ? w.emptyLike() : null;
+            Tensor db = in.length > 2 && needed[2] ? in[2].emptyLike() : null;
+            Backend backend = x.backend();
+            // dw is that of a convolution of pixels, which a device computes beside what follows
+            if (dw != null)
+                backend.conv2dBackwardWeights(
+                        Conv2dParams.of(1, 0), pixels(x), pixels(rows), dw.reshape(out, 1, 1, width), db);
+            else if (db != null) db = rows; // the tape sums it to [out]
+            if (dx != null) backend.matmul(false, false, rows, w, null, dx);
+            return Arrays.copyOf(new Tensor[] {dx == null ? null : dx.reshape(in[0].shape()), dw, db}, in.length);
         });
+    }
+
+    /** Rows [M, C] as images of one pixel. */
+    private static Tensor pixels(Tensor rows) {
+        return rows.reshape(rows.shape().get(0), 1, 1, rows.shape().get(1));
     }
 }

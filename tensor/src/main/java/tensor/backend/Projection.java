@@ -24,8 +24,14 @@ public final class Projection {
 
     /** dx ← dqkv w, dw ← dqkvᵀ x. */
     public static void backward(Backend on, Tensor x, Tensor w, Tensor dqkv, Tensor dx, Tensor dw) {
-        int rows = x.shape().get(0) * x.shape().get(1);
+        Shape s = w.shape();
         on.matmul(false, false, dqkv, w, null, dx);
-        on.matmul(true, false, dqkv.reshape(rows, -1), x.reshape(rows, -1), null, dw);
+        on.conv2dBackwardWeights(
+                Conv2dParams.of(1, 0), image(x), image(dqkv), dw.reshape(s.get(0), 1, 1, s.get(1)), null);
+    }
+
+    /** Positions [N, L, C] as the pixels [N, 1, L, C] of images. */
+    private static Tensor image(Tensor x) {
+        return x.reshape(x.shape().get(0), 1, x.shape().get(1), x.shape().get(2));
     }
 }

@@ -143,6 +143,11 @@ public final class Buffer {
                 };
     }
 
+    /** Whether who asks for the block next may have to wait. */
+    public boolean isAwaited() {
+        return fence != null;
+    }
+
     /**
      * Whoever writes into the block next waits first: it is still read beside that order.
      *

@@ -37,6 +37,7 @@ public final class CudaBackend implements Backend {
     private final Products products;
     private final Movement movement;
     private final Joins joins;
+    private final Cuts cuts;
     private final Reductions reductions;
     private final Indices indices;
     private final Convolutions convolutions;
@@ -54,6 +55,7 @@ public final class CudaBackend implements Backend {
         products = new Products(engine);
         movement = new Movement(engine);
         joins = new Joins(engine, movement);
+        cuts = new Cuts(engine, movement);
         reductions = new Reductions(engine);
         indices = new Indices(engine, staging);
         convolutions = new Convolutions(engine, dnn, products, movement, reductions);
@@ -155,6 +157,7 @@ public final class CudaBackend implements Backend {
     public void synchronize() {
         engine.requireEager("waiting for the device");
         engine.context().enter();
+        cuts.make();
         engine.sums().make();
         engine.side().join();
         indices.ask();
@@ -167,7 +170,7 @@ public final class CudaBackend implements Backend {
     public Optional<Recording> record(Recording.Body body) {
         if (!graphs) return Optional.empty();
         engine.context().enter();
-        return Optional.of(GraphRecording.record(engine, staging, indices, joins, body));
+        return Optional.of(GraphRecording.record(engine, staging, indices, joins, cuts, body));
     }
 
     // ---- 2 pointwise, movement, chance ------------------------------------------------------------------------
@@ -193,7 +196,7 @@ public final class CudaBackend implements Backend {
         Checks.copy(this, from, to);
         engine.context().enter();
         for (Region region : to) written(region.tensor());
-        if (joins.putOff(from, to) || joins.give(from, to)) return;
+        if (joins.putOff(from, to) || joins.give(from, to) || cuts.putOff(from, to)) return;
         for (Region region : from) region.tensor().buffer().block();
         movement.copy(from, to);
     }
@@ -435,6 +438,7 @@ public final class CudaBackend implements Backend {
         engine.context().enter();
         engine.side().join();
         engine.context().synchronize();
+        cuts.forget();
         updates.close();
         softmaxes.close();
         convolutions.close();

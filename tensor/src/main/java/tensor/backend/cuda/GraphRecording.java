@@ -23,6 +23,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     private final Engine engine;
     private final Indices indices;
     private final Joins joins;
+    private final Cuts cuts;
     private final CachingAllocator arena;
     private final Updates updates;
     /** What is sent to the host after each replay, or {@code null}. */
@@ -40,26 +41,28 @@ final class GraphRecording implements Recording, Recording.Recorder {
     /** Position of the first draw while the body ran; −1 before there was one. */
     private long firstDraw = -1;
 
-    private GraphRecording(Engine engine, Staging staging, Indices indices, Joins joins) {
+    private GraphRecording(Engine engine, Staging staging, Indices indices, Joins joins, Cuts cuts) {
         this.engine = engine;
         this.indices = indices;
         this.joins = joins;
+        this.cuts = cuts;
         arena = new CachingAllocator(engine.context(), true);
         updates = new Updates(engine, staging);
     }
 
     /** Everything asked for so far is on the main stream, or waited for there: what comes next may read and write anything. */
-    private static void settle(Engine engine, Joins joins) {
+    private void settle() {
         joins.make();
+        cuts.make();
         engine.sums().make();
         engine.side().join();
         engine.turned().drop();
     }
 
     /** Runs the body with the stream noting down. */
-    static GraphRecording record(Engine engine, Staging staging, Indices indices, Joins joins, Body body) {
+    static GraphRecording record(Engine engine, Staging staging, Indices indices, Joins joins, Cuts cuts, Body body) {
         engine.requireEager("another recording");
-        GraphRecording recording = new GraphRecording(engine, staging, indices, joins);
+        GraphRecording recording = new GraphRecording(engine, staging, indices, joins, cuts);
         CUgraph captured = new CUgraph();
         boolean complete = false;
         try {
@@ -74,7 +77,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     }
 
     private void capture(Body body, CUgraph captured) {
-        settle(engine, joins); // nothing of what came before is to become part of the recording
+        settle(); // nothing of what came before is to become part of the recording
         engine.arena().trim(); // what the same calls have used before is as much as they will take
         // relaxed: the arena may ask the driver for memory meanwhile
         Status.driver(
@@ -86,6 +89,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
             try {
                 body.run(this);
                 joins.make();
+                cuts.make();
                 engine.sums().make();
             } finally {
                 engine.turned().drop();
@@ -154,7 +158,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     @Override
     public Replay replay(Numbers now) {
         engine.context().enter();
-        settle(engine, joins);
+        settle();
         for (Buffer buffer : written) if (buffer.isLive()) buffer.written();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
@@ -166,6 +170,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
 
     private void discard() {
         joins.forget(); // their parts were never written
+        cuts.forget();
         engine.sums().forget();
         updates.close();
         arena.trim();
@@ -174,7 +179,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     @Override
     public void close() {
         engine.context().enter();
-        settle(engine, joins); // what has been put off or aside may hold blocks of the recording
+        settle(); // what has been put off or aside may hold blocks of the recording
         engine.context().synchronize();
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();

@@ -2,7 +2,6 @@ package tensor.backend.cuda;
 
 import static jcuda.jcublas.JCublas2.*;
 
-import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUstream;
 import jcuda.jcublas.JCublas2;
@@ -115,19 +114,8 @@ final class Products implements AutoCloseable {
                 "cublasGemmStridedBatchedEx");
     }
 
-    /** {@link tensor.backend.Backend#matmul}; dyᵀ x, the gradient of a matrix of weights, aside. */
+    /** {@link tensor.backend.Backend#matmul}. */
     void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
-        boolean weights = ta && !tb && y.shape().rank() == 2 && bias == null;
-        if (weights)
-            engine.side()
-                    .run(() -> product(true, false, a, b, y), List.of(a.buffer(), b.buffer()), List.of(y.buffer()));
-        else {
-            product(ta, tb, a, b, y);
-            engine.addBias(y, bias, null);
-        }
-    }
-
-    private void product(boolean ta, boolean tb, Tensor a, Tensor b, Tensor y) {
         Shape ys = y.shape();
         int m = ys.get(-2);
         int n = ys.get(-1);
@@ -147,6 +135,7 @@ final class Products implements AutoCloseable {
                 matrix(b, batch > 1 && b.shape().rank() > 2),
                 matrix(y, batch > 1),
                 batch);
+        engine.addBias(y, bias, null);
     }
 
     /** cuBLAS's number for an element type. */

@@ -20,7 +20,7 @@
  * <ol>
  *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
- *   <li>{@code SideStream}, {@code FinalSums}, {@code PixelSums}, {@code Joins}: what nobody waits for, what is there already, and
+ *   <li>{@code SideStream}, {@code FinalSums}, {@code Cuts}, {@code PixelSums}, {@code Joins}: what nobody waits for, what is there already, and
  *       what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}, {@code Pieces}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
