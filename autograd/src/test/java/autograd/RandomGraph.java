@@ -7,6 +7,7 @@ import static autograd.ops.Concat.concat;
 import static autograd.ops.Conv2d.conv2d;
 import static autograd.ops.Dropout.dropout;
 import static autograd.ops.GroupNorm.groupNorm;
+import static autograd.ops.Linear.linear;
 import static autograd.ops.LinearAttention.linearAttention;
 import static autograd.ops.Mean.mean;
 import static autograd.ops.Mul.mul;
@@ -22,6 +23,7 @@ import static autograd.ops.Split.split;
 import static autograd.ops.Upsample.nearest;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import tensor.DType;
@@ -155,11 +157,24 @@ final class RandomGraph {
         int side = x.shape().get(1);
         int heads = 1 + random.nextInt(2);
         int d = pick(4, 8);
-        Variable projected = conv2d(Conv2dParams.of(1, 0), x, filters(x, 3 * heads * d, 1));
+        Variable projected = random.nextBoolean()
+                ? conv2d(Conv2dParams.of(1, 0), x, filters(x, 3 * heads * d, 1))
+                : sideBySide(x, heads * d, heads * d, heads * d);
         Variable qkv = reshape(projected, n, side * side, 3 * heads * d);
         double scale = 1 / Math.sqrt(d);
         Variable y = random.nextBoolean() ? attention(qkv, heads, scale) : linearAttention(qkv, heads, scale);
         pool.add(reshape(y, n, side, side, heads * d));
+    }
+
+    /** Several linear maps as one. */
+    private Variable sideBySide(Variable x, int... widths) {
+        int c = x.shape().get(3);
+        Variable[] weights = Arrays.stream(widths)
+                .mapToObj(width -> leaf(1 / Math.sqrt(c), dtype, width, c))
+                .toArray(Variable[]::new);
+        Variable[] biases =
+                Arrays.stream(widths).mapToObj(width -> leaf(0.3, dtype, width)).toArray(Variable[]::new);
+        return linear(x, concat(0, weights), concat(0, biases));
     }
 
     /** From a side of 4 to 8 or back, with filters or without. */
