@@ -197,11 +197,11 @@ KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // f
 // ---- norm.cu, norm_backward.cu -----------------------------------------------------------------------------------------
 // Backend.groupNorm over x [n, length, channels], channels = depth · groups; mask: of y, and of dy. gamma, beta [channels] may be 0, offset,
 // scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
-//   grid (ceil(groups / bundle), n)    block 32 … 1024, one-dimensional, a multiple of 32
+//   grid (ceil(groups / bundle), 1, n)    block 32 … 1024, one-dimensional, a multiple of 32
 //   dynamic shared memory: 4 · (max((2 · V + 1) · block, 2 · B) + 12 · B + 64) bytes, V values being 16 bytes; it must not
 //   exceed 48 KiB unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if V | B
 //   and (block div (B / V)) · 8 ≥ length, backward · 4, else twice.
-// Where that is too few blocks: grid (…, n, slices), each with its part of the pixels, first with the phase SUMS, which writes
+// Or else grid (…, slices, n), each block with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
 // one slice, does it all and needs no sums. Instead of x there may be two tensors, x [n, length, split] and x2 [n, length,
 // channels − split], split and channels multiples of V; else x2 is 0.

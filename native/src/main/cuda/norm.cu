@@ -61,7 +61,7 @@ DEVICE void finish(const Bundle &b, const Shared &s, unsigned g, const Total &t,
     float mu = t.about + off, r = inverseRoot(variance + eps);
 #pragma unroll 1
     for (unsigned c = g * b.depth + lane(); c < (g + 1) * b.depth; c += 32) settle(s, c, mu, r, unit);
-    if (blockIdx.z == 0 && lane() == 0) {
+    if (b.slice == 0 && lane() == 0) {
         mean[b.image * groups + b.group + g] = mu;
         rstd[b.image * groups + b.group + g] = r;
     }
@@ -117,11 +117,11 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
     if (!ALL && phase == APPLY) {
 #pragma unroll 1
         for (unsigned g = warp; g < b.groups; g += blockDim.x >> 5) {
-            const float *own = sums + 2ull * b.image * gridDim.z * groups + b.group + g;
+            const float *own = sums + 2ull * b.image * gridDim.y * groups + b.group + g;
             Total t = {own[0], 0, 0};
 #pragma unroll 4
-            for (unsigned z = 0; z < gridDim.z; z++, own += 2 * groups) {
-                unsigned pixels = sliceBegin(z + 1, length) - sliceBegin(z, length);
+            for (unsigned slice = 0; slice < gridDim.y; slice++, own += 2 * groups) {
+                unsigned pixels = sliceBegin(slice + 1, length) - sliceBegin(slice, length);
                 add(t, static_cast<float>(pixels * b.depth), own[0], own[groups]);
             }
             finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, unit);
@@ -190,7 +190,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
             if (ALL || phase != SUMS) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
             else if (lane() == 0) {
                 float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
-                float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * groups + b.group + g;
+                float *own = sums + 2ull * (b.image * gridDim.y + b.slice) * groups + b.group + g;
                 own[0] = t.about + off;
                 own[groups] = t.squares - t.sum * off;
             }
@@ -230,7 +230,7 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *x2, int split, const 
                             eps, silu, mask)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \
-        Bundle b = bundleOf<V>(length, channels, depth, groups, bundle); \
+        Bundle b = bundleOf<V>(phase, length, channels, depth, groups, bundle); \
         if (V == VECTOR && SIZE == 4 && phase == WHOLE && fits(b, HELD)) \
             GROUP_NORM_BY(V, SIZE, (V == VECTOR && SIZE == 4));          \
         else GROUP_NORM_BY(V, SIZE, false);                              \

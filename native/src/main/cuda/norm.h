@@ -14,14 +14,15 @@
 // A block does `bundle` neighbouring groups of one image. A thread keeps its channels and goes down the pixels. It loads a
 // handful of its vectors at once, still packed, and then computes from registers; where the handful is its whole share, x and
 // dy are read once, else twice, the second time backwards, since the caches hold what was read last. For the same reason the first
-// blocks have the last images, which the kernel before has written last. Statistics need no pivot: a thread has the mean
+// blocks have the last images, which the kernel before has written last; and where the two passes are two launches, the first of the
+// second have the first images. Statistics need no pivot: a thread has the mean
 // of its values and the sum of their squares about that mean, and two such pairs make one of both, exactly as if the values
 // had been seen together,
 //
 //   mean = mean1 + off n2 / n      squares = squares1 + squares2 + off² n1 n2 / n      off = mean2 − mean1, n = n1 + n2
 //
-// so that nothing cancels. All sums have a fixed order. Where images and bundles are fewer than a device wants blocks and too
-// long for one block's registers, the pixels are cut into slices, and the two passes become two launches.
+// so that nothing cancels. All sums have a fixed order. Where that is faster the pixels of an image are cut into slices, and the two
+// passes become two launches.
 #pragma once
 #include "common.h"
 #include "kernels.h"
@@ -76,26 +77,30 @@ const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = sizeof(T) / 2;
 
 // A block's share of one image, and how its threads are laid over it.
 struct Bundle {
-    unsigned image, group, groups;   // first group and their number
+    unsigned image, slice;
+    unsigned group, groups;          // first group and their number
     unsigned channel, width, depth;  // first channel, channels, channels of one group
     unsigned columns, rows;          // threads side by side, each with V channels, and below one another
     unsigned row, column;
-    unsigned begin, pixels;          // of this block's slice
+    unsigned begin, pixels;          // of the slice
     unsigned own;                    // pixels of this thread, `rows` apart
     unsigned step;                   // values from one of them to the next
     unsigned first;                  // value of the bundle's first channel at this thread's first pixel
     bool single;                     // a thread has one vector of a pixel
 };
-DEVICE unsigned sliceBegin(unsigned z, unsigned length) { return atMost(z * ((length + gridDim.z - 1) / gridDim.z), length); }
+DEVICE unsigned sliceBegin(unsigned slice, unsigned length) {
+    return atMost(slice * ((length + gridDim.y - 1) / gridDim.y), length);
+}
 // What follows from a thread's row; computed again later, it takes no registers in between.
 DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
     b.column = threadIdx.x - b.row * b.columns;
     b.step = b.rows * channels;
     b.first = (b.image * length + b.begin + b.row) * channels + b.channel;
 }
-template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int groups, int bundle) {
+template <int V> DEVICE Bundle bundleOf(int phase, int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
-    b.image = gridDim.y - 1 - blockIdx.y;
+    b.image = phase == APPLY ? blockIdx.z : gridDim.z - 1 - blockIdx.z;
+    b.slice = phase == APPLY ? gridDim.y - 1 - blockIdx.y : blockIdx.y;
     b.group = blockIdx.x * bundle;
     b.groups = b.group + bundle < groups ? bundle : groups - b.group;
     b.depth = depth;
@@ -105,8 +110,8 @@ template <int V> DEVICE Bundle bundleOf(int length, int channels, int depth, int
     forget(b.columns);
     b.rows = blockDim.x / b.columns;
     b.row = threadIdx.x / b.columns;
-    b.begin = gridDim.z == 1 ? 0 : sliceBegin(blockIdx.z, length);
-    b.pixels = gridDim.z == 1 ? length : sliceBegin(blockIdx.z + 1, length) - b.begin;
+    b.begin = gridDim.y == 1 ? 0 : sliceBegin(b.slice, length);
+    b.pixels = gridDim.y == 1 ? length : sliceBegin(b.slice + 1, length) - b.begin;
     b.own = b.row < b.rows && b.row < b.pixels ? (b.pixels - b.row + b.rows - 1) / b.rows : 0;
     place(b, length, channels);
     b.single = b.columns * V == b.width;

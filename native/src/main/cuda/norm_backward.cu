@@ -143,7 +143,7 @@ template <int V, int SUMS> DEVICE float total(const Bundle &b, const Shared &s, 
 DEVICE void writeSums(const Bundle &b, const Shared &s, float *sums, int channels) {
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
-        float *own = sums + 2ull * (b.image * gridDim.z + blockIdx.z) * channels + b.channel + c;
+        float *own = sums + 2ull * (b.image * gridDim.y + b.slice) * channels + b.channel + c;
         own[0] = s.total1[c];
         own[channels] = s.total2[c];
     }
@@ -151,10 +151,10 @@ DEVICE void writeSums(const Bundle &b, const Shared &s, float *sums, int channel
 DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int channels) {
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
-        const float *all = sums + 2ull * b.image * gridDim.z * channels + b.channel + c;
+        const float *all = sums + 2ull * b.image * gridDim.y * channels + b.channel + c;
         float sum1 = 0, sum2 = 0;
 #pragma unroll 4
-        for (unsigned slice = 0; slice < gridDim.z; slice++, all += 2 * channels) {
+        for (unsigned slice = 0; slice < gridDim.y; slice++, all += 2 * channels) {
             sum1 += all[0];
             sum2 += all[channels];
         }
@@ -307,7 +307,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
         }
 
 #pragma unroll 1
-    for (unsigned c = threadIdx.x; blockIdx.z == 0 && c < b.width; c += blockDim.x) {
+    for (unsigned c = threadIdx.x; b.slice == 0 && c < b.width; c += blockDim.x) {
         unsigned at = b.channel + c;
         float sum1 = back * s.total1[c], sum2 = back * s.total2[c];
         unsigned long long conditioned = static_cast<unsigned long long>(b.image) * channels + at;
@@ -324,10 +324,10 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
     addRows<V, 1>(b, s);
 #pragma unroll 1
     for (unsigned c = threadIdx.x; c < b.width; c += blockDim.x) {
-        unsigned long long at = static_cast<unsigned long long>(b.image * gridDim.z + blockIdx.z) * channels + b.channel + c;
+        unsigned long long at = static_cast<unsigned long long>(b.image * gridDim.y + b.slice) * channels + b.channel + c;
         float sum = total<V, 1>(b, s, 0, c);
         left[at] = sum;
-        if (doffset && gridDim.z == 1) doffset[at] = sum;
+        if (doffset && gridDim.y == 1) doffset[at] = sum;
     }
 }
 
@@ -341,7 +341,7 @@ KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int spli
                               left, partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
-        Bundle b = bundleOf<V>(length, channels, depth, groups, bundle);                           \
+        Bundle b = bundleOf<V>(phase, length, channels, depth, groups, bundle);                           \
         if (V == VECTOR && phase == WHOLE && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
         else GROUP_NORM_BY(V, false);                                                              \
     }

@@ -92,8 +92,8 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     void *x2 = split ? X2.at() : none;
     bool parted = split && conditioned;  // dx, too, in two arrays
     Array DX2(other.size());
-    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), unsigned(c.n), unsigned(c.block), 1, 4u * (std::max((2 * V + 1) * c.block, 2 * width) + 12 * width + 64)};
-    l.gz = c.slices;
+    Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), c.slices, unsigned(c.block), 1, 4u * (std::max((2 * V + 1) * c.block, 2 * width) + 12 * width + 64)};
+    l.gz = unsigned(c.n);
     Array sums(2 * c.n * c.slices * c.channels, true);
     std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
     void *between = c.slices == 1 ? none : sums.at();

@@ -12,6 +12,26 @@ public record ConvolutionAlgorithm(int number, long workspace, boolean turned, b
     /** In the place of one: cuBLAS is faster. */
     static final ConvolutionAlgorithm PRODUCT = new ConvolutionAlgorithm(-1, 0, false, false);
 
+    /** From {@link #words}; {@code null} where these make no sense. */
+    static ConvolutionAlgorithm of(String words) {
+        String[] word = words == null ? new String[0] : words.split(" ");
+        if (word.length != 4) return null;
+        try {
+            return new ConvolutionAlgorithm(
+                    Integer.parseInt(word[0]),
+                    Long.parseLong(word[1]),
+                    Boolean.parseBoolean(word[2]),
+                    Boolean.parseBoolean(word[3]));
+        } catch (NumberFormatException e) {
+            return null;
+        }
+    }
+
+    /** For a file: number, workspace, turned, addsBias. */
+    String words() {
+        return number + " " + workspace + " " + turned + " " + addsBias;
+    }
+
     /** Which of the three calls. */
     public enum Direction {
         /** y of x and w. */

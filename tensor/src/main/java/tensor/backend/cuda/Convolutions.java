@@ -1,6 +1,5 @@
 package tensor.backend.cuda;
 
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -8,7 +7,6 @@ import java.util.Map;
 import java.util.Set;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnMathType;
-import nativelib.LibraryCache;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
@@ -54,7 +52,7 @@ final class Convolutions implements AutoCloseable {
     private final NarrowConvolutions narrow;
     private final EnlargedConvolutions enlarged;
     private final BatchLastConvolutions batchLast;
-    private final AlgorithmFile file;
+    private final SearchFile file;
     private final long room;
     private final Map<Key, ConvolutionPlan> plans = new HashMap<>();
     /** What cuBLAS is the faster way to: filters of 1x1 with a bias, and gradients of filters. */
@@ -71,8 +69,7 @@ final class Convolutions implements AutoCloseable {
         enlarged = new EnlargedConvolutions(engine, this);
         batchLast = new BatchLastConvolutions(engine, products);
         room = Math.min(MOST, engine.context().memory() / PART);
-        Path folder = LibraryCache.ofUser().root().resolveSibling("cuda");
-        file = new AlgorithmFile(folder, engine.context().name(), Dnn.version() + "-" + engine.precision());
+        file = SearchFile.ofUser("convolutions", engine.context(), Dnn.version() + "-" + engine.precision());
     }
 
     /** {@link tensor.backend.Backend#conv2d}. */
@@ -290,7 +287,7 @@ final class Convolutions implements AutoCloseable {
         engine.requireEager("the first convolution of a shape");
         engine.side().join(); // nothing else is to run while calls are timed
         String name = key.direction + "-" + key.geometry.key();
-        ConvolutionAlgorithm known = file.get(name);
+        ConvolutionAlgorithm known = ConvolutionAlgorithm.of(file.get(name));
         if (ConvolutionAlgorithm.PRODUCT.equals(known) && canBeProduct(key, room)) return null;
         if (known != null) {
             ConvolutionPlan plan = plan(key, known.turned());
@@ -298,7 +295,7 @@ final class Convolutions implements AutoCloseable {
             plan.close();
         }
         ConvolutionPlan found = search(key, name, x, w, y);
-        file.put(name, found == null ? ConvolutionAlgorithm.PRODUCT : found.algorithm());
+        file.put(name, (found == null ? ConvolutionAlgorithm.PRODUCT : found.algorithm()).words());
         return found;
     }
 

@@ -1,7 +1,11 @@
 package tensor.backend.cuda;
 
-import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import nativelib.CudaModules;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -13,128 +17,45 @@ import tensor.memory.Buffer;
 import tensor.memory.Scope;
 
 /**
- * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. A thread block takes a bundle of
- * neighbouring groups of one image. Where two blocks fit a multiprocessor with all they need in registers, each reads it once;
- * larger images are read twice, the second time mostly from the second-level cache, which is faster than blocks that fill a
- * multiprocessor alone or read shorter runs of channels: 54 µs instead of 72, backward, for 128 channels at 32x32.
+ * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. For large tensors the first call
+ * with a shape searches for the fastest way to launch it ({@link NormLaunching}), unless an earlier run has: what is best depends on
+ * how the device's caches and its memory go together.
  */
 final class Norms {
-    /** Fewest bytes of neighbouring channels that a block should read. */
-    private static final int RUN = 64;
-    /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.h. */
-    private static final int HELD = 8;
-    /** The same of x and of dy, backward; HELD_PAIRS of norm.h. */
-    private static final int HELD_PAIRS = 4;
-    /** Threads that a multiprocessor has registers for, in one block or several. */
-    private static final int THREADS = 1024;
-    /** So few blocks leave a large device idle, where each is more than its threads can hold … */
-    private static final int FEW_BLOCKS = 256;
-    /** … for a time that is worth a second launch when each has so many values: the pixels are cut into slices … */
-    private static final int LONG = 16384;
-    /** … of about so many values … */
-    private static final int SLICE = 4096;
-    /** … and at most so many of them, since every block adds up the sums of all. */
-    private static final int MOST_SLICES = 8;
+    /** Values of x from which on a search is worth its time. */
+    private static final int LARGE = 1 << 20;
+    /** What another way takes at most, of the usual one's time, to be taken instead. */
+    private static final float BETTER = 0.97f;
 
-    private static final int WHOLE = 0; // as enum NormPhase
-    private static final int SUMS = 1;
-    private static final int APPLY = 2;
+    private record Key(boolean backward, DType dtype, int images, int length, int channels, int groups, int before) {
+        static Key of(NormParams p, Tensor x, boolean backward, int before) {
+            int n = x.shape().get(0);
+            int c = x.shape().get(-1);
+            return new Key(backward, x.dtype(), n, x.shape().size() / n / c, c, p.groups(), before);
+        }
+
+        boolean isLarge() {
+            return images * length * channels >= LARGE;
+        }
+
+        /** One word, for the file. */
+        String word() {
+            return (backward ? "backward-" : "forward-") + dtype + "-" + images + "x" + length + "x" + channels + "-g"
+                    + groups + "-b" + before;
+        }
+    }
 
     private final Engine engine;
     private final Reductions reductions;
     private final Joins joins;
+    private final SearchFile file;
+    private final Map<Key, NormLaunching> chosen = new HashMap<>();
 
     Norms(Engine engine, Reductions reductions, Joins joins) {
         this.engine = engine;
         this.reductions = reductions;
         this.joins = joins;
-    }
-
-    /** How the kernels are launched for one shape. */
-    private record Launching(
-            int images, int length, int depth, int groups, int bundle, int slices, int block, int shared) {
-        /**
-         * Chooses.
-         *
-         * @param held vectors of x that a thread can hold
-         * @param twice threads of a block that reads x twice; 0 for as many as let the device hold all blocks at once
-         */
-        static Launching of(NormParams p, Tensor x, int held, int twice, CudaContext device) {
-            int images = x.shape().get(0);
-            int channels = x.shape().get(-1);
-            int length = x.shape().size() / images / channels;
-            int groups = p.groups();
-            int depth = channels / groups;
-            int most = 16 / x.dtype().bytes();
-            int bundle = bundle(RUN / x.dtype().bytes(), depth, groups, most);
-            int run = bundle * depth;
-            int last = groups % bundle * depth;
-            int vector = most;
-            while (run % vector != 0 || last % vector != 0) vector = vector > 4 ? 4 : 1;
-            int columns = run / vector;
-            int bundles = images * ((groups + bundle - 1) / bundle);
-            long work = (long) length * run;
-
-            int slices = 1;
-            if (threads(length, held, columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
-                slices = (int) Math.min(MOST_SLICES, work / SLICE);
-            int pixels = (length + slices - 1) / slices;
-            long blocks = (long) bundles * slices;
-            int multiprocessors = device.multiprocessors();
-            // as many threads as can be on the device with those of all other blocks, and enough to hold everything
-            long fill = THREADS / Math.min(THREADS / 64, (blocks + multiprocessors - 1) / multiprocessors) / 32 * 32;
-            long least = slices == 1 ? threads(pixels, held, columns) : 64;
-            long useful = threads(pixels, 1, columns);
-            boolean once = least <= THREADS / 2;
-            int block = (int) Math.min(useful, once ? Math.max(least, fill) : twice == 0 ? fill : twice);
-            int shared = shared(block, run, most);
-            while (block > 64 && shared > device.sharedLimit() - 4096) { // as Kernels allows
-                block = block / 64 * 32;
-                shared = shared(block, run, most);
-            }
-            return new Launching(images, length, depth, groups, bundle, slices, block, shared);
-        }
-
-        /** Bytes of shared memory of a block; fewer threads than vectors of a pixel need more for their sums than these hold. */
-        private static int shared(int block, int run, int vector) {
-            return 4 * (Math.max((2 * vector + 1) * block, 2 * run) + 12 * run + 64);
-        }
-
-        /** The fewest groups with so many channels or more that are a whole number of vectors. */
-        private static int bundle(int least, int depth, int groups, int vector) {
-            int bundle = 1;
-            while (bundle < groups && (bundle * depth < least || bundle * depth % vector != 0)) bundle++;
-            return bundle;
-        }
-
-        /** Threads, in whole warps, that hold {@code pixels} if each has {@code held} of them in its column. */
-        private static long threads(int pixels, int held, int columns) {
-            return (((pixels + held - 1L) / held) * columns + 31) / 32 * 32;
-        }
-
-        private int channels() {
-            return depth * groups;
-        }
-
-        /**
-         * One launch, or one for the sums of the slices and one that uses them.
-         *
-         * @param tensors begins the arguments
-         * @param rest ends them
-         */
-        void go(Engine engine, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
-            Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
-            for (int phase : slices == 1 ? new int[] {WHOLE} : new int[] {SUMS, APPLY})
-                rest.apply(tensors.get()
-                                .address(sums == null ? 0 : sums.address())
-                                .integer(phase)
-                                .integer(length)
-                                .integer(depth)
-                                .integer(groups)
-                                .integer(bundle))
-                        .grid((groups + bundle - 1) / bundle, images, slices, block, 1, shared);
-            if (sums != null) sums.release();
-        }
+        file = SearchFile.ofUser("norms", engine.context(), CudaModules.version());
     }
 
     /** What x is made of; {@code null} where it is in one place, or brought there. */
@@ -142,6 +63,43 @@ final class Norms {
         Joins.Joint joint = Joins.of(x);
         if (joint == null) x.buffer().block();
         return joint;
+    }
+
+    /** How a call is launched; found out once. */
+    private NormLaunching launching(
+            NormParams p, Tensor x, boolean backward, int before, Consumer<NormLaunching> call) {
+        Key key = Key.of(p, x, backward, before);
+        NormLaunching known = chosen.get(key);
+        if (known != null) return known;
+        NormLaunching.Setting setting = new NormLaunching.Setting(p, x, backward, engine.context());
+        NormLaunching found = key.isLarge() && engine.recording() == null
+                ? find(key, NormLaunching.candidates(setting), call)
+                : NormLaunching.usual(setting);
+        chosen.put(key, found);
+        return found;
+    }
+
+    private NormLaunching find(Key key, List<NormLaunching> candidates, Consumer<NormLaunching> call) {
+        String known = file.get(key.word());
+        for (NormLaunching candidate : candidates) if (candidate.words().equals(known)) return candidate;
+        engine.side().join(); // nothing else is to run while calls are timed
+        NormLaunching found = candidates.get(0);
+        float time = milliseconds(found, call) * BETTER;
+        for (NormLaunching candidate : candidates.subList(1, candidates.size())) {
+            float other = milliseconds(candidate, call);
+            if (other >= time) continue;
+            found = candidate;
+            time = other;
+        }
+        file.put(key.word(), found.words());
+        return found;
+    }
+
+    private float milliseconds(NormLaunching launching, Consumer<NormLaunching> call) {
+        return RecordedTime.of(engine.context(), () -> {
+            call.accept(launching);
+            return 0;
+        });
     }
 
     /** The arguments that both kernels begin with. */
@@ -159,12 +117,12 @@ final class Norms {
 
     /** {@link tensor.backend.Backend#groupNorm}. */
     void forward(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
-        Launching l = Launching.of(p, in.x(), HELD, THREADS / 2, engine.context());
         Joins.Joint joint = joint(in.x());
-        l.go(
+        Consumer<NormLaunching> call = launching -> launching.go(
                 engine,
                 () -> begin(Kernel.GROUP_NORM, in, joint).tensor(y).tensor(mean).tensor(rstd),
                 launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
+        call.accept(launching(p, in.x(), false, 0, call));
     }
 
     /**
@@ -182,14 +140,14 @@ final class Norms {
             Tensor[] before,
             NormInputs d) {
         Tensor x = in.x();
-        int twice = x.dtype() == DType.BF16 ? 0 : THREADS;
-        Launching l = Launching.of(p, x, HELD_PAIRS, twice, engine.context());
+        int images = x.shape().get(0);
+        int channels = x.shape().get(-1);
         Joins.Joint joint = joint(x);
         Joins.Joint parts = joint == null ? null : joins.parts(d.x(), joint.split());
-        Buffer partial = d.gamma() == null ? null : engine.scratch(8L * l.images * l.channels());
-        try (Scope scope = Scope.open("sums")) {
-            Tensor left = x.emptyExact(Shape.of(l.images, l.slices, l.channels()));
-            l.go(
+        Buffer partial = d.gamma() == null ? null : engine.scratch(8L * images * channels);
+        Function<NormLaunching, Tensor> call = launching -> {
+            Tensor left = x.emptyExact(Shape.of(images, launching.slices(), channels));
+            launching.go(
                     engine,
                     () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
                             .tensor(mean)
@@ -205,7 +163,16 @@ final class Norms {
                             .tensor(d.scale())
                             .tensor(d.shift()),
                     launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
-            if (d.offset() != null && l.slices > 1)
+            return left;
+        };
+        try (Scope scope = Scope.open("sums")) {
+            NormLaunching launching = launching(p, x, true, before.length, candidate -> {
+                try (Scope search = Scope.open("search")) {
+                    call.apply(candidate);
+                }
+            });
+            Tensor left = call.apply(launching);
+            if (d.offset() != null && launching.slices() > 1)
                 reductions.reduce(
                         ReduceOp.SUM,
                         left,
@@ -218,7 +185,7 @@ final class Norms {
             }
         }
         if (partial == null) return;
-        engine.sums().add(partial, l.images, d.gamma(), d.beta());
+        engine.sums().add(partial, images, d.gamma(), d.beta());
         partial.release();
     }
 }

@@ -37,7 +37,7 @@
  *   <li>Whoever touches a tensor finds it as if one queue had computed everything in the order of the calls; a block that the
  *       host has released may be used again at once, or once a second queue has done with it.
  *   <li>The same call gives the same bits: no kernel adds with atomics, and only deterministic algorithms are taken from
- *       cuDNN, which of them a file remembers from one run to the next.
+ *       cuDNN; which of them, and how norms are launched, a file remembers from one run to the next.
  *   <li>What is wrong inside a call is said at the call; an index that names no row, which only the device can see, is
  *       said when the host reads next.
  *   <li>Only the driver's interface is used; CUDA's runtime library is never loaded.

@@ -4,9 +4,12 @@ import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationBackward;
 import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardTraining;
 import static jcuda.jcudnn.cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnTensorDescriptor;
+import nativelib.CudaModules;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -95,7 +98,7 @@ class CudaGroupNormTest {
     /** So many images leave few threads to each, fewer than there are vectors in a pixel. */
     @Test
     void aPixelMayHaveMoreVectorsThanABlockHasThreads() {
-        Shape shape = Shape.of(64, 17, 1024);
+        Shape shape = Shape.of(64, 15, 1024);
         float[][] results = new float[2][];
         for (int i = 0; i < 2; i++)
             try (Backend backend = i == 0 ? new ReferenceBackend() : open(Precision.BF16);
@@ -113,6 +116,73 @@ class CudaGroupNormTest {
                 results[i] = dx.toFloats();
             }
         assertArrayEquals(results[0], results[1], 0.04f);
+    }
+
+    /** Whichever of them a search finds fastest. */
+    @Test
+    void everyWayToLaunchALargeOneIsRight() {
+        Shape shape = Shape.of(2, 4099, 128);
+        NormParams p = new NormParams(32, EPS, true);
+        float[][] expected;
+        try (Backend reference = new ReferenceBackend()) {
+            expected = large(reference, p, shape);
+        }
+        int ways = 0;
+        try (Backend needed = open();
+                Engine engine = new Engine(Precision.FP32);
+                Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.empty(needed, DType.F32, shape);
+            SearchFile file = SearchFile.ofUser("norms", engine.context(), CudaModules.version());
+            for (boolean backward : new boolean[] {false, true})
+                for (NormLaunching way :
+                        NormLaunching.candidates(new NormLaunching.Setting(p, x, backward, engine.context()))) {
+                    for (String direction : new String[] {"forward", "backward"})
+                        file.put(direction + "-F32-2x4099x128-g32-b0", way.words());
+                    try (Backend backend = open()) {
+                        float[][] found = large(backend, p, shape);
+                        for (int i = 0; i < found.length; i++)
+                            assertArrayEquals(expected[i], found[i], i == 2 ? 2e-3f : 2e-5f, way.toString());
+                    }
+                    ways++;
+                }
+        }
+        assertTrue(ways > 20, ways + " ways");
+    }
+
+    /** y, dx and the sums of dx over the pixels. */
+    private static float[][] large(Backend backend, NormParams p, Shape shape) {
+        try (Scope scope = Scope.open("large")) {
+            Rng rng = new Rng(5);
+            Tensor x = rng.draw(Distribution.NORMAL, backend, DType.F32, shape);
+            Tensor dy = rng.draw(Distribution.NORMAL, backend, DType.F32, shape);
+            Tensor mean = x.empty(Shape.of(2, p.groups()));
+            Tensor rstd = mean.emptyLike();
+            Tensor y = x.emptyLike();
+            Tensor offset = Tensor.full(backend, DType.F32, Shape.of(2, 128), 0.5);
+            Tensor[] d = {x.emptyLike(), offset.emptyLike()};
+            NormInputs in = new NormInputs(x, offset, null, null, null, null);
+            backend.groupNorm(p, null, in, y, mean, rstd);
+            NormInputs slopes = new NormInputs(d[0], d[1], null, null, null, null);
+            backend.groupNormBackward(p, null, in, mean, rstd, dy, new Tensor[0], slopes);
+            return new float[][] {y.toFloats(), d[0].toFloats(), d[1].toFloats()};
+        }
+    }
+
+    @Test
+    void aSearchIsRememberedAndGivesTheSameBitsAgain() {
+        Shape shape = Shape.of(2, 4100, 128);
+        NormParams p = new NormParams(1, EPS, true);
+        float[][][] found = new float[2][][];
+        for (int i = 0; i < 2; i++)
+            try (Backend backend = open()) {
+                found[i] = large(backend, p, shape);
+                try (Engine engine = new Engine(Precision.FP32)) {
+                    SearchFile file = SearchFile.ofUser("norms", engine.context(), CudaModules.version());
+                    assertNotNull(file.get("forward-F32-2x4100x128-g1-b0"));
+                    assertNotNull(file.get("backward-F32-2x4100x128-g1-b0"));
+                }
+            }
+        for (int i = 0; i < 3; i++) assertArrayEquals(found[0][i], found[1][i]);
     }
 
     @Test

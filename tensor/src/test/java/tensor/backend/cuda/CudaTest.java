@@ -1,6 +1,5 @@
 package tensor.backend.cuda;
 
-import nativelib.LibraryCache;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -25,11 +24,8 @@ abstract class CudaTest {
     /** Makes a search needless, for a backend that is opened afterwards. */
     static void note(Precision precision, Direction direction, Geometry g, ConvolutionAlgorithm algorithm) {
         try (Engine engine = new Engine(precision)) {
-            new AlgorithmFile(
-                            LibraryCache.ofUser().root().resolveSibling("cuda"),
-                            engine.context().name(),
-                            Dnn.version() + "-" + precision)
-                    .put(direction + "-" + g.key(), algorithm);
+            SearchFile.ofUser("convolutions", engine.context(), Dnn.version() + "-" + precision)
+                    .put(direction + "-" + g.key(), algorithm.words());
         }
     }
 
