@@ -34,6 +34,7 @@ public final class CachingAllocator implements AutoCloseable {
     private final boolean known;
     private final TreeMap<Long, ArrayDeque<Long>> free = new TreeMap<>();
     private final Queue<NativeBlock> abandoned = new ConcurrentLinkedQueue<>();
+    private boolean retired;
     private long live;
     private long reserved;
     private long peak;
@@ -75,6 +76,7 @@ public final class CachingAllocator implements AutoCloseable {
         public void free() {
             live -= bytes;
             free.computeIfAbsent(bytes, b -> new ArrayDeque<>()).push(address);
+            if (retired) trim();
         }
 
         @Override
@@ -151,6 +153,12 @@ public final class CachingAllocator implements AutoCloseable {
             reserved -= bytes * addresses.size();
         });
         free.clear();
+    }
+
+    /** Gives cached free blocks back, and from now on those in use when they are released: nobody will ask for another. */
+    public void retire() {
+        retired = true;
+        trim();
     }
 
     /**

@@ -55,6 +55,19 @@ class CachingAllocatorTest {
     }
 
     @Test
+    void whatIsReleasedAfterItsAllocatorRetiredGoesBack() {
+        FakeSource source = new FakeSource(1 << 20);
+        CachingAllocator allocator = new CachingAllocator(source);
+        Buffer kept = allocator.allocate(1000);
+        allocator.allocate(2000).release();
+        allocator.retire();
+        assertEquals(allocator.use().live(), source.used());
+        kept.release();
+        assertEquals(0, source.used());
+        allocator.close();
+    }
+
+    @Test
     void addressesStayMultiplesOf64() {
         try (CachingAllocator allocator = new CachingAllocator(new FakeSource(1 << 20))) {
             for (int bytes : new int[] {1, 63, 64, 65, 1000, 4097}) {

@@ -23,6 +23,7 @@ final class Cuts {
 
     /** Puts copies off, if somebody would wait for each; whether they are. */
     boolean putOff(Region[] from, Region[] to) {
+        if (touches(from, this.to) || touches(to, this.from) || touches(to, this.to)) make(); // one launch has no order
         for (Region part : from) if (!part.tensor().buffer().isAwaited()) return false;
         for (int k = 0; k < from.length; k++) {
             Buffer source = from[k].tensor().buffer();
@@ -33,6 +34,13 @@ final class Cuts {
             to[k].tensor().buffer().fence(this::make);
         }
         return true;
+    }
+
+    private static boolean touches(Region[] some, List<Region> others) {
+        for (Region one : some)
+            for (Region other : others)
+                if (one.tensor().buffer() == other.tensor().buffer()) return true;
+        return false;
     }
 
     /** Makes all. */
@@ -51,8 +59,9 @@ final class Cuts {
 
     /** Lets go of them unmade. */
     void forget() {
-        for (Region part : from) part.tensor().buffer().release();
+        List<Region> sources = List.copyOf(from);
         from.clear();
         to.clear();
+        for (Region part : sources) part.tensor().buffer().release(); // which asks, where it is the last owner
     }
 }

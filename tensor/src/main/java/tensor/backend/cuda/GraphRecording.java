@@ -170,10 +170,10 @@ final class GraphRecording implements Recording, Recording.Recorder {
 
     private void discard() {
         joins.forget(); // their parts were never written
-        cuts.forget();
         engine.sums().forget();
+        cuts.forget();
         updates.close();
-        arena.trim();
+        arena.retire();
     }
 
     @Override

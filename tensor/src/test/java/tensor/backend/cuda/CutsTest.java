@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Conv2dParams;
@@ -105,6 +106,27 @@ class CutsTest extends CudaTest {
         assertEquals(0, backend.memory().live());
     }
 
+    /** Copies of one launch have no order. */
+    @Test
+    void whatIsCutMayBeCutAgain() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor[] parts = cut(gradient());
+            Tensor row = parts[1].empty(Shape.of(1, 2));
+            backend.copy(new Region[] {Region.of(parts[1]).slice(0, 1, 1)}, new Region[] {Region.of(row)});
+            assertFalse(parts[1].buffer().isAwaited());
+            assertArrayEquals(new float[] {7, 8}, row.toFloats());
+            Tensor gradient = gradient();
+            Tensor others = gradient.emptyLike();
+            Tensor[] again = cut(gradient);
+            backend.copy(new Region[] {Region.of(gradient())}, new Region[] {Region.of(gradient)});
+            assertFalse(again[0].buffer().isAwaited());
+            backend.copy(new Region[] {Region.of(gradient())}, new Region[] {Region.of(others)});
+            backend.copy(new Region[] {Region.of(gradient())}, new Region[] {Region.of(others)});
+            assertCut(again);
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
     @Test
     void aRecordedCutIsPartOfTheRecording() {
         try (Scope scope = Scope.open("test")) {
@@ -130,11 +152,45 @@ class CutsTest extends CudaTest {
         assertEquals(0, backend.memory().live());
     }
 
+    /** The parts outlive it, the gradient does not; last stages of sums wait for it, too. */
+    @Test
+    void aRecordingThatFailsMakesNone() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(3, 32, 32, 8), 1);
+            Tensor w = Tensor.full(backend, DType.F32, Shape.of(8, 3, 3, 8), 1);
+            Tensor bias = Tensor.full(backend, DType.F32, Shape.of(8), 1);
+            Tensor[] parts = {
+                Tensor.full(backend, DType.F32, Shape.of(2), 5), Tensor.full(backend, DType.F32, Shape.of(6), 5)
+            };
+            Tensor sum = Tensor.full(backend, DType.F32, Shape.of(8), 5);
+            Conv2dParams p = Conv2dParams.of(1, 1);
+            backend.conv2dBackwardWeights(p, x, x, w, bias); // which is searched for
+            Tensor dw = w.emptyLike();
+            assertThrows(
+                    ArithmeticException.class,
+                    () -> backend.record(recorder -> {
+                        try (Scope body = Scope.open("body")) {
+                            Tensor dbias = bias.emptyLike();
+                            backend.conv2dBackwardWeights(p, x, x, w.emptyLike(), dbias);
+                            Region all = Region.of(dbias);
+                            backend.copy(
+                                    new Region[] {all.slice(0, 0, 2), all.slice(0, 2, 6)},
+                                    new Region[] {Region.of(parts[0]), Region.of(parts[1])});
+                            backend.conv2dBackwardWeights(p, x, x, dw, sum);
+                        }
+                        throw new ArithmeticException("half-way");
+                    }));
+            for (Tensor untouched : new Tensor[] {parts[0], parts[1], sum})
+                for (float value : untouched.toFloats()) assertEquals(5, value);
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
     @Test
     void aRecordingThatFailsLeavesNone() {
         try (Scope scope = Scope.open("test")) {
-            Tensor x = Tensor.full(backend, tensor.DType.F32, Shape.of(5, 1, 1, 2), 1);
-            Tensor dy = Tensor.full(backend, tensor.DType.F32, Shape.of(5, 1, 1, 5), 1);
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(5, 1, 1, 2), 1);
+            Tensor dy = Tensor.full(backend, DType.F32, Shape.of(5, 1, 1, 5), 1);
             assertThrows(
                     ArithmeticException.class,
                     () -> backend.record(recorder -> {
