@@ -14,6 +14,13 @@
 
 #define DEVICE static __device__ __forceinline__
 
+#ifdef __CUDACC__
+// Until other blocks have counted up to `least`.
+DEVICE void awaitOthers(const unsigned *count, unsigned least) {
+    while (*const_cast<const volatile unsigned *>(count) < least) __nanosleep(100);
+}
+#endif
+
 // bfloat16: the upper half of a float.
 struct bf16 {
     unsigned short bits;

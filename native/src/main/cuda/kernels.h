@@ -203,11 +203,13 @@ KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // f
 //   and (block div (B / V)) · 8 ≥ length, backward · 4, else twice.
 // Or else grid (…, slices, n), each block with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
-// one slice, does it all and needs no sums. Instead of x there may be two tensors, x [n, length, split] and x2 [n, length,
+// one slice, does it all and needs no sums. MEETING does it all with several slices, in one launch, and needs sums and meetings:
+// 1 + n · ceil(groups / bundle) zeros, which are zeros again afterwards, for one such kernel at a time; a device must hold as many
+// blocks as there are slices. Instead of x there may be two tensors, x [n, length, split] and x2 [n, length,
 // channels − split], split and channels multiples of V; else x2 is 0.
-enum NormPhase { WHOLE, SUMS, APPLY };
+enum NormPhase { WHOLE, SUMS, APPLY, MEETING };
 KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                   const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth, int groups, int bundle,
+                   const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length, int depth, int groups, int bundle,
                    float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image, for
 // final_sums) if it is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
@@ -217,7 +219,7 @@ KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, cons
 KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
                             const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
                             T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale, float *dshift, float *sums,
-                            int phase, int length, int depth, int groups, int bundle, int silu, Mask mask);
+                            unsigned *meetings, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask);
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in

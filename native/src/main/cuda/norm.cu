@@ -96,15 +96,30 @@ DEVICE void normalize(const Bundle &b, const Shared &s, unsigned c, unsigned at,
     if (drops(mask)) drop(mask, at, b.step, count, held);
 }
 
-// ALL: the phase is WHOLE and every thread holds its whole share.
+// Statistics of all groups of the bundle from those of the slices, by a warp for each.
+DEVICE void addSlices(const Bundle &b, const Shared &s, const float *sums, int length, float *mean, float *rstd, int groups, float eps,
+                      float unit) {
+#pragma unroll 1
+    for (unsigned g = threadIdx.x >> 5; g < b.groups; g += blockDim.x >> 5) {
+        const float *own = sums + 2ull * b.image * gridDim.y * groups + b.group + g;
+        Total t = {__ldcg(own), 0, 0};
+#pragma unroll 4
+        for (unsigned slice = 0; slice < gridDim.y; slice++, own += 2 * groups) {
+            unsigned pixels = sliceBegin(slice + 1, length) - sliceBegin(slice, length);
+            add(t, static_cast<float>(pixels * b.depth), __ldcg(own), __ldcg(own + groups));
+        }
+        finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, unit);
+    }
+}
+
+// ALL: every thread holds its whole share, and the phase is WHOLE or MEETING.
 template <int V, int SIZE, bool ALL>
 DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                      const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int channels,
-                      int groups, float eps, int silu, const Mask &mask) {
+                      const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length,
+                      int channels, int groups, int bundle, float eps, int silu, const Mask &mask) {
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
     const float unit = silu ? UNIT : mask.kept;
-    if (ALL) b.pixels = length;
     Packed<V> held[HELD];
     if (ALL) {
         Way<const T> from = wayOf(b, b.column * V, x, x2, split, length, channels);
@@ -114,19 +129,8 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
     __syncthreads();
 
     unsigned warp = threadIdx.x >> 5;
-    if (!ALL && phase == APPLY) {
-#pragma unroll 1
-        for (unsigned g = warp; g < b.groups; g += blockDim.x >> 5) {
-            const float *own = sums + 2ull * b.image * gridDim.y * groups + b.group + g;
-            Total t = {own[0], 0, 0};
-#pragma unroll 4
-            for (unsigned slice = 0; slice < gridDim.y; slice++, own += 2 * groups) {
-                unsigned pixels = sliceBegin(slice + 1, length) - sliceBegin(slice, length);
-                add(t, static_cast<float>(pixels * b.depth), own[0], own[groups]);
-            }
-            finish(b, s, g, t, static_cast<float>(length * b.depth), mean, rstd, groups, eps, unit);
-        }
-    } else {
+    if (!ALL && phase == APPLY) addSlices(b, s, sums, length, mean, rstd, groups, eps, unit);
+    else {
         // means, squares [pieces, lines] of `rows` threads, or warps; values: how many they had
         unsigned pieces = b.width / SIZE, rows = b.rows, lines = b.rows + 32 / pieces;
         float *means = s.sums, *squares = means + pieces * lines, *values = squares + pieces * lines;
@@ -187,7 +191,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
             t.sum = warpSum(t.sum);
             t.squares = warpSum(t.squares);
             float m = static_cast<float>(b.pixels * b.depth);
-            if (ALL || phase != SUMS) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
+            if (phase == WHOLE) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
             else if (lane() == 0) {
                 float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
                 float *own = sums + 2ull * (b.image * gridDim.y + b.slice) * groups + b.group + g;
@@ -196,8 +200,13 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
             }
         }
         if (!ALL && phase == SUMS) return;
+        if (phase == MEETING) {
+            meet(b, meetings, bundle);
+            addSlices(b, s, sums, length, mean, rstd, groups, eps, unit);
+        }
     }
     __syncthreads();
+    if (phase == MEETING) depart(b, meetings, bundle);
 
     if (ALL) {
         forget(held);
@@ -222,16 +231,16 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
 }
 
 KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                   const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length, int depth,
+                   const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length, int depth,
                    int groups, int bundle, float eps, int silu, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, phase, length, channels, groups, \
-                            eps, silu, mask)
+    groupNorm<V, SIZE, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, meetings, phase, length, \
+                            channels, groups, bundle, eps, silu, mask)
 #define GROUP_NORM(V, SIZE)                                              \
     {                                                                    \
-        Bundle b = bundleOf<V>(phase, length, channels, depth, groups, bundle); \
-        if (V == VECTOR && SIZE == 4 && phase == WHOLE && fits(b, HELD)) \
+        Bundle b = bundleOf<V>(phase, meetings, length, channels, depth, groups, bundle); \
+        if (V == VECTOR && SIZE == 4 && (phase == WHOLE || phase == MEETING) && fits(b, HELD)) \
             GROUP_NORM_BY(V, SIZE, (V == VECTOR && SIZE == 4));          \
         else GROUP_NORM_BY(V, SIZE, false);                              \
     }

@@ -21,8 +21,12 @@
 //
 //   mean = mean1 + off n2 / n      squares = squares1 + squares2 + off² n1 n2 / n      off = mean2 − mean1, n = n1 + n2
 //
-// so that nothing cancels. All sums have a fixed order. Where that is faster the pixels of an image are cut into slices, and the two
-// passes become two launches.
+// so that nothing cancels. All sums have a fixed order.
+//
+// Where that is faster the pixels of an image are cut into slices. Then the two passes are two launches, or, where each block can
+// hold its slice in registers, the blocks of an image meet in between and read it once: a block leaves its sums in memory, counts
+// itself, waits until all of its image's have, and adds up theirs. Blocks take their places in the order in which they start, so
+// all images but one have all their blocks on the device; these come to an end, and make room for the rest of that one.
 #pragma once
 #include "common.h"
 #include "kernels.h"
@@ -91,17 +95,35 @@ struct Bundle {
 DEVICE unsigned sliceBegin(unsigned slice, unsigned length) {
     return atMost(slice * ((length + gridDim.y - 1) / gridDim.y), length);
 }
+// How many blocks have started before this one; the last one leaves the count at 0.
+DEVICE unsigned takePlace(unsigned *meetings) {
+    unsigned place = atomicAdd(meetings, 1u);
+    if (place == gridDim.x * gridDim.y * gridDim.z - 1) *meetings = 0;
+    return place;
+}
 // What follows from a thread's row; computed again later, it takes no registers in between.
 DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
     b.column = threadIdx.x - b.row * b.columns;
     b.step = b.rows * channels;
     b.first = (b.image * length + b.begin + b.row) * channels + b.channel;
 }
-template <int V> DEVICE Bundle bundleOf(int phase, int length, int channels, int depth, int groups, int bundle) {
+template <int V>
+DEVICE Bundle bundleOf(int phase, unsigned *meetings, int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
     b.image = phase == APPLY ? blockIdx.z : gridDim.z - 1 - blockIdx.z;
     b.slice = phase == APPLY ? gridDim.y - 1 - blockIdx.y : blockIdx.y;
-    b.group = blockIdx.x * bundle;
+    unsigned number = blockIdx.x;
+    if (phase == MEETING) {
+        DYNAMIC_SHARED(float, memory);
+        if (threadIdx.x == 0) memory[0] = __uint_as_float(takePlace(meetings));
+        __syncthreads();
+        number = __float_as_uint(memory[0]);
+        __syncthreads();
+        b.image = gridDim.z - 1 - number / (gridDim.x * gridDim.y);
+        b.slice = number / gridDim.x % gridDim.y;
+        number %= gridDim.x;
+    }
+    b.group = number * bundle;
     b.groups = b.group + bundle < groups ? bundle : groups - b.group;
     b.depth = depth;
     b.channel = b.group * b.depth;
@@ -116,6 +138,29 @@ template <int V> DEVICE Bundle bundleOf(int phase, int length, int channels, int
     place(b, length, channels);
     b.single = b.columns * V == b.width;
     return b;
+}
+
+// Returns when all blocks of the image and the bundle have come here: what each has written before, each can read.
+DEVICE unsigned *meetingOf(const Bundle &b, unsigned *meetings, int bundle) {
+    return meetings + 1 + b.image * gridDim.x + b.group / static_cast<unsigned>(bundle);
+}
+DEVICE void meet(const Bundle &b, unsigned *meetings, int bundle) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        unsigned *count = meetingOf(b, meetings, bundle);
+        __threadfence();
+        atomicAdd(count, 1u);
+        awaitOthers(count, gridDim.y);
+        __threadfence();
+    }
+    __syncthreads();
+}
+// After all of the block have read: the last to go leaves the count at 0, for the next kernel.
+DEVICE void depart(const Bundle &b, unsigned *meetings, int bundle) {
+    if (threadIdx.x == 0) {
+        unsigned *count = meetingOf(b, meetings, bundle);
+        if (atomicAdd(count, 1u) == 2 * gridDim.y - 1) *count = 0;
+    }
 }
 
 // A thread's first vector and the way to its next: in x, or, where the channels from `split` on lie in a tensor of their own,

@@ -155,8 +155,8 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
         float sum1 = 0, sum2 = 0;
 #pragma unroll 4
         for (unsigned slice = 0; slice < gridDim.y; slice++, all += 2 * channels) {
-            sum1 += all[0];
-            sum2 += all[channels];
+            sum1 += __ldcg(all);
+            sum2 += __ldcg(all + channels);
         }
         s.total1[c] = sum1;
         s.total2[c] = sum2;
@@ -168,11 +168,11 @@ template <int V, bool ALL>
 DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                               const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                               const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
-                              float *dscale, float *dshift, float *sums, int phase, int length, int channels, int groups, int silu, const Mask &mask) {
+                              float *dscale, float *dshift, float *sums, unsigned *meetings, int phase, int length, int channels,
+                              int groups, int bundle, int silu, const Mask &mask) {
     const int S = QUAD<V>;
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
-    if (ALL) b.pixels = length;
     Packed<V> held[HELD_PAIRS], beside[HELD_PAIRS];
     if (ALL) {
         Way<const T> from = wayOf(b, b.column * V, x, x2, split, length, channels);
@@ -228,9 +228,12 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
             s.total1[i] = i < b.width ? total<V, 2>(b, s, 0, i) : total<V, 2>(b, s, 1, i - b.width);  // and total2
         __syncthreads();
     }
-    if (!ALL && phase == SUMS) {
-        writeSums(b, s, sums, channels);
-        return;
+    if (phase == SUMS || phase == MEETING) writeSums(b, s, sums, channels);
+    if (!ALL && phase == SUMS) return;
+    if (phase == MEETING) {
+        meet(b, meetings, bundle);
+        readSums(b, s, sums, channels);
+        depart(b, meetings, bundle);
     }
 
     // A warp adds up a group.
@@ -334,15 +337,15 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
 KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
                             const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                             const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale,
-                            float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
+                            float *dshift, float *sums, unsigned *meetings, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
     int channels = depth * groups;
 #define GROUP_NORM_BY(V, ALL)                                                                                                \
     groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, \
-                              left, partial, dscale, dshift, sums, phase, length, channels, groups, silu, mask)
+                              left, partial, dscale, dshift, sums, meetings, phase, length, channels, groups, bundle, silu, mask)
 #define GROUP_NORM(V)                                                                              \
     {                                                                                              \
-        Bundle b = bundleOf<V>(phase, length, channels, depth, groups, bundle);                           \
-        if (V == VECTOR && phase == WHOLE && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
+        Bundle b = bundleOf<V>(phase, meetings, length, channels, depth, groups, bundle);         \
+        if (V == VECTOR && (phase == WHOLE || phase == MEETING) && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
         else GROUP_NORM_BY(V, false);                                                              \
     }
     if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)) &&

@@ -2,14 +2,17 @@
 // with barriers gives every thread of a block a stack of its own and switches between them, at a few nanoseconds each,
 // so that __syncthreads and warp sums behave. For tests of the kernels' numbers, not for speed.
 //
-// What it finds: wrong arithmetic and indices, a barrier that not all threads reach, a misaligned vector access. What it cannot:
-// races between threads, for they run one after the other (EMU_ORDER=reverse runs them backwards).
+// Blocks run one after the other, but where one waits for others these run in between.
+//
+// What it finds: wrong arithmetic and indices, a barrier that not all threads reach, a misaligned vector access, a block that waits
+// in vain. What it cannot: races between threads, for they run one after the other (EMU_ORDER=reverse runs them backwards).
 #pragma once
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -32,7 +35,7 @@ struct alignas(8) uint2 {
 
 namespace emu {
 
-enum State : unsigned char { RUN, WARP, BLOCK, DONE };
+enum State : unsigned char { RUN, WARP, BLOCK, OTHERS, DONE };
 
 struct Fiber {
     void *stack_pointer = nullptr;
@@ -47,7 +50,6 @@ inline Dim3 thread, block, block_size, grid_size;
 inline Fiber *current = nullptr;
 inline void *scheduler = nullptr;
 inline std::string failure;
-inline std::vector<char> dynamic_shared;
 inline void (*body)(void **) = nullptr;
 inline void **arguments = nullptr;
 
@@ -94,14 +96,32 @@ inline void fail(const std::string &what) {
     if (failure.empty()) failure = what;
 }
 
+inline unsigned depth = 0;  // blocks that wait
 inline std::vector<Fiber> &fibers() {
-    static std::vector<Fiber> all(1024);
-    return all;
+    static std::vector<std::vector<Fiber>> all;
+    while (all.size() <= depth) all.emplace_back(1024);
+    return all[depth];
 }
 
 // A failed block leaves threads in the middle of the kernel; they are given new stacks.
 inline void abandon() {
     for (Fiber &f : fibers()) f.stack.clear();
+}
+
+// Runs the next block of the grid, in the middle of another; false if there is none.
+inline std::function<bool()> run_next;
+
+inline std::vector<char> dynamic_shared;
+inline bool runAnother() {
+    Dim3 own_block = block;
+    std::vector<char> own_shared;
+    own_shared.swap(dynamic_shared);
+    depth++;
+    bool ran = failure.empty() && run_next();
+    depth--;
+    own_shared.swap(dynamic_shared);
+    block = own_block;
+    return ran;
 }
 
 inline void runBlock(unsigned n) {
@@ -116,7 +136,7 @@ inline void runBlock(unsigned n) {
     }
     unsigned warps = (n + 31) / 32;
     for (;;) {
-        unsigned done = 0, at_block = 0;
+        unsigned done = 0, at_block = 0, waiting = 0;
         bool progress = false;
         for (unsigned k = 0; k < warps; k++) {
             unsigned first = 32 * (reversed() ? warps - 1 - k : k), end = first + 32 < n ? first + 32 : n;
@@ -138,9 +158,20 @@ inline void runBlock(unsigned n) {
             for (unsigned i = first; i < end; i++) {
                 done += all[i].state == DONE;
                 at_block += all[i].state == BLOCK;
+                waiting += all[i].state == OTHERS;
             }
         }
         if (done == n) return;
+        if (waiting && !progress) {
+            if (!runAnother()) {
+                fail("a block waits for others, and there are none");
+                abandon();
+                return;
+            }
+            for (unsigned i = 0; i < n; i++)
+                if (all[i].state == OTHERS) all[i].state = RUN;
+            continue;
+        }
         if (at_block == n) {
             for (unsigned i = 0; i < n; i++) all[i].state = RUN;
         } else if (!progress || (at_block && done && at_block + done == n)) {
@@ -199,12 +230,18 @@ template <class... A, void (*F)(A...)> struct Kernel<F> {
         grid_size = {l.grid[0], l.grid[1], l.grid[2]};
         block_size = {l.block[0], l.block[1], l.block[2]};
         failure.clear();
-        unsigned n = grid_size.x * grid_size.y * grid_size.z;
-        for (unsigned k = 0; k < n && failure.empty(); k++) {
-            unsigned i = reversed() ? n - 1 - k : k;
+        unsigned n = grid_size.x * grid_size.y * grid_size.z, begun = 0;
+        run_next = [&] {
+            if (begun == n) return false;
+            unsigned i = reversed() ? n - 1 - begun : begun;
+            begun++;
             block = {i % grid_size.x, i / grid_size.x % grid_size.y, i / grid_size.x / grid_size.y};
             run();
+            return true;
+        };
+        while (failure.empty() && run_next()) {
         }
+        run_next = nullptr;
         return failure.empty() ? nullptr : failure.c_str();
     }
     static const char *plain(void **p, const EmuLaunch &l) {
@@ -253,6 +290,16 @@ template <auto F> void add(const char *name, bool barriers) {
 #define gridDim (emu::grid_size)
 
 inline void __syncthreads() { emu::wait(emu::BLOCK); }
+inline void __threadfence() {}
+inline unsigned atomicAdd(unsigned *at, unsigned v) {
+    unsigned old = *at;
+    *at += v;
+    return old;
+}
+inline void awaitOthers(const unsigned *count, unsigned least) {
+    while (*count < least) emu::wait(emu::OTHERS);
+}
+inline float __ldcg(const float *from) { return *from; }
 inline int atomicMin(int *at, int v) {
     int old = *at;
     if (v < old) *at = v;

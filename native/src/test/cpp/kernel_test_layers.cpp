@@ -14,6 +14,7 @@ typedef std::vector<double> Doubles;
 struct NormCase {
     int n, length, channels, groups, bundle, block;
     unsigned slices = 1;
+    bool meeting = false;
 };
 static double silu(double z) { return z / (1 + exp(-z)); }
 static double slope(double z) {
@@ -95,10 +96,12 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), c.slices, unsigned(c.block), 1, 4u * (std::max((2 * V + 1) * c.block, 2 * width) + 12 * width + 64)};
     l.gz = unsigned(c.n);
     Array sums(2 * c.n * c.slices * c.channels, true);
-    std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
+    std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : c.meeting ? std::vector<int>{MEETING} : std::vector<int>{SUMS, APPLY};
+    Array meetings(Doubles(1 + c.n * l.gx), true);  // zeros
+    void *at = c.meeting ? meetings.at() : none;
     void *between = c.slices == 1 ? none : sums.at();
     for (int phase : phases)
-        launch("group_norm", l, X.at(), x2, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, phase, c.length, depth, c.groups, c.bundle, float(eps),
+        launch("group_norm", l, X.at(), x2, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, at, phase, c.length, depth, c.groups, c.bundle, float(eps),
                int(activated), mask);
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
@@ -109,7 +112,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
         for (int phase : phases)
             launch("group_norm_backward", l, X.at(), x2, split, o, g, b, s, h, M.at(), R.at(), DY.at(), moved ? BE.at() : none,
                    moved && affine ? MO.at() : none, DX.at(), parted ? DX2.at() : none, doff, LEFT.at(), affine ? P.at() : none,
-                   conditioned ? DS.at() : none, conditioned ? DH.at() : none, between, phase, c.length, depth, c.groups, c.bundle,
+                   conditioned ? DS.at() : none, conditioned ? DH.at() : none, between, at, phase, c.length, depth, c.groups, c.bundle,
                    int(activated), mask);
         Doubles sums(offset.size()), slices = LEFT.get();
         for (size_t i = 0; i < slices.size(); i++) sums[i / c.channels / c.slices * c.channels + i % c.channels] += slices[i];
@@ -126,6 +129,7 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
         for (int i = 0, l = 0, r = 0; i < all; i++) got[i] = i % c.channels < split ? first[l++] : second[r++];
     }
     agree(got, dx, tolerance(3e-6), "dx");
+    for (double count : meetings.get()) expect(count == 0, "those who meet leave zeros");
     const double bound = halves ? 2e-5 : 3e-6;  // of values whose mean is taken off the sum
     if (affine) {
         Sums parameters = {};
@@ -146,6 +150,7 @@ CASE(group_norm_of_every_kind) {
         {2, 91, 33, 11, 11, 64}, {2, 91, 33, 11, 4, 64}, {3, 16, 28, 4, 4, 32}, {3, 16, 28, 4, 1, 96}, {1, 49, 64, 32, 16, 256},
         {2, 30, 3, 1, 1, 32},    {2, 30, 3, 3, 2, 32},   {2, 1, 28, 1, 1, 32},  {1, 10, 600, 1, 1, 64}, {1, 9, 6, 2, 2, 64},
         {1, 150, 64, 16, 8, 512}, {2, 91, 28, 1, 1, 64, 3}, {1, 10, 24, 3, 2, 32, 7}, {2, 5, 16, 2, 1, 32, 4},
+        {2, 91, 28, 1, 1, 64, 3, true}, {1, 10, 24, 3, 2, 32, 7, true}, {2, 5, 16, 2, 1, 32, 4, true}, {3, 31, 33, 11, 4, 64, 2, true},
         {1, 3, 1200, 1, 1, 64}};
     for (const NormCase &c : shapes)
         for (int kind = 0; kind < 32; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8, kind & 16);
@@ -159,7 +164,9 @@ CASE(group_norm_from_registers) {
         {1, 61, 32, 8, 8, 32},  {2, 64, 32, 8, 8, 64},  {1, 65, 32, 8, 8, 64},  {2, 33, 32, 32, 32, 64}, {2, 33, 64, 32, 16, 64},
         {2, 33, 64, 8, 2, 64},  {1, 17, 64, 8, 4, 256}, {2, 50, 72, 6, 2, 96},  {1, 50, 96, 8, 4, 128},  {2, 37, 48, 1, 1, 96},
         {2, 49, 112, 1, 1, 224}, {1, 49, 224, 1, 1, 1024}, {1, 196, 56, 1, 1, 1024}, {1, 100, 28, 1, 1, 256}, {2, 70, 48, 4, 3, 192},
-        {2, 1, 32, 8, 8, 32},   {1, 1024, 16, 4, 4, 512}, {2, 90, 112, 1, 1, 128, 3}, {1, 60, 64, 8, 4, 64, 4}};
+        {2, 1, 32, 8, 8, 32},   {1, 1024, 16, 4, 4, 512}, {2, 90, 112, 1, 1, 128, 3}, {1, 60, 64, 8, 4, 64, 4},
+        {2, 90, 112, 1, 1, 448, 3, true}, {3, 60, 64, 8, 4, 64, 4, true}, {2, 61, 32, 8, 8, 64, 4, true}, {2, 61, 32, 8, 2, 32, 2, true},
+        {1, 5, 32, 8, 8, 64, 8, true}};
     for (const NormCase &c : shapes)
         for (int kind = 0; kind < 32; kind++) norm(c, kind & 1, kind & 2, kind & 4, kind & 8, kind & 16);
 }

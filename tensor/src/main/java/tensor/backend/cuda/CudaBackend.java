@@ -441,6 +441,7 @@ public final class CudaBackend implements Backend {
         cuts.forget();
         updates.close();
         softmaxes.close();
+        norms.close();
         convolutions.close();
         indices.close();
         products.close();

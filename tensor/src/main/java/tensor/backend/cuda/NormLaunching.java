@@ -14,7 +14,7 @@ import tensor.memory.Buffer;
 /**
  * How the kernels of group norm are launched for one shape. A thread block takes a bundle of neighbouring groups of one image, or
  * of a slice of its pixels; it reads its share once where it can hold it in registers, else twice. Slices take two launches, the
- * sums of all before the first of them is used.
+ * sums of all before the first of them is used, or their blocks meet in the middle of one.
  *
  * @param images in x
  * @param length pixels of an image
@@ -24,8 +24,13 @@ import tensor.memory.Buffer;
  * @param slices of an image
  * @param block threads of a block
  * @param shared bytes of shared memory of a block
+ * @param meeting whether the blocks of the slices meet
  */
-record NormLaunching(int images, int length, int depth, int groups, int bundle, int slices, int block, int shared) {
+record NormLaunching(
+        int images, int length, int depth, int groups, int bundle, int slices, int block, int shared, boolean meeting) {
+    /** Meetings of one launch at most. */
+    static final int MOST_MEETINGS = 1 << 16;
+
     /** Fewest bytes of neighbouring channels that a block should read. */
     private static final int RUN = 64;
     /** Vectors of 16 bytes that a thread can hold, forward; HELD of norm.h. */
@@ -48,6 +53,7 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
     private static final int WHOLE = 0; // as enum NormPhase
     private static final int SUMS = 1;
     private static final int APPLY = 2;
+    private static final int MEETING = 3;
 
     /** What is launched, and where. */
     record Setting(NormParams p, Tensor x, boolean backward, CudaContext device) {
@@ -105,7 +111,7 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
             return images() * ((p.groups() + bundle - 1) / bundle);
         }
 
-        private NormLaunching launching(int bundle, int slices, int threads) {
+        private NormLaunching launching(int bundle, int slices, int threads, boolean meeting) {
             int run = bundle * depth();
             int block = threads;
             int shared = shared(block, run, most());
@@ -113,7 +119,7 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
                 block = block / 64 * 32;
                 shared = shared(block, run, most());
             }
-            return new NormLaunching(images(), length(), depth(), p.groups(), bundle, slices, block, shared);
+            return new NormLaunching(images(), length(), depth(), p.groups(), bundle, slices, block, shared, meeting);
         }
     }
 
@@ -135,10 +141,13 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
         long useful = threads(pixels, 1, columns);
         boolean once = least <= THREADS / 2;
         long block = once ? Math.max(least, fill) : s.twice() == 0 ? fill : s.twice();
-        return s.launching(bundle, slices, (int) Math.min(useful, block));
+        return s.launching(bundle, slices, (int) Math.min(useful, block), false);
     }
 
-    /** Some that may be faster, after the usual one: longer runs of channels, smaller and larger blocks, slices. */
+    /**
+     * Some that may be faster, after the usual one: longer runs of channels, smaller and larger blocks, slices; of those that meet,
+     * as few as blocks can hold.
+     */
     static List<NormLaunching> candidates(Setting s) {
         Set<NormLaunching> all = new LinkedHashSet<>();
         all.add(usual(s));
@@ -149,8 +158,16 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
                     int pixels = pixels(s, slices);
                     boolean sensible = slices == 1 ? run < 4 * RUN : block < THREADS / 2 && pixels >= LEAST_PIXELS;
                     if (sensible && block <= threads(pixels, 1, s.columns(bundle)))
-                        all.add(s.launching(bundle, slices, block));
+                        all.add(s.launching(bundle, slices, block, false));
                 }
+        for (int run = RUN; run <= 2 * RUN; run *= 2)
+            for (int block = THREADS / 4; block < THREADS; block *= 2) {
+                int bundle = s.bundle(run);
+                int rows = block / s.columns(bundle);
+                int slices = rows == 0 ? 0 : (s.length() + s.held() * rows - 1) / (s.held() * rows);
+                boolean possible = slices <= s.device().multiprocessors() && s.bundles(bundle) < MOST_MEETINGS;
+                if (slices > 1 && possible) all.add(s.launching(bundle, slices, block, true));
+            }
         return new ArrayList<>(all);
     }
 
@@ -172,22 +189,29 @@ record NormLaunching(int images, int length, int depth, int groups, int bundle, 
         return depth * groups;
     }
 
+    private int[] phases() {
+        if (slices == 1) return new int[] {WHOLE};
+        return meeting ? new int[] {MEETING} : new int[] {SUMS, APPLY};
+    }
+
     /** For a file: what is chosen of it. */
     String words() {
-        return bundle + " " + slices + " " + block;
+        return bundle + " " + slices + " " + block + " " + meeting;
     }
 
     /**
      * One launch, or one for the sums of the slices and one that uses them.
      *
+     * @param meetings address of so many zeros and one more
      * @param tensors begins the arguments
      * @param rest ends them
      */
-    void go(Engine engine, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
+    void go(Engine engine, long meetings, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
         Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
-        for (int phase : slices == 1 ? new int[] {WHOLE} : new int[] {SUMS, APPLY})
+        for (int phase : phases())
             rest.apply(tensors.get()
                             .address(sums == null ? 0 : sums.address())
+                            .address(meeting ? meetings : 0)
                             .integer(phase)
                             .integer(length)
                             .integer(depth)

@@ -1,5 +1,7 @@
 package tensor.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
+
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,11 +23,14 @@ import tensor.memory.Scope;
  * with a shape searches for the fastest way to launch it ({@link NormLaunching}), unless an earlier run has: what is best depends on
  * how the device's caches and its memory go together.
  */
-final class Norms {
+final class Norms implements AutoCloseable {
     /** Values of x from which on a search is worth its time. */
     private static final int LARGE = 1 << 20;
     /** What another way takes at most, of the usual one's time, to be taken instead. */
     private static final float BETTER = 0.97f;
+
+    /** Of those who meet, and of places. */
+    private static final int COUNTS = NormLaunching.MOST_MEETINGS + 1;
 
     private record Key(boolean backward, DType dtype, int images, int length, int channels, int groups, int before) {
         static Key of(NormParams p, Tensor x, boolean backward, int before) {
@@ -50,12 +55,19 @@ final class Norms {
     private final Joins joins;
     private final SearchFile file;
     private final Map<Key, NormLaunching> chosen = new HashMap<>();
+    /** Zeros, where blocks that meet count themselves; they leave zeros. */
+    private final long meetings;
 
     Norms(Engine engine, Reductions reductions, Joins joins) {
         this.engine = engine;
         this.reductions = reductions;
         this.joins = joins;
         file = SearchFile.ofUser("norms", engine.context(), CudaModules.version());
+        meetings = engine.context().allocate(4L * COUNTS);
+        Status.driver(
+                cuMemsetD32Async(
+                        new Device(meetings), 0, COUNTS, engine.context().main()),
+                "cuMemsetD32Async");
     }
 
     /** What x is made of; {@code null} where it is in one place, or brought there. */
@@ -120,6 +132,7 @@ final class Norms {
         Joins.Joint joint = joint(in.x());
         Consumer<NormLaunching> call = launching -> launching.go(
                 engine,
+                meetings,
                 () -> begin(Kernel.GROUP_NORM, in, joint).tensor(y).tensor(mean).tensor(rstd),
                 launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
         call.accept(launching(p, in.x(), false, 0, call));
@@ -149,6 +162,7 @@ final class Norms {
             Tensor left = x.emptyExact(Shape.of(images, launching.slices(), channels));
             launching.go(
                     engine,
+                    meetings,
                     () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
                             .tensor(mean)
                             .tensor(rstd)
@@ -187,5 +201,10 @@ final class Norms {
         if (partial == null) return;
         engine.sums().add(partial, images, d.gamma(), d.beta());
         partial.release();
+    }
+
+    @Override
+    public void close() {
+        engine.context().free(meetings, 4L * COUNTS);
     }
 }
