@@ -15,18 +15,17 @@
 // handful of its vectors at once, still packed, and then computes from registers; where the handful is its whole share, x and
 // dy are read once, else twice, the second time backwards, since the caches hold what was read last. For the same reason the first
 // blocks have the last images, which the kernel before has written last; and where the two passes are two launches, the first of the
-// second have the first images. Statistics need no pivot: a thread has the mean
-// of its values and the sum of their squares about that mean, and two such pairs make one of both, exactly as if the values
-// had been seen together,
+// second have the first images. Statistics need no pivot: a thread has the mean of its values and the sum of their squares about
+// that mean, and two such pairs make one of both, exactly as if the values had been seen together,
 //
 //   mean = mean1 + off n2 / n      squares = squares1 + squares2 + off² n1 n2 / n      off = mean2 − mean1, n = n1 + n2
 //
 // so that nothing cancels. All sums have a fixed order.
 //
 // Where that is faster the pixels of an image are cut into slices. Then the two passes are two launches, or, where each block can
-// hold its slice in registers, the blocks of an image meet in between and read it once: a block leaves its sums in memory, counts
-// itself, waits until all of its image's have, and adds up theirs. Blocks take their places in the order in which they start, so
-// all images but one have all their blocks on the device; these come to an end, and make room for the rest of that one.
+// hold its slice in registers, the blocks of a bundle's slices meet in between, and read it once: a block leaves its sums in memory,
+// counts itself, waits until all of them have, and adds up theirs. Blocks take their places in the order in which they start, one
+// slice after the other, so that of all who meet only the last are not all on the device; the others come to an end, and make room.
 #pragma once
 #include "common.h"
 #include "kernels.h"
@@ -120,8 +119,8 @@ DEVICE Bundle bundleOf(int phase, unsigned *meetings, int length, int channels, 
         number = __float_as_uint(memory[0]);
         __syncthreads();
         b.image = gridDim.z - 1 - number / (gridDim.x * gridDim.y);
-        b.slice = number / gridDim.x % gridDim.y;
-        number %= gridDim.x;
+        b.slice = number % gridDim.y;
+        number = number / gridDim.y % gridDim.x;
     }
     b.group = number * bundle;
     b.groups = b.group + bundle < groups ? bundle : groups - b.group;
@@ -140,10 +139,10 @@ DEVICE Bundle bundleOf(int phase, unsigned *meetings, int length, int channels, 
     return b;
 }
 
-// Returns when all blocks of the image and the bundle have come here: what each has written before, each can read.
 DEVICE unsigned *meetingOf(const Bundle &b, unsigned *meetings, int bundle) {
     return meetings + 1 + b.image * gridDim.x + b.group / static_cast<unsigned>(bundle);
 }
+// Returns when the blocks of all slices of the bundle have come here: what each has written before, each can read.
 DEVICE void meet(const Bundle &b, unsigned *meetings, int bundle) {
     __syncthreads();
     if (threadIdx.x == 0) {

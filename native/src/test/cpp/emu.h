@@ -96,7 +96,8 @@ inline void fail(const std::string &what) {
     if (failure.empty()) failure = what;
 }
 
-inline unsigned depth = 0;  // blocks that wait
+inline unsigned depth = 0;         // blocks that wait
+const unsigned MOST_WAITING = 7;   // a small device holds no more beside one that runs
 inline std::vector<Fiber> &fibers() {
     static std::vector<std::vector<Fiber>> all;
     while (all.size() <= depth) all.emplace_back(1024);
@@ -117,6 +118,7 @@ inline bool runAnother() {
     std::vector<char> own_shared;
     own_shared.swap(dynamic_shared);
     depth++;
+    if (depth > MOST_WAITING) fail("more blocks wait for others than a small device holds");
     bool ran = failure.empty() && run_next();
     depth--;
     own_shared.swap(dynamic_shared);
