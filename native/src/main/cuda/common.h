@@ -15,9 +15,12 @@
 #define DEVICE static __device__ __forceinline__
 
 #ifdef __CUDACC__
-// Until other blocks have counted up to `least`.
+// Until other blocks have counted up to `least`; an error after some ten seconds is better than to wait for ever.
 DEVICE void awaitOthers(const unsigned *count, unsigned least) {
-    while (*const_cast<const volatile unsigned *>(count) < least) __nanosleep(100);
+    for (unsigned looks = 0; *const_cast<const volatile unsigned *>(count) < least; looks++) {
+        if (looks >> 26) __trap();
+        __nanosleep(100);
+    }
 }
 #endif
 
