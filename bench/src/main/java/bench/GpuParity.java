@@ -3,6 +3,7 @@ package bench;
 import autograd.Gradients;
 import autograd.Tape;
 import autograd.Variable;
+import autograd.check.NetworkCases;
 import autograd.check.OpCase;
 import autograd.check.OpCatalogue;
 import autograd.ops.Mul;
@@ -18,8 +19,9 @@ import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
 /**
- * Every op of the catalogue on a backend against the reference, value and gradients: the relative L2 error, which may be the
- * rounding of single operations (5e−6), of factors with 11 bits (tf32: 2⁻¹¹, a few times), or of values with 8 bits (bf16).
+ * Every op of the catalogue on a backend against the reference, value and gradients, and norms so large that the backend searches
+ * for the way to launch them: the relative L2 error, which may be the rounding of single operations (5e−6), of factors with 11 bits
+ * (tf32: 2⁻¹¹, a few times), or of values with 8 bits (bf16).
  */
 final class GpuParity {
     /**
@@ -31,7 +33,18 @@ final class GpuParity {
      */
     record Outcome(int cases, List<String> wrong, String worst) {}
 
+    private static final int IMAGES = 16;
+    private static final int LARGE = 1 << 20;
+
     private GpuParity() {}
+
+    /** The catalogue; and the norms of networks that have so many values. */
+    static List<OpCase> cases(boolean large) {
+        List<OpCase> cases = new ArrayList<>(OpCatalogue.all());
+        for (OpCase c : NetworkCases.ofBatch(IMAGES))
+            if (large && c.op().equals("GroupNorm") && c.inputs().get(0).shape().size() >= LARGE) cases.add(c);
+        return cases;
+    }
 
     static double bound(Precision precision) {
         return switch (precision) {
@@ -41,13 +54,13 @@ final class GpuParity {
         };
     }
 
-    static Outcome run(Backend backend, Precision precision) {
+    static Outcome run(Backend backend, Precision precision, List<OpCase> all) {
         List<String> wrong = new ArrayList<>();
         double worst = 0;
         String which = "none";
         int cases = 0;
         try (Backend reference = new ReferenceBackend()) {
-            for (OpCase c : OpCatalogue.all()) {
+            for (OpCase c : all) {
                 cases++;
                 double error = 0;
                 try {

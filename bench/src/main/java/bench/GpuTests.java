@@ -160,7 +160,7 @@ public final class GpuTests {
 
     private void ops(Precision precision) {
         try (Backend backend = Backends.open("cuda", 0, precision).backend()) {
-            GpuParity.Outcome outcome = GpuParity.run(backend, precision);
+            GpuParity.Outcome outcome = GpuParity.run(backend, precision, GpuParity.cases(!small));
             say("");
             say("## Ops in " + precision + ": " + outcome.cases() + " cases, "
                     + outcome.wrong().size() + " wrong; worst " + outcome.worst());
