@@ -18,7 +18,7 @@
 // Until other blocks have counted up to `least`; an error after some ten seconds is better than to wait for ever.
 DEVICE void awaitOthers(const unsigned *count, unsigned least) {
     for (unsigned looks = 0; *const_cast<const volatile unsigned *>(count) < least; looks++) {
-        if (looks >> 26) __trap();
+        if (looks >> 24) __trap();
         __nanosleep(100);
     }
 }

@@ -107,10 +107,15 @@ final class Norms implements AutoCloseable {
         return found;
     }
 
+    /** Infinite where there is no memory for what lies between two passes. */
     private float milliseconds(NormLaunching launching, Consumer<NormLaunching> call) {
         return RecordedTime.of(engine.context(), () -> {
-            call.accept(launching);
-            return 0;
+            try {
+                call.accept(launching);
+                return 0;
+            } catch (OutOfMemoryError e) {
+                return 1; // refused
+            }
         });
     }
 

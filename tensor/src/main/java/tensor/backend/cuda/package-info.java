@@ -23,7 +23,8 @@
  *   <li>{@code SideStream}, {@code FinalSums}, {@code Cuts}, {@code PixelSums}, {@code Joins}: what nobody waits for, what is there already, and
  *       what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}, {@code Pieces}: our kernels and their arguments.
- *   <li>{@code Movement}, {@code Indices}, {@code Norms}, {@code DepthwiseConvolutions}, {@code Updates}: the calls that they serve.
+ *   <li>{@code Movement}, {@code Indices}, {@code DepthwiseConvolutions}, {@code Updates}, and {@code Norms} with {@code NormLaunching}:
+ *       the calls that they serve; what {@code RecordedTime} has found faster, {@code SearchFile} remembers.
  *   <li>{@code Products}, {@code Convolutions} and the five kinds that it knows, {@code TurnedFilters}, {@code Softmaxes}, {@code Attentions},
  *       {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.

@@ -5,6 +5,7 @@ import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardTraining;
 import static jcuda.jcudnn.cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
@@ -193,6 +194,35 @@ class CudaGroupNormTest {
                 }
             }
         for (int i = 0; i < 3; i++) assertArrayEquals(found[0][i], found[1][i]);
+    }
+
+    /** Other ways take room for sums of slices. */
+    @Test
+    void aSearchFindsTheUsualWayOnADeviceThatIsAlmostFull() {
+        try (Backend backend = open();
+                Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(65, 16, 1024), 1);
+            Tensor dx = x.emptyLike();
+            Tensor mean = Tensor.full(backend, DType.F32, Shape.of(65, 1), 1);
+            NormInputs in = NormInputs.of(x);
+            Tensor[] before = {};
+            NormParams p = new NormParams(1, EPS, false);
+            try (Scope spare = Scope.open("spare")) {
+                x.empty(Shape.of(1 << 18)); // 1 MiB, half of which is enough
+                for (int size = 1 << 24; size >= 1 << 16; size >>= 1) fill(scope, x, size);
+            }
+            backend.groupNormBackward(p, null, in, mean, mean, x, before, NormInputs.of(dx));
+            assertThrows(OutOfMemoryError.class, x::emptyLike);
+        }
+    }
+
+    /** Takes all blocks of so many values that there are. */
+    private static void fill(Scope scope, Tensor x, int size) {
+        try {
+            for (; ; ) scope.own(x.empty(Shape.of(size)).buffer().retain());
+        } catch (OutOfMemoryError full) {
+            assertTrue(full.getMessage().contains("are in use"), full.getMessage());
+        }
     }
 
     @Test
