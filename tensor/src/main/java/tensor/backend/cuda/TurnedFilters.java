@@ -8,7 +8,8 @@ import tensor.memory.Buffer;
 
 /**
  * Filters turned round, kept beside those that they were made of ({@link Buffer#companion}) until these change. An update changes
- * all of a network at once, so when the first is wanted after it, all that were wanted before it are turned, in one launch:
+ * all of a network at once, so when one is wanted after it, all that have been wanted since the last time that this one was are
+ * turned, in one launch:
  *
  * <pre>y[c, taps − 1 − t, k] = w[k, t, c]</pre>
  *
@@ -18,6 +19,8 @@ final class TurnedFilters {
     private final Engine engine;
     private final List<Turned> all = new ArrayList<>();
     private final Turns turns = new Turns();
+    /** How many times some were wanted. */
+    private long calls;
 
     TurnedFilters(Engine engine) {
         this.engine = engine;
@@ -31,7 +34,7 @@ final class TurnedFilters {
         private final int c;
         private Buffer filters; // null when there are none
         private long version;
-        private boolean wanted; // since they were made
+        private long wanted; // which time was the last; 0 before there was one
 
         Turned(Tensor w, Geometry g) {
             this.w = w.buffer();
@@ -50,11 +53,15 @@ final class TurnedFilters {
             return filters != null && version == w.version();
         }
 
+        /** Whether the other ones have been wanted since these were. */
+        boolean isBefore(Turned other) {
+            return wanted > 0 && other.wanted > wanted && other.dtype == dtype;
+        }
+
         void make() {
             if (filters == null) filters = engine.scratch((long) k * taps * c * dtype.bytes());
             turns.add(w.address(), filters.address(), k, taps, c);
             version = w.version();
-            wanted = false;
         }
 
         void drop() {
@@ -76,13 +83,13 @@ final class TurnedFilters {
         Turned turned = (Turned) w.buffer().companion();
         if (!turned.isValid()) {
             for (Turned each : List.copyOf(all))
-                if (each == turned || each.wanted && each.dtype == turned.dtype && !each.isValid()) {
+                if (each == turned || turned.isBefore(each) && !each.isValid()) {
                     each.make();
                     if (turns.isFull()) launch(turned.dtype);
                 }
             if (!turns.isEmpty()) launch(turned.dtype);
         }
-        turned.wanted = true;
+        turned.wanted = ++calls;
         return turned.filters;
     }
 
@@ -96,7 +103,7 @@ final class TurnedFilters {
         if (w.buffer().companion() instanceof Turned) w.buffer().companion(null);
     }
 
-    /** Lets go of them: what comes next is another recording, or none, or has other weights. Which are wanted stays known. */
+    /** Lets go of them: what comes next is another recording, or none, or has other weights. When they were wanted stays known. */
     void drop() {
         all.forEach(Turned::drop);
     }

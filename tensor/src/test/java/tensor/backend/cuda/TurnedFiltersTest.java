@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,30 @@ class TurnedFiltersTest extends CudaTest {
             assertNull(((CudaBackend) backend).algorithm(Direction.DATA, SAME, first.dx, first.w, first.dy));
         }
         assertEquals(0, backend.memory().live());
+    }
+
+    /** Those of another network would be turned at each replay, and read when they are no more. */
+    @Test
+    void aRecordingTurnsWhatHasBeenWantedSinceItsFirstOnes() {
+        try (Scope scope = Scope.open("test")) {
+            Layer first = new Layer(8, 1).backward();
+            long alone = liveInARecordingOf(first);
+            Layer other = new Layer(9, 2).backward();
+            first.backward();
+            assertEquals(alone, liveInARecordingOf(first));
+            other.backward();
+            assertTrue(liveInARecordingOf(first) > alone, "all of a network at once");
+        }
+    }
+
+    private long liveInARecordingOf(Layer layer) {
+        long[] live = {0};
+        Recording.Body body = r -> {
+            layer.backward();
+            live[0] = backend.memory().live();
+        };
+        backend.record(body).orElseThrow().close();
+        return live[0];
     }
 
     @Test
