@@ -6,6 +6,7 @@ import autograd.Variable;
 import autograd.check.NetworkCases;
 import autograd.check.OpCase;
 import autograd.check.OpCatalogue;
+import autograd.ops.Attention;
 import autograd.ops.Mul;
 import autograd.ops.Sum;
 import java.util.ArrayList;
@@ -19,8 +20,8 @@ import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
 /**
- * Every op of the catalogue on a backend against the reference, value and gradients, and norms so large that the backend searches
- * for the way to launch them: the relative L2 error, which may be the rounding of single operations (5e−6), of factors with 11 bits
+ * Every op of the catalogue on a backend against the reference, value and gradients, and norms and attention so large that the backend
+ * searches for the way to launch them: the relative L2 error, which may be the rounding of single operations (5e−6), of factors with 11 bits
  * (tf32: 2⁻¹¹, a few times), or of values with 8 bits (bf16).
  */
 final class GpuParity {
@@ -35,14 +36,18 @@ final class GpuParity {
 
     private static final int IMAGES = 16;
     private static final int LARGE = 1 << 20;
+    private static final int HEADS = 8;
 
     private GpuParity() {}
 
-    /** The catalogue; and the norms of networks that have so many values. */
+    /** The catalogue; and the norms of networks that have so many values, and attention with four times as many scores. */
     static List<OpCase> cases(boolean large) {
         List<OpCase> cases = new ArrayList<>(OpCatalogue.all());
         for (OpCase c : NetworkCases.ofBatch(IMAGES))
             if (large && c.op().equals("GroupNorm") && c.inputs().get(0).shape().size() >= LARGE) cases.add(c);
+        OpCase.Function attention = x -> Attention.attention(x[0], HEADS, 0.2);
+        List<OpCase.Input> qkv = List.of(OpCase.Input.of(128, 64, 3 * HEADS * 24));
+        if (large) cases.add(new OpCase("Attention", "64 positions of 128 images, 8 heads of 24", attention, qkv, 0));
         return cases;
     }
 

@@ -1,5 +1,10 @@
 package tensor.backend.cuda;
 
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -13,48 +18,88 @@ import tensor.memory.Buffer;
  * <pre>S = q kᵀ      P = softmax(scale · S)      y = P v
  *   dP = dy vᵀ      dS = scale · P (dP − Σ P dP)      dq = dS k      dk = dSᵀ q      dv = Pᵀ dy</pre>
  *
- * One product serves all images of one head: they lie the same distance apart.
+ * One product serves all images of one head: they lie the same distance apart. Or those of a part of the images, one part after the
+ * other, where that is faster ({@link Search}): what lies between two products then stays in the second-level cache.
  */
 final class Attentions {
     /** Most columns of a row that a warp keeps in registers; {@code WARP_COLUMNS<4>} of attention.cu. */
     private static final int WARP_COLUMNS = 1024;
+    /** Scores from which on parts are worth a search … */
+    private static final long LARGE = 1 << 22;
+    /** … into so many at most. */
+    private static final int MOST_PARTS = 8;
+
+    private record Key(boolean backward, DType dtype, int images, int length, int heads, int width) {
+        String word(Engine engine) {
+            return (backward ? "backward-" : "forward-") + dtype + "-" + engine.precision() + "-" + images + "x"
+                    + length + "-" + heads + "x" + width;
+        }
+    }
 
     private final Engine engine;
     private final Products products;
+    private final Search search;
+    private final Map<Key, Integer> parts = new HashMap<>();
 
     Attentions(Engine engine, Products products) {
         this.engine = engine;
         this.products = products;
+        search = new Search(engine, "attentions");
+    }
+
+    /** Into how many parts the images are divided; found out once. */
+    private int parts(Heads all, boolean backward, Consumer<Integer> call) {
+        Key key = new Key(backward, all.qkv.dtype(), all.images, all.length, all.heads, all.width);
+        Integer known = parts.get(key);
+        if (known != null) return known;
+        List<Integer> ways = new ArrayList<>();
+        for (int count = 1; count <= Math.min(MOST_PARTS, all.images); count *= 2) ways.add(count);
+        boolean searched = all.scores() >= LARGE && engine.recording() == null;
+        int found = searched ? search.fastest(key.word(engine), ways, String::valueOf, call) : 1;
+        parts.put(key, found);
+        return found;
     }
 
     /** {@link tensor.backend.Backend#attention}. */
     void forward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
-        Heads at = Heads.of(p, qkv);
-        Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
-        Buffer weights = at.probabilities(engine, scores);
-        Matrix s = at.square(DType.F32, scores);
-        Matrix probability = at.square(qkv.dtype(), weights);
-        for (int h = 0; h < at.heads(); h++)
-            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
-        launchRows(
-                engine.launch(Kernel.SOFTMAX_ROWS, qkv.dtype())
-                        .address(scores.address())
-                        .address(weights.address())
-                        .tensor(logSum),
-                at,
-                p);
-        for (int h = 0; h < at.heads(); h++)
-            at.multiply(
-                    products,
-                    false,
-                    false,
-                    at.head(probability, h),
-                    at.value(h),
-                    at.part(y, h),
-                    at.width(),
-                    at.length());
-        if (at.scores() <= qkv.shape().size() && engine.owns(y.buffer())) Probabilities.keep(weights, y);
-        Heads.release(scores, weights);
+        Heads all = Heads.of(p, qkv);
+        boolean kept = all.scores() <= qkv.shape().size() && engine.owns(y.buffer());
+        int count = parts(
+                all, false, parts -> forward(p, all, y, logSum, kept, parts).release());
+        Buffer weights = forward(p, all, y, logSum, kept, count);
+        if (kept) Probabilities.keep(weights, y);
+        weights.release();
+    }
+
+    /** Returns P: all of it if it is to be kept, or room for a part. */
+    private Buffer forward(AttentionParams p, Heads all, Tensor y, Tensor logSum, boolean kept, int parts) {
+        int each = all.each(parts);
+        Square probability = Square.of(engine, all, all.qkv.dtype(), kept ? all.images : each);
+        Square scores = probability.dtype == DType.F32 ? probability : Square.of(engine, all, DType.F32, each);
+        for (int first = 0; first < all.images; first += each) {
+            Heads at = all.slice(first, each);
+            for (int h = 0; h < at.heads(); h++)
+                at.multiply(products, false, true, at.query(h), at.key(h), scores.head(at, h), at.length(), at.width());
+            launchRows(
+                    engine.launch(Kernel.SOFTMAX_ROWS, probability.dtype)
+                            .address(scores.of(at).address())
+                            .address(probability.of(at).address())
+                            .address(at.logSum(logSum)),
+                    at,
+                    p);
+            for (int h = 0; h < at.heads(); h++)
+                at.multiply(
+                        products,
+                        false,
+                        false,
+                        probability.head(at, h),
+                        at.value(h),
+                        at.part(y, h),
+                        at.width(),
+                        at.length());
+        }
+        if (scores != probability) scores.block.release();
+        return probability.block;
     }
 
     /** P, kept beside the y that it made for as long as that stays as it is, within one recording or outside. */
@@ -80,63 +125,79 @@ final class Attentions {
 
     /** {@link tensor.backend.Backend#attentionBackward}. */
     void backward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
-        Heads at = Heads.of(p, qkv);
-        Heads to = Heads.of(p, dqkv);
-        Buffer scores = engine.scratch(at.scores() * DType.F32.bytes());
-        Matrix s = at.square(DType.F32, scores);
-        Buffer weights = Probabilities.of(y, engine);
-        if (weights == null) weights = probabilities(p, at, scores, logSum);
-        Matrix probability = at.square(qkv.dtype(), weights);
-        for (int h = 0; h < at.heads(); h++) {
-            at.multiply(
-                    products,
-                    true,
-                    false,
-                    at.head(probability, h),
-                    at.part(dy, h),
-                    to.value(h),
-                    at.width(),
-                    at.length());
-            at.multiply(products, false, true, at.part(dy, h), at.value(h), at.head(s, h), at.length(), at.width());
+        Heads all = Heads.of(p, qkv);
+        Buffer kept = Probabilities.of(y, engine);
+        int count = parts(all, true, parts -> backward(p, all, logSum, dy, dqkv, kept, parts));
+        backward(p, all, logSum, dy, dqkv, kept, count);
+        if (kept != null) kept.release();
+    }
+
+    private void backward(AttentionParams p, Heads all, Tensor logSum, Tensor dy, Tensor dqkv, Buffer kept, int parts) {
+        DType type = all.qkv.dtype();
+        int each = all.each(parts);
+        Square scores = Square.of(engine, all, DType.F32, each);
+        Square probability = kept == null ? Square.of(engine, all, type, each) : new Square(type, kept, true);
+        Square slopes = type == DType.F32 ? scores : Square.of(engine, all, type, each);
+        for (int first = 0; first < all.images; first += each) {
+            Heads at = all.slice(first, each);
+            Heads to = Heads.of(p, dqkv).slice(first, each);
+            if (kept == null) probabilities(p, at, scores, logSum, probability);
+            for (int h = 0; h < at.heads(); h++) {
+                at.multiply(
+                        products,
+                        true,
+                        false,
+                        probability.head(at, h),
+                        at.part(dy, h),
+                        to.value(h),
+                        at.width(),
+                        at.length());
+                at.multiply(
+                        products,
+                        false,
+                        true,
+                        at.part(dy, h),
+                        at.value(h),
+                        scores.head(at, h),
+                        at.length(),
+                        at.width());
+            }
+            launchRows(
+                    engine.launch(Kernel.SOFTMAX_ROWS_BACKWARD, type)
+                            .address(probability.of(at).address())
+                            .address(scores.of(at).address())
+                            .address(slopes.of(at).address()),
+                    at,
+                    p);
+            for (int h = 0; h < at.heads(); h++) {
+                Matrix ds = slopes.head(at, h);
+                at.multiply(products, false, false, ds, at.key(h), to.query(h), at.width(), at.length());
+                at.multiply(products, true, false, ds, at.query(h), to.key(h), at.width(), at.length());
+            }
         }
-        Buffer slopes = at.probabilities(engine, scores);
-        Matrix ds = at.square(qkv.dtype(), slopes);
-        launchRows(
-                engine.launch(Kernel.SOFTMAX_ROWS_BACKWARD, qkv.dtype())
-                        .address(weights.address())
-                        .address(scores.address())
-                        .address(slopes.address()),
-                at,
-                p);
-        for (int h = 0; h < at.heads(); h++) {
-            at.multiply(products, false, false, at.head(ds, h), at.key(h), to.query(h), at.width(), at.length());
-            at.multiply(products, true, false, at.head(ds, h), at.query(h), to.key(h), at.width(), at.length());
-        }
-        weights.release();
-        Heads.release(scores, slopes);
+        if (slopes != scores) slopes.block.release();
+        if (kept == null) probability.block.release();
+        scores.block.release();
     }
 
     /** P anew, from the scores, which are left in their place, and what {@link #forward} noted of each row. */
-    private Buffer probabilities(AttentionParams p, Heads at, Buffer scores, Tensor logSum) {
-        DType type = at.qkv().dtype();
-        Buffer weights = engine.scratch(at.scores() * type.bytes());
-        Matrix s = at.square(DType.F32, scores);
+    private void probabilities(AttentionParams p, Heads at, Square scores, Tensor logSum, Square probability) {
+        DType type = probability.dtype;
         for (int h = 0; h < at.heads(); h++)
-            at.multiply(products, false, true, at.query(h), at.key(h), at.head(s, h), at.length(), at.width());
+            at.multiply(products, false, true, at.query(h), at.key(h), scores.head(at, h), at.length(), at.width());
         int most = (int) (Shape.MAX_SIZE / at.length()); // scores may be more than 2³², to which the kernel counts
         for (int first = 0, rows; first < at.rows(); first += rows) {
             rows = Math.min(most, at.rows() - first);
             long before = (long) first * at.length();
             engine.launch(Kernel.PROBABILITIES, type)
-                    .address(scores.address() + before * DType.F32.bytes())
-                    .address(logSum.buffer().address() + (long) first * DType.F32.bytes())
-                    .address(weights.address() + before * type.bytes())
+                    .address(scores.of(at).at(before).address())
+                    .address(at.logSum(logSum) + (long) first * DType.F32.bytes())
+                    .address(probability.of(at).at(before).address())
                     .integer(rows)
                     .integer(at.length())
                     .number(p.scale())
                     .flat((long) rows * at.length());
         }
-        return weights;
     }
 
     /** A warp for each row while its registers hold it, beyond that a block. */
@@ -146,12 +207,46 @@ final class Attentions {
         else launch.grid(at.rows(), 1, 256, 1, 0);
     }
 
-    /** Where the heads of qkv [N, L, 3·heads·d] and of packed arrays [N, L, heads·d] lie, for one batch over the images. */
-    record Heads(Matrix qkv, int images, int length, int heads, int width) {
+    /** An array [images, heads, L, L], of all images or with room for those of a part. */
+    private record Square(DType dtype, Buffer block, boolean whole) {
+        static Square of(Engine engine, Heads all, DType dtype, int images) {
+            long size = (long) images * all.heads * all.length * all.length;
+            return new Square(dtype, engine.scratch(size * dtype.bytes()), images == all.images);
+        }
+
+        /** That of a part. */
+        Matrix of(Heads at) {
+            long image = (long) at.heads * at.length * at.length;
+            return new Matrix(dtype, block.address(), at.length, image).at(whole ? at.first * image : 0);
+        }
+
+        /** One head of it. */
+        Matrix head(Heads at, int head) {
+            return of(at).at((long) head * at.length * at.length);
+        }
+    }
+
+    /**
+     * Where the heads of qkv [N, L, 3·heads·d] and of packed arrays [N, L, heads·d] lie, for one batch over the images, or so many
+     * from one on.
+     */
+    record Heads(Matrix qkv, int first, int images, int length, int heads, int width) {
         static Heads of(AttentionParams p, Tensor qkv) {
             Shape s = qkv.shape();
             int row = s.get(2);
-            return new Heads(Matrix.of(qkv, row, (long) s.get(1) * row), s.get(0), s.get(1), p.heads(), p.headWidth(s));
+            return new Heads(
+                    Matrix.of(qkv, row, (long) s.get(1) * row), 0, s.get(0), s.get(1), p.heads(), p.headWidth(s));
+        }
+
+        /** Images of each of so many parts, but perhaps the last. */
+        int each(int parts) {
+            return (images + parts - 1) / parts;
+        }
+
+        /** At most so many of these images. */
+        Heads slice(int from, int most) {
+            int count = Math.min(most, images - from);
+            return new Heads(qkv.at(from * qkv.next()), first + from, count, length, heads, width);
         }
 
         Matrix query(int head) {
@@ -173,17 +268,13 @@ final class Attentions {
 
         Matrix part(DType dtype, Buffer packed, int head) {
             int row = heads * width;
-            return new Matrix(dtype, packed.address(), row, (long) length * row).at((long) head * width);
+            return new Matrix(dtype, packed.address(), row, (long) length * row)
+                    .at((long) first * length * row + (long) head * width);
         }
 
-        /** An array [N, heads, L, L]. */
-        Matrix square(DType dtype, Buffer block) {
-            return new Matrix(dtype, block.address(), length, (long) heads * length * length);
-        }
-
-        /** One head of {@link #square}. */
-        Matrix head(Matrix square, int head) {
-            return square.at((long) head * length * length);
+        /** Address of what is noted of the first row. */
+        long logSum(Tensor logSum) {
+            return logSum.buffer().address() + (long) first * heads * length * DType.F32.bytes();
         }
 
         /** Rows of all scores together. */
@@ -194,18 +285,6 @@ final class Attentions {
         /** Number of all scores. */
         long scores() {
             return (long) rows() * length;
-        }
-
-        /** Room for what has the type of the tensors where the scores are floats: the scores themselves if both are the same. */
-        Buffer probabilities(Engine engine, Buffer scores) {
-            return qkv.dtype() == DType.F32
-                    ? scores
-                    : engine.scratch(scores() * qkv.dtype().bytes());
-        }
-
-        static void release(Buffer scores, Buffer other) {
-            if (other != scores) other.release();
-            scores.release();
         }
 
         /** y ← op(a) · op(b) with L rows, for every image. */

@@ -3,11 +3,9 @@ package tensor.backend.cuda;
 import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import nativelib.CudaModules;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -20,14 +18,11 @@ import tensor.memory.Scope;
 
 /**
  * Group norm, affine map, conditioning, SiLU and dropout by one kernel each way, channels last. For large tensors the first call
- * with a shape searches for the fastest way to launch it ({@link NormLaunching}), unless an earlier run has: what is best depends on
- * how the device's caches and its memory go together.
+ * with a shape searches for the fastest way to launch it ({@link NormLaunching}), unless an earlier run has.
  */
 final class Norms implements AutoCloseable {
     /** Values of x from which on a search is worth its time. */
     private static final int LARGE = 1 << 20;
-    /** What another way takes at most, of the usual one's time, to be taken instead. */
-    private static final float BETTER = 0.97f;
 
     /** Of those who meet, and of places. */
     private static final int COUNTS = NormLaunching.MOST_MEETINGS + 1;
@@ -53,7 +48,7 @@ final class Norms implements AutoCloseable {
     private final Engine engine;
     private final Reductions reductions;
     private final Joins joins;
-    private final SearchFile file;
+    private final Search search;
     private final Map<Key, NormLaunching> chosen = new HashMap<>();
     /** Zeros, where blocks that meet count themselves; they leave zeros. */
     private final long meetings;
@@ -62,7 +57,7 @@ final class Norms implements AutoCloseable {
         this.engine = engine;
         this.reductions = reductions;
         this.joins = joins;
-        file = SearchFile.ofUser("norms", engine.context(), CudaModules.version());
+        search = new Search(engine, "norms");
         meetings = engine.context().allocate(4L * COUNTS);
         Status.driver(
                 cuMemsetD32Async(
@@ -85,38 +80,10 @@ final class Norms implements AutoCloseable {
         if (known != null) return known;
         NormLaunching.Setting setting = new NormLaunching.Setting(p, x, backward, engine.context());
         NormLaunching found = key.isLarge() && engine.recording() == null
-                ? find(key, NormLaunching.candidates(setting), call)
+                ? search.fastest(key.word(), NormLaunching.candidates(setting), NormLaunching::words, call)
                 : NormLaunching.usual(setting);
         chosen.put(key, found);
         return found;
-    }
-
-    private NormLaunching find(Key key, List<NormLaunching> candidates, Consumer<NormLaunching> call) {
-        String known = file.get(key.word());
-        for (NormLaunching candidate : candidates) if (candidate.words().equals(known)) return candidate;
-        engine.side().join(); // nothing else is to run while calls are timed
-        NormLaunching found = candidates.get(0);
-        float time = milliseconds(found, call) * BETTER;
-        for (NormLaunching candidate : candidates.subList(1, candidates.size())) {
-            float other = milliseconds(candidate, call);
-            if (other >= time) continue;
-            found = candidate;
-            time = other;
-        }
-        file.put(key.word(), found.words());
-        return found;
-    }
-
-    /** Infinite where there is no memory for what lies between two passes. */
-    private float milliseconds(NormLaunching launching, Consumer<NormLaunching> call) {
-        return RecordedTime.of(engine.context(), () -> {
-            try {
-                call.accept(launching);
-                return 0;
-            } catch (OutOfMemoryError e) {
-                return 1; // refused
-            }
-        });
     }
 
     /** The arguments that both kernels begin with. */

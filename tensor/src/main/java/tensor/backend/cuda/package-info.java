@@ -24,7 +24,7 @@
  *       what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}, {@code Pieces}: our kernels and their arguments.
  *   <li>{@code Movement}, {@code Indices}, {@code DepthwiseConvolutions}, {@code Updates}, and {@code Norms} with {@code NormLaunching}:
- *       the calls that they serve; what {@code RecordedTime} has found faster, {@code SearchFile} remembers.
+ *       the calls that they serve; {@code Search} tries ways to launch them, {@code RecordedTime} says how long each takes, {@code SearchFile} remembers.
  *   <li>{@code Products}, {@code Convolutions} and the five kinds that it knows, {@code TurnedFilters}, {@code Softmaxes}, {@code Attentions},
  *       {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
@@ -38,7 +38,7 @@
  *   <li>Whoever touches a tensor finds it as if one queue had computed everything in the order of the calls; a block that the
  *       host has released may be used again at once, or once a second queue has done with it.
  *   <li>The same call gives the same bits: no kernel adds with atomics, and only deterministic algorithms are taken from
- *       cuDNN; which of them, and how norms are launched, a file remembers from one run to the next.
+ *       cuDNN; which of them, and how our own calls are launched, a file remembers from one run to the next.
  *   <li>What is wrong inside a call is said at the call; an index that names no row, which only the device can see, is
  *       said when the host reads next.
  *   <li>Only the driver's interface is used; CUDA's runtime library is never loaded.
