@@ -7,7 +7,7 @@ import java.util.Arrays;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
-import tensor.backend.Conv2dParams;
+import tensor.backend.Projection;
 
 /**
  * {@code y = x wᵀ + b} along the last axis.
@@ -36,18 +36,11 @@ public record Linear() implements Op {
             Tensor dw = needed[1] ? w.emptyLike() : null;
             Tensor db = in.length > 2 && needed[2] ? in[2].emptyLike() : null;
             Backend backend = x.backend();
-            // dw is that of a convolution of pixels, which a device computes beside what follows
-            if (dw != null)
-                backend.conv2dBackwardWeights(
-                        Conv2dParams.of(1, 0), pixels(x), pixels(rows), dw.reshape(out, 1, 1, width), db);
+            // a device computes dw, which is wanted last, beside what follows
+            if (dw != null) Projection.weights(backend, x, rows, dw, db);
             else if (db != null) db = rows; // the tape sums it to [out]
             if (dx != null) backend.matmul(false, false, rows, w, null, dx);
             return Arrays.copyOf(new Tensor[] {dx == null ? null : dx.reshape(in[0].shape()), dw, db}, in.length);
         });
-    }
-
-    /** Rows [M, C] as images of one pixel. */
-    private static Tensor pixels(Tensor rows) {
-        return rows.reshape(rows.shape().get(0), 1, 1, rows.shape().get(1));
     }
 }

@@ -24,14 +24,22 @@ public final class Projection {
 
     /** dx ← dqkv w, dw ← dqkvᵀ x. */
     public static void backward(Backend on, Tensor x, Tensor w, Tensor dqkv, Tensor dx, Tensor dw) {
-        Shape s = w.shape();
         on.matmul(false, false, dqkv, w, null, dx);
-        on.conv2dBackwardWeights(
-                Conv2dParams.of(1, 0), image(x), image(dqkv), dw.reshape(s.get(0), 1, 1, s.get(1)), null);
+        weights(on, x, dqkv, dw, null);
     }
 
-    /** Positions [N, L, C] as the pixels [N, 1, L, C] of images. */
-    private static Tensor image(Tensor x) {
-        return x.reshape(x.shape().get(0), 1, x.shape().get(1), x.shape().get(2));
+    /**
+     * dw [K, C] ← dyᵀ x for rows x [.., C] and dy [.., K], and dbias [K] ← the sum of the rows of dy, unless it is {@code null}: the
+     * gradients of a convolution of pixels, which a device computes beside what follows.
+     */
+    public static void weights(Backend on, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Shape s = dw.shape();
+        Tensor filters = dw.reshape(s.get(0), 1, 1, s.get(1));
+        on.conv2dBackwardWeights(Conv2dParams.of(1, 0), pixels(x), pixels(dy), filters, dbias);
+    }
+
+    /** Rows as images of one pixel. */
+    private static Tensor pixels(Tensor rows) {
+        return rows.reshape(-1, 1, 1, rows.shape().get(-1));
     }
 }
