@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import nativelib.CudaModules;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tensor.DType;
@@ -13,21 +12,12 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.AttentionParams;
 import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Distribution;
 import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** Large attention is computed for one part of the images after the other, and it does not matter how many there are. */
 class AttentionPartsTest {
-    private static Backend open(Precision precision) {
-        try {
-            return Backends.open("cuda", 0, precision).backend();
-        } catch (IllegalStateException e) {
-            return Assumptions.abort(e.getMessage());
-        }
-    }
-
     /** P is kept with 12 channels of a head to 32 positions, and computed anew with 4 to 512. */
     @ParameterizedTest
     @CsvSource({"FP32, 513, 8, 32, 12", "FP32, 9, 2, 512, 4", "BF16, 513, 8, 32, 12", "BF16, 9, 2, 512, 4"})
@@ -36,7 +26,7 @@ class AttentionPartsTest {
         String shape =
                 "-" + precision.compute() + "-" + precision + "-" + images + "x" + length + "-" + heads + "x" + width;
         for (int parts = 1; parts <= 8; parts *= 2) {
-            open(precision).close(); // or there is nothing to test
+            CudaTest.open(precision).close(); // or there is nothing to test
             try (Engine engine = new Engine(precision)) {
                 SearchFile file = SearchFile.ofUser("attentions", engine.context(), CudaModules.version());
                 for (String direction : new String[] {"forward", "backward"})
@@ -50,7 +40,7 @@ class AttentionPartsTest {
 
     /** y, what is noted of each row, and the gradient of q, k and v. */
     private static float[][] attention(Precision precision, int images, int heads, int length, int width) {
-        try (Backend backend = open(precision)) {
+        try (Backend backend = CudaTest.open(precision)) {
             float[][] results;
             try (Scope scope = Scope.open("attention")) {
                 DType type = precision.compute();

@@ -14,10 +14,15 @@ abstract class CudaTest {
 
     @BeforeEach
     void open() {
+        backend = open(Precision.FP32);
+    }
+
+    /** The backend in a precision; the test is skipped where there is no device. */
+    static Backend open(Precision precision) {
         try {
-            backend = Backends.open("cuda", 0, Precision.FP32).backend();
+            return Backends.open("cuda", 0, precision).backend();
         } catch (IllegalStateException e) {
-            Assumptions.abort(e.getMessage());
+            return Assumptions.abort(e.getMessage());
         }
     }
 

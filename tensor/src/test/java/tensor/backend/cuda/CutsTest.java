@@ -26,9 +26,19 @@ class CutsTest extends CudaTest {
         float[] identity = new float[25];
         for (int i = 0; i < 5; i++) identity[6 * i] = 1;
         Tensor dy = Tensor.of(backend, Shape.of(5, 1, 1, 5), identity);
+        return gradient(x, dy);
+    }
+
+    /** dyᵀ x, made aside, for x [5, 1, 1, 2] and dy [5, 1, 1, 5]. */
+    private Tensor gradient(Tensor x, Tensor dy) {
         Tensor dw = x.empty(Shape.of(5, 1, 1, 2));
         backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, dy, dw, null);
         return dw.reshape(5, 2);
+    }
+
+    /** One value everywhere. */
+    private Tensor full(double value, int... extents) {
+        return Tensor.full(backend, DType.F32, Shape.of(extents), value);
     }
 
     /** Its first two rows and the others. */
@@ -131,13 +141,11 @@ class CutsTest extends CudaTest {
     void aRecordedCutIsPartOfTheRecording() {
         try (Scope scope = Scope.open("test")) {
             Tensor[] parts = cut(gradient());
-            Tensor x = Tensor.full(backend, parts[0].dtype(), Shape.of(5, 1, 1, 2), 1);
-            Tensor dy = Tensor.full(backend, parts[0].dtype(), Shape.of(5, 1, 1, 5), 1);
+            Tensor x = full(1, 5, 1, 1, 2);
+            Tensor dy = full(1, 5, 1, 1, 5);
             Recording.Body body = recorder -> {
                 try (Scope step = Scope.open("step")) {
-                    Tensor dw = x.empty(Shape.of(5, 1, 1, 2));
-                    backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, dy, dw, null);
-                    cut(dw.reshape(5, 2), parts);
+                    cut(gradient(x, dy), parts);
                 }
             };
             try (Recording recording = backend.record(body).orElseThrow()) {
@@ -156,13 +164,11 @@ class CutsTest extends CudaTest {
     @Test
     void aRecordingThatFailsMakesNone() {
         try (Scope scope = Scope.open("test")) {
-            Tensor x = Tensor.full(backend, DType.F32, Shape.of(3, 32, 32, 8), 1);
-            Tensor w = Tensor.full(backend, DType.F32, Shape.of(8, 3, 3, 8), 1);
-            Tensor bias = Tensor.full(backend, DType.F32, Shape.of(8), 1);
-            Tensor[] parts = {
-                Tensor.full(backend, DType.F32, Shape.of(2), 5), Tensor.full(backend, DType.F32, Shape.of(6), 5)
-            };
-            Tensor sum = Tensor.full(backend, DType.F32, Shape.of(8), 5);
+            Tensor x = full(1, 3, 32, 32, 8);
+            Tensor w = full(1, 8, 3, 3, 8);
+            Tensor bias = full(1, 8);
+            Tensor[] parts = {full(5, 2), full(5, 6)};
+            Tensor sum = full(5, 8);
             Conv2dParams p = Conv2dParams.of(1, 1);
             backend.conv2dBackwardWeights(p, x, x, w, bias); // which is searched for
             Tensor dw = w.emptyLike();
@@ -189,15 +195,13 @@ class CutsTest extends CudaTest {
     @Test
     void aRecordingThatFailsLeavesNone() {
         try (Scope scope = Scope.open("test")) {
-            Tensor x = Tensor.full(backend, DType.F32, Shape.of(5, 1, 1, 2), 1);
-            Tensor dy = Tensor.full(backend, DType.F32, Shape.of(5, 1, 1, 5), 1);
+            Tensor x = full(1, 5, 1, 1, 2);
+            Tensor dy = full(1, 5, 1, 1, 5);
             assertThrows(
                     ArithmeticException.class,
                     () -> backend.record(recorder -> {
                         try (Scope step = Scope.open("step")) {
-                            Tensor dw = x.empty(Shape.of(5, 1, 1, 2));
-                            backend.conv2dBackwardWeights(Conv2dParams.of(1, 0), x, dy, dw, null);
-                            cut(dw.reshape(5, 2));
+                            cut(gradient(x, dy));
                             throw new ArithmeticException("half-way");
                         }
                     }));

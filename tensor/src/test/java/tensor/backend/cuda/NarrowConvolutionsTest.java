@@ -5,14 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Conv2dParams;
 import tensor.backend.Distribution;
 import tensor.backend.Precision;
@@ -44,7 +42,7 @@ class NarrowConvolutionsTest {
             expected = results(reference, precision, p, image, filters);
         }
         noteData(precision, p, image, filters);
-        try (Backend backend = open(precision);
+        try (Backend backend = CudaTest.open(precision);
                 Scope scope = Scope.open("cuda")) {
             List<double[]> found = results(backend, precision, p, image, filters);
             for (int i = 0; i < found.size(); i++) {
@@ -79,16 +77,8 @@ class NarrowConvolutionsTest {
                 p.top(),
                 p.left(),
                 1);
-        open(precision).close(); // or this is where the test is skipped
+        CudaTest.open(precision).close(); // or this is where the test is skipped
         CudaTest.note(precision, Direction.DATA, g, new ConvolutionAlgorithm(1, 0, false, false));
-    }
-
-    private static Backend open(Precision precision) {
-        try {
-            return Backends.open("cuda", 0, precision).backend();
-        } catch (IllegalStateException e) {
-            return Assumptions.abort(e.getMessage());
-        }
     }
 
     /** y, y without bias but more, dx, dw, dbias, dw alone. */
