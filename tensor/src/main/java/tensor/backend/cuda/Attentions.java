@@ -1,10 +1,7 @@
 package tensor.backend.cuda;
 
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
@@ -38,26 +35,25 @@ final class Attentions {
 
     private final Engine engine;
     private final Products products;
-    private final Search search;
-    private final Map<Key, Integer> parts = new HashMap<>();
+    private final Search<Key, Integer> search;
 
     Attentions(Engine engine, Products products) {
         this.engine = engine;
         this.products = products;
-        search = new Search(engine, "attentions");
+        search = new Search<>(engine, "attentions", key -> key.word(engine), String::valueOf);
     }
 
-    /** Into how many parts the images are divided; found out once. */
+    /** Into how many parts the images are divided. */
     private int parts(Heads all, boolean backward, Consumer<Integer> call) {
         Key key = new Key(backward, all.qkv.dtype(), all.images, all.length, all.heads, all.width);
-        Integer known = parts.get(key);
-        if (known != null) return known;
-        List<Integer> ways = new ArrayList<>();
-        for (int count = 1; count <= Math.min(MOST_PARTS, all.images); count *= 2) ways.add(count);
-        boolean searched = all.scores() >= LARGE && engine.recording() == null;
-        int found = searched ? search.fastest(key.word(engine), ways, String::valueOf, call) : 1;
-        parts.put(key, found);
-        return found;
+        int most = Math.min(MOST_PARTS, all.images);
+        return search.of(
+                key,
+                all.scores() >= LARGE,
+                () -> IntStream.iterate(1, count -> count <= most, count -> 2 * count)
+                        .boxed()
+                        .toList(),
+                call);
     }
 
     /** {@link tensor.backend.Backend#attention}. */
@@ -135,12 +131,13 @@ final class Attentions {
     private void backward(AttentionParams p, Heads all, Tensor logSum, Tensor dy, Tensor dqkv, Buffer kept, int parts) {
         DType type = all.qkv.dtype();
         int each = all.each(parts);
+        Heads slopesOfAll = Heads.of(p, dqkv);
         Square scores = Square.of(engine, all, DType.F32, each);
         Square probability = kept == null ? Square.of(engine, all, type, each) : new Square(type, kept, true);
         Square slopes = type == DType.F32 ? scores : Square.of(engine, all, type, each);
         for (int first = 0; first < all.images; first += each) {
             Heads at = all.slice(first, each);
-            Heads to = Heads.of(p, dqkv).slice(first, each);
+            Heads to = slopesOfAll.slice(first, each);
             if (kept == null) probabilities(p, at, scores, logSum, probability);
             for (int h = 0; h < at.heads(); h++) {
                 at.multiply(

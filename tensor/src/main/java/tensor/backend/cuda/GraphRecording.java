@@ -52,11 +52,16 @@ final class GraphRecording implements Recording, Recording.Recorder {
 
     /** Everything asked for so far is on the main stream, or waited for there: what comes next may read and write anything. */
     private void settle() {
+        make();
+        engine.side().join();
+        engine.turned().drop();
+    }
+
+    /** Makes all that has been put off. */
+    private void make() {
         joins.make();
         cuts.make();
         engine.sums().make();
-        engine.side().join();
-        engine.turned().drop();
     }
 
     /** Runs the body with the stream noting down. */
@@ -88,9 +93,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         try {
             try {
                 body.run(this);
-                joins.make();
-                cuts.make();
-                engine.sums().make();
+                make();
             } finally {
                 engine.turned().drop();
                 engine.side().join(); // a capture ends on the stream where it began

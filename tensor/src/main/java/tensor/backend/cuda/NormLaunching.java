@@ -55,27 +55,32 @@ record NormLaunching(
     private static final int APPLY = 2;
     private static final int MEETING = 3;
 
-    /** What is launched, and where. */
-    record Setting(NormParams p, Tensor x, boolean backward, CudaContext device) {
-        private int images() {
-            return x.shape().get(0);
+    /**
+     * What is launched.
+     *
+     * @param length pixels of an image
+     * @param before tensors that are added to dx
+     */
+    record Setting(boolean backward, DType dtype, int images, int length, int channels, int groups, int before) {
+        static Setting of(NormParams p, Tensor x, boolean backward, int before) {
+            int n = x.shape().get(0);
+            int c = x.shape().get(-1);
+            return new Setting(backward, x.dtype(), n, x.shape().size() / n / c, c, p.groups(), before);
         }
 
-        private int channels() {
-            return x.shape().get(-1);
-        }
-
-        private int length() {
-            return x.shape().size() / images() / channels();
+        /** One word, for a file. */
+        String word() {
+            return (backward ? "backward-" : "forward-") + dtype + "-" + images + "x" + length + "x" + channels + "-g"
+                    + groups + "-b" + before;
         }
 
         private int depth() {
-            return channels() / p.groups();
+            return channels / groups;
         }
 
         /** Values of a vector of 16 bytes. */
         private int most() {
-            return 16 / x.dtype().bytes();
+            return 16 / dtype.bytes();
         }
 
         /** Vectors of x that a thread can hold. */
@@ -86,21 +91,21 @@ record NormLaunching(
         /** Threads of a block that reads x twice; 0 for as many as let the device hold all blocks at once. */
         private int twice() {
             if (!backward) return THREADS / 2;
-            return x.dtype() == DType.BF16 ? 0 : THREADS;
+            return dtype == DType.BF16 ? 0 : THREADS;
         }
 
         /** The fewest groups with so many bytes of channels or more that are a whole number of vectors. */
         private int bundle(int run) {
-            int least = run / x.dtype().bytes();
+            int least = run / dtype.bytes();
             int bundle = 1;
-            while (bundle < p.groups() && (bundle * depth() < least || bundle * depth() % most() != 0)) bundle++;
+            while (bundle < groups && (bundle * depth() < least || bundle * depth() % most() != 0)) bundle++;
             return bundle;
         }
 
         /** Vectors of a pixel of a bundle, as wide as every bundle allows. */
         private int columns(int bundle) {
             int run = bundle * depth();
-            int last = p.groups() % bundle * depth();
+            int last = groups % bundle * depth();
             int vector = most();
             while (run % vector != 0 || last % vector != 0) vector = vector > 4 ? 4 : 1;
             return run / vector;
@@ -108,10 +113,10 @@ record NormLaunching(
 
         /** Blocks of all images, uncut. */
         private int bundles(int bundle) {
-            return images() * ((p.groups() + bundle - 1) / bundle);
+            return images * ((groups + bundle - 1) / bundle);
         }
 
-        private NormLaunching launching(int bundle, int slices, int threads, boolean meeting) {
+        private NormLaunching launching(CudaContext device, int bundle, int slices, int threads, boolean meeting) {
             int run = bundle * depth();
             int block = threads;
             int shared = shared(block, run, most());
@@ -119,38 +124,38 @@ record NormLaunching(
                 block = block / 64 * 32;
                 shared = shared(block, run, most());
             }
-            return new NormLaunching(images(), length(), depth(), p.groups(), bundle, slices, block, shared, meeting);
+            return new NormLaunching(images, length, depth(), groups, bundle, slices, block, shared, meeting);
         }
     }
 
     /** What is right for most shapes on a large device. */
-    static NormLaunching usual(Setting s) {
+    static NormLaunching usual(Setting s, CudaContext device) {
         int bundle = s.bundle(RUN);
         int columns = s.columns(bundle);
         int bundles = s.bundles(bundle);
-        long work = (long) s.length() * bundle * s.depth();
+        long work = (long) s.length * bundle * s.depth();
         int slices = 1;
-        if (threads(s.length(), s.held(), columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
+        if (threads(s.length, s.held(), columns) > THREADS && bundles <= FEW_BLOCKS && work >= LONG)
             slices = (int) Math.min(MOST_SLICES, work / SLICE);
         int pixels = pixels(s, slices);
         long blocks = (long) bundles * slices;
-        int multiprocessors = s.device().multiprocessors();
+        int multiprocessors = device.multiprocessors();
         // as many threads as can be on the device with those of all other blocks, and enough to hold everything
         long fill = THREADS / Math.min(THREADS / 64, (blocks + multiprocessors - 1) / multiprocessors) / 32 * 32;
         long least = slices == 1 ? threads(pixels, s.held(), columns) : 64;
         long useful = threads(pixels, 1, columns);
         boolean once = least <= THREADS / 2;
         long block = once ? Math.max(least, fill) : s.twice() == 0 ? fill : s.twice();
-        return s.launching(bundle, slices, (int) Math.min(useful, block), false);
+        return s.launching(device, bundle, slices, (int) Math.min(useful, block), false);
     }
 
     /**
      * Some that may be faster, after the usual one: longer runs of channels, smaller and larger blocks, slices; of those that meet,
      * as few as blocks can hold.
      */
-    static List<NormLaunching> candidates(Setting s) {
+    static List<NormLaunching> candidates(Setting s, CudaContext device) {
         Set<NormLaunching> all = new LinkedHashSet<>();
-        all.add(usual(s));
+        all.add(usual(s, device));
         for (int run = RUN; run <= 4 * RUN; run *= 2)
             for (int slices = 1; slices <= MOST_SLICES; slices *= 2)
                 for (int block = THREADS / 4; block <= THREADS; block *= 2) {
@@ -158,21 +163,21 @@ record NormLaunching(
                     int pixels = pixels(s, slices);
                     boolean sensible = slices == 1 ? run < 4 * RUN : block < THREADS / 2 && pixels >= LEAST_PIXELS;
                     if (sensible && block <= threads(pixels, 1, s.columns(bundle)))
-                        all.add(s.launching(bundle, slices, block, false));
+                        all.add(s.launching(device, bundle, slices, block, false));
                 }
         for (int run = RUN; run <= 2 * RUN; run *= 2)
             for (int block = THREADS / 4; block < THREADS; block *= 2) {
                 int bundle = s.bundle(run);
                 int rows = block / s.columns(bundle);
-                int slices = rows == 0 ? 0 : (s.length() + s.held() * rows - 1) / (s.held() * rows);
-                boolean possible = slices <= s.device().multiprocessors() && s.bundles(bundle) < MOST_MEETINGS;
-                if (slices > 1 && possible) all.add(s.launching(bundle, slices, block, true));
+                int slices = rows == 0 ? 0 : (s.length + s.held() * rows - 1) / (s.held() * rows);
+                boolean possible = slices <= device.multiprocessors() && s.bundles(bundle) < MOST_MEETINGS;
+                if (slices > 1 && possible) all.add(s.launching(device, bundle, slices, block, true));
             }
         return new ArrayList<>(all);
     }
 
     private static int pixels(Setting s, int slices) {
-        return (s.length() + slices - 1) / slices;
+        return (s.length + slices - 1) / slices;
     }
 
     /** Threads, in whole warps, that hold {@code pixels} if each has {@code held} of them in its column. */

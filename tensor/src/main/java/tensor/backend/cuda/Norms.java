@@ -2,11 +2,8 @@ package tensor.backend.cuda;
 
 import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
 
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Mask;
@@ -27,29 +24,10 @@ final class Norms implements AutoCloseable {
     /** Of those who meet, and of places. */
     private static final int COUNTS = NormLaunching.MOST_MEETINGS + 1;
 
-    private record Key(boolean backward, DType dtype, int images, int length, int channels, int groups, int before) {
-        static Key of(NormParams p, Tensor x, boolean backward, int before) {
-            int n = x.shape().get(0);
-            int c = x.shape().get(-1);
-            return new Key(backward, x.dtype(), n, x.shape().size() / n / c, c, p.groups(), before);
-        }
-
-        boolean isLarge() {
-            return images * length * channels >= LARGE;
-        }
-
-        /** One word, for the file. */
-        String word() {
-            return (backward ? "backward-" : "forward-") + dtype + "-" + images + "x" + length + "x" + channels + "-g"
-                    + groups + "-b" + before;
-        }
-    }
-
     private final Engine engine;
     private final Reductions reductions;
     private final Joins joins;
-    private final Search search;
-    private final Map<Key, NormLaunching> chosen = new HashMap<>();
+    private final Search<NormLaunching.Setting, NormLaunching> search;
     /** Zeros, where blocks that meet count themselves; they leave zeros. */
     private final long meetings;
 
@@ -57,7 +35,7 @@ final class Norms implements AutoCloseable {
         this.engine = engine;
         this.reductions = reductions;
         this.joins = joins;
-        search = new Search(engine, "norms");
+        search = new Search<>(engine, "norms", NormLaunching.Setting::word, NormLaunching::words);
         meetings = engine.context().allocate(4L * COUNTS);
         Status.driver(
                 cuMemsetD32Async(
@@ -72,18 +50,12 @@ final class Norms implements AutoCloseable {
         return joint;
     }
 
-    /** How a call is launched; found out once. */
+    /** How a call is launched. */
     private NormLaunching launching(
             NormParams p, Tensor x, boolean backward, int before, Consumer<NormLaunching> call) {
-        Key key = Key.of(p, x, backward, before);
-        NormLaunching known = chosen.get(key);
-        if (known != null) return known;
-        NormLaunching.Setting setting = new NormLaunching.Setting(p, x, backward, engine.context());
-        NormLaunching found = key.isLarge() && engine.recording() == null
-                ? search.fastest(key.word(), NormLaunching.candidates(setting), NormLaunching::words, call)
-                : NormLaunching.usual(setting);
-        chosen.put(key, found);
-        return found;
+        NormLaunching.Setting setting = NormLaunching.Setting.of(p, x, backward, before);
+        return search.of(
+                setting, x.shape().size() >= LARGE, () -> NormLaunching.candidates(setting, engine.context()), call);
     }
 
     /** The arguments that both kernels begin with. */

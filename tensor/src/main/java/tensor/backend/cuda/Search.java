@@ -1,36 +1,61 @@
 package tensor.backend.cuda;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import nativelib.CudaModules;
 
 /**
- * Finds the fastest of some ways to make a call of our own kernels, as it runs in a recorded step, and remembers it from one run to
- * the next: what is best depends on how a device's caches and its memory go together.
+ * Finds the fastest of some ways to make a call of our own kernels, as it runs in a recorded step, and remembers it, from one run to
+ * the next, too: what is best depends on how a device's caches and its memory go together.
+ *
+ * @param <K> what tells a call from others
+ * @param <W> a way to make it
  */
-final class Search {
+final class Search<K, W> {
     /** What another way takes at most, of the first one's time, to be taken instead. */
     private static final float BETTER = 0.97f;
 
     private final Engine engine;
+    private final Function<K, String> word;
+    private final Function<W, String> words;
     private final SearchFile file;
+    private final Map<K, W> chosen = new HashMap<>();
 
-    /** For calls of one kind. */
-    Search(Engine engine, String about) {
+    /**
+     * For calls of one kind.
+     *
+     * @param about names the kind
+     * @param word what is written of a key into the file
+     * @param words what is written of a way, on one line
+     */
+    Search(Engine engine, String about, Function<K, String> word, Function<W, String> words) {
         this.engine = engine;
+        this.word = word;
+        this.words = words;
         file = SearchFile.ofUser(about, engine.context(), CudaModules.version());
     }
 
     /**
-     * The fastest.
+     * The fastest, found out once; the usual one where that is not worth its time, or the first call is being recorded.
      *
-     * @param key a word that tells the call from others
+     * @param worthwhile whether it is
      * @param ways the usual one first
-     * @param words what is written of a way into the file, on one line
      * @param call makes the call in a way; it may be made many times over
      */
-    <W> W fastest(String key, List<W> ways, Function<W, String> words, Consumer<W> call) {
+    W of(K key, boolean worthwhile, Supplier<List<W>> ways, Consumer<W> call) {
+        W known = chosen.get(key);
+        if (known != null) return known;
+        List<W> all = ways.get();
+        W found = worthwhile && engine.recording() == null ? fastest(word.apply(key), all, call) : all.get(0);
+        chosen.put(key, found);
+        return found;
+    }
+
+    private W fastest(String key, List<W> ways, Consumer<W> call) {
         String known = file.get(key);
         for (W way : ways) if (words.apply(way).equals(known)) return way;
         engine.side().join(); // nothing else is to run while calls are timed
@@ -47,7 +72,7 @@ final class Search {
     }
 
     /** Infinite where there is no memory for what lies between two launches. */
-    private <W> float milliseconds(W way, Consumer<W> call) {
+    private float milliseconds(W way, Consumer<W> call) {
         return RecordedTime.of(engine.context(), () -> {
             try {
                 call.accept(way);

@@ -12,7 +12,6 @@ import java.util.List;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import nativelib.CudaModules;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,7 +20,6 @@ import tensor.Rng;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
-import tensor.backend.Backends;
 import tensor.backend.Distribution;
 import tensor.backend.Mask;
 import tensor.backend.NormInputs;
@@ -45,15 +43,7 @@ class CudaGroupNormTest {
     private static final double EPS = 1e-5;
 
     private static Backend open() {
-        return open(Precision.FP32);
-    }
-
-    private static Backend open(Precision precision) {
-        try {
-            return Backends.open("cuda", 0, precision).backend();
-        } catch (IllegalStateException e) {
-            return Assumptions.abort(e.getMessage());
-        }
+        return CudaTest.open(Precision.FP32);
     }
 
     /** One value in two is dropped and the others doubled, which rounds nothing: the numbers are those of two calls. */
@@ -103,7 +93,7 @@ class CudaGroupNormTest {
         Shape shape = Shape.of(64, 15, 1024);
         float[][] results = new float[2][];
         for (int i = 0; i < 2; i++)
-            try (Backend backend = i == 0 ? new ReferenceBackend() : open(Precision.BF16);
+            try (Backend backend = i == 0 ? new ReferenceBackend() : CudaTest.open(Precision.BF16);
                     Scope scope = Scope.open("test")) {
                 Rng rng = new Rng(5);
                 Tensor x = rng.draw(Distribution.NORMAL, backend, DType.BF16, shape);
@@ -157,7 +147,7 @@ class CudaGroupNormTest {
     }
 
     private static List<NormLaunching> ways(NormParams p, Tensor x, boolean backward, Engine engine) {
-        return NormLaunching.candidates(new NormLaunching.Setting(p, x, backward, engine.context()));
+        return NormLaunching.candidates(NormLaunching.Setting.of(p, x, backward, 0), engine.context());
     }
 
     /** y, dx and the sums of dx over the pixels. */
