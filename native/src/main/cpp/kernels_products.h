@@ -15,6 +15,7 @@ constexpr int kTall = 8;  // rows of C in registers: 8 × 2 vectors of the 32
 #else
 constexpr int kTall = 6;  // 6 × 2 vectors of the 16
 #endif
+constexpr int64_t kAhead = 16;  // rows of B between the one that is asked for and the one that is used
 constexpr int64_t kRows = 64;   // rows that are worked on at a time; four such blocks of 32 columns fill the first cache
 
 #ifdef __AVX512BF16__
@@ -102,16 +103,27 @@ struct Terms<Pair> {
 };
 #endif
 
+// Asks for V vectors from p on.
+template <int V, class T>
+inline void fetch(const T* p) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V * int(sizeof(Vector)); v += 64) __builtin_prefetch(p + v / int(sizeof(T)));
+}
+
 // C [rows, V vectors] (+)= alpha · A B over k terms, or pairs of terms; A(i, t) = a[i·ai + t·at], B by rows of stride ldb.
+// Rows of B and C are asked for ahead: C's lie apart, and B comes from beyond the second cache where it is large.
 template <int ROWS, int V, class Term>
 void tile(int64_t k, const Term* a, int64_t ai, int64_t at, const Term* b, int64_t ldb, float* c, int64_t ldc,
           float alpha, bool add) {
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; i++) fetch<V>(c + i * ldc);
     // Unrolled whole, or the sums would live in memory instead of registers.
     Vector sum[ROWS][V] = {};
     for (int64_t t = 0; t < k; t++) {
         decltype(load(b)) row[V];
 #pragma GCC unroll 8
         for (int v = 0; v < V; v++) row[v] = load(b + t * ldb + v * kVector);
+        fetch<V>(b + (t + kAhead) * ldb);
 #pragma GCC unroll 8
         for (int i = 0; i < ROWS; i++) {
             Term factor = a[i * ai + t * at];

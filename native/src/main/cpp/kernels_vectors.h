@@ -50,6 +50,15 @@ inline void store(Bf16* p, Vector v) {
 }
 #endif
 
+// The first n values from p on, zeros in the other lanes.
+template <class From>
+inline Vector load_some(const From* p, int64_t n) {
+    if (n >= kVector) return load(p);
+    Vector v = {};
+    for (int64_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+}
+
 // Lane by lane; b where either is not a number.
 inline Vector larger(Vector a, Vector b) {
 #ifdef __AVX512F__
@@ -108,6 +117,33 @@ float across(Vector v) {
     for (int half = kCount / 2; half > 0; half /= 2)
         v = combine(v, __builtin_shuffle(v, (lane + half) & (kCount - 1)));
     return v[0];
+}
+
+// Exchanges the squares of HALF beside the diagonal, in each square of twice that along it.
+template <int HALF>
+inline void exchange_squares(Vector* rows) {
+    constexpr int kCount = static_cast<int>(kVector);
+    typedef int32_t Lanes __attribute__((vector_size(sizeof(Vector))));
+    Lanes upper = {}, lower = {};
+    for (int i = 0; i < kCount; i++) {
+        upper[i] = i & HALF ? kCount + i - HALF : i;
+        lower[i] = i & HALF ? kCount + i : i + HALF;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kCount; i++) {
+        if (i & HALF) continue;
+        Vector a = rows[i], b = rows[i + HALF];
+        rows[i] = __builtin_shuffle(a, b, upper);
+        rows[i + HALF] = __builtin_shuffle(a, b, lower);
+    }
+}
+
+// Rows become columns, as many as there are lanes.
+inline void transpose(Vector* rows) {
+    exchange_squares<1>(rows);
+    exchange_squares<2>(rows);
+    exchange_squares<4>(rows);
+    if constexpr (kVector > 8) exchange_squares<8>(rows);
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ constexpr int64_t kStrip = 2 * kVector;      // filters of U that lie together
 constexpr int64_t kForwardCached = 1 << 19;  // bytes of V and M that a thread works on at a time
 constexpr int64_t kWeightsCached = 1 << 20;  // bytes of a line of points of V and dM
 constexpr int64_t kLeastTiles = 2 * kTall;   // at a time
+constexpr int64_t kManyTiles = 48;           // at a time where U is large, and where a thread has no more
+constexpr int64_t kLargeFilters = 3 << 22;   // bytes of U that the cache of all threads does not keep beside the rest
 constexpr int64_t kPartTiles = 64;           // least tiles of a part of the sum over them
 constexpr int64_t kPartFloats = 1 << 21;     // about so many for the sums of all parts
 constexpr int64_t kParts = 16;               // at most
@@ -129,7 +131,7 @@ struct Input : Square<const Value, F::kSide> {
         fetch_below<F>(x + at.image * g.h * g.w * g.c, g.w, g.c, at);
     }
     static constexpr int kPixels = F::kSide;
-    static void map(const Vector* d, Vector* v) { F::input(d, v); }
+    [[gnu::always_inline]] static void map(const Vector* d, Vector* v) { F::input(d, v); }
 };
 
 // The results of a tile, or their gradients.
@@ -142,35 +144,46 @@ struct Results : Square<T, F::kResults> {
         fetch_below<F>(y + at.image * g.p * g.q * g.k, g.q, g.k, at);
     }
     static constexpr int kPixels = F::kResults;
-    static void map(const Vector* y, Vector* m) { F::gradient(y, m); }
+    [[gnu::always_inline]] static void map(const Vector* y, Vector* m) { F::gradient(y, m); }
 };
 
-// Line R of V = Bᵀ d B, or of dM = A dy Aᵀ, for the channels from c on.
-template <class F, int R, class Pixels>
-inline void line_of_points(const Pixels& pixels, int64_t c, Vector* points) {
-    Vector line[F::kSide];
+// Some lines of points.
+template <int... R>
+struct Lines {
+    static constexpr int kCount = sizeof...(R);
+    static constexpr int kAt[] = {R...};
+};
+
+// The lines R, … of V = Bᵀ d B, or of dM = A dy Aᵀ, for the channels from c on.
+template <class F, class Pixels, int... R>
+[[gnu::always_inline]] inline void points_of(const Pixels& pixels, int64_t c, Lines<R...>, Vector (*points)[F::kSide]) {
+    Vector lines[sizeof...(R)][F::kSide];
 #pragma GCC unroll 6
     for (int s = 0; s < Pixels::kPixels; s++) {
         Vector column[F::kSide], mapped[F::kSide];
 #pragma GCC unroll 6
         for (int r = 0; r < Pixels::kPixels; r++) column[r] = load(pixels.at[r][s] + c);
         Pixels::map(column, mapped);
-        line[s] = mapped[R];  // the compiler leaves out the others
+        int line = 0;
+        ((lines[line++][s] = mapped[R]), ...);  // the compiler leaves out the others
     }
-    Pixels::map(line, points);
+#pragma GCC unroll 2
+    for (int line = 0; line < int(sizeof...(R)); line++) Pixels::map(lines[line], points[line]);
 }
 
-// Calls body<R>() for every line R of points.
+// Calls body for the lines of the points 0 and ∞, a and −a, b and −b, in that order, that lie in [top, top + lines) of it: by
+// pairs, whose sums are half the same, or for one of a pair.
 template <class F, class Body>
-inline void by_lines(Body body) {
-    body(std::integral_constant<int, 0>());
-    body(std::integral_constant<int, 1>());
-    body(std::integral_constant<int, 2>());
-    body(std::integral_constant<int, 3>());
-    if constexpr (F::kSide > 4) {
-        body(std::integral_constant<int, 4>());
-        body(std::integral_constant<int, 5>());
-    }
+inline void by_lines(int64_t top, int64_t lines, Body body) {
+    auto within = [=](int64_t line) { return line >= top && line < top + lines; };
+    auto pair = [&](int64_t at, auto first, auto second) {
+        if (within(at) && within(at + 1)) body(Lines<first, second>());
+        else if (within(at)) body(Lines<first>());
+        else if (within(at + 1)) body(Lines<second>());
+    };
+    pair(0, std::integral_constant<int, 0>(), std::integral_constant<int, F::kSide - 1>());
+    pair(2, std::integral_constant<int, 1>(), std::integral_constant<int, 2>());
+    if constexpr (F::kSide > 4) pair(4, std::integral_constant<int, 3>(), std::integral_constant<int, 4>());
 }
 
 // V of some tiles, the channels of a tile together.
@@ -182,12 +195,15 @@ void input_tiles(const Geometry& g, const Tiles& tiles, const Value* x, int64_t 
         const Input<F> d(g, at, x, zeros);
         Input<F>::fetch(g, at, x);
         over_channels(g.c, [&](int64_t c) {
-            by_lines<F>([&](auto line) {
-                Vector points[F::kSide];
-                line_of_points<F, line>(d, c, points);
-                Value* to = v.row(line * F::kSide, i) + c;
+            by_lines<F>(0, F::kSide, [&](auto lines) {
+                Vector points[lines.kCount][F::kSide];
+                points_of<F>(d, c, lines, points);
+#pragma GCC unroll 2
+                for (int line = 0; line < lines.kCount; line++) {
+                    Value* to = v.row(lines.kAt[line] * F::kSide, i) + c;
 #pragma GCC unroll 6
-                for (int s = 0; s < F::kSide; s++) store(to + s * v.stride, points[s]);
+                    for (int s = 0; s < F::kSide; s++) store(to + s * v.stride, points[line][s]);
+                }
             });
         });
         if (g.c % kTerms)
@@ -195,27 +211,30 @@ void input_tiles(const Geometry& g, const Tiles& tiles, const Value* x, int64_t 
     }
 }
 
-// Line R of the points of some tiles; a word holds one channel of as many tiles as it has terms, zeros for one beyond the last.
-template <class F, int R, class Pixels, class T>
+// Lines of the points of some tiles; a word holds one channel of as many tiles as it has terms, zeros for one beyond the last.
+template <class F, class Pixels, class Some, class T>
 void lines_of_points(const Geometry& g, const Tiles& tiles, int64_t first, int64_t count, int64_t channels, T* image,
-                     T* zeros, const Planes<Word>& to) {
+                     T* zeros, Some lines, const Planes<Word>& to) {
     Place at(tiles, first);
     for (int64_t i = 0; i < count; i += kTerms) {
         Pixels of[kTerms];
         for (int64_t e = 0; e < kTerms; e++, at.advance(tiles)) {
             of[e] = i + e < count ? Pixels(g, at, image, zeros) : Pixels(zeros);
-            if (R == 0) Pixels::fetch(g, at, image);  // the other lines find them in the second cache
+            if (lines.kAt[0] == 0) Pixels::fetch(g, at, image);  // the other lines find them in the second cache
         }
         over_channels(channels, [&](int64_t c) {
-            Vector points[kTerms][F::kSide], terms[kTerms];
+            Vector points[kTerms][Some::kCount][F::kSide], terms[kTerms];
 #pragma GCC unroll 2
-            for (int64_t e = 0; e < kTerms; e++) line_of_points<F, R>(of[e], c, points[e]);
-            Word* row = to.row(0, i / kTerms) + c;
+            for (int64_t e = 0; e < kTerms; e++) points_of<F>(of[e], c, lines, points[e]);
+#pragma GCC unroll 2
+            for (int line = 0; line < Some::kCount; line++) {
+                Word* row = to.row(line * F::kSide, i / kTerms) + c;
 #pragma GCC unroll 6
-            for (int s = 0; s < F::kSide; s++) {
+                for (int s = 0; s < F::kSide; s++) {
 #pragma GCC unroll 2
-                for (int64_t e = 0; e < kTerms; e++) terms[e] = points[e][s];
-                store_terms(row + s * to.stride, terms);
+                    for (int64_t e = 0; e < kTerms; e++) terms[e] = points[e][line][s];
+                    store_terms(row + s * to.stride, terms);
+                }
             }
         });
     }
@@ -247,13 +266,13 @@ void points_to_output(const Planes<float>& m, int64_t i, int64_t channels, const
     });
 }
 
-// U = G g Gᵀ for as many filters as a vector holds; taps[3 r + s] of all of them together.
+// U = G g Gᵀ of one channel for as many filters as a vector holds; taps[3 r + s][c] of all of them together.
 template <class F>
-inline void filter_to_points(const float (*taps)[kVector], Vector* u) {
+inline void filter_to_points(const Vector (*taps)[kVector], int64_t c, Vector* u) {
     Vector lines[3][F::kSide];
 #pragma GCC unroll 3
     for (int r = 0; r < 3; r++) {
-        Vector g[3] = {load(taps[3 * r]), load(taps[3 * r + 1]), load(taps[3 * r + 2])};
+        Vector g[3] = {taps[3 * r][c], taps[3 * r + 1][c], taps[3 * r + 2][c]};
         F::filter(g, lines[r]);
     }
 #pragma GCC unroll 6
@@ -265,29 +284,35 @@ inline void filter_to_points(const float (*taps)[kVector], Vector* u) {
     }
 }
 
-// How U lies: for every point strips of kStrip filters, in a strip the words of a filter's channels.
+// How U lies: for every point strips of kStrip filters, in a strip the words of a filter's channels. Points are a cache line
+// apart beyond their size, too.
 struct Filters {
     int64_t terms, width;  // words of channels, filters
 
     explicit Filters(const Geometry& g) : terms((g.c + kTerms - 1) / kTerms), width(padded(g.k)) {}
     int64_t strip(int64_t k) const { return at_most(kStrip, width - k / kStrip * kStrip); }
-    int64_t at(int64_t point, int64_t k) const { return (point * width + k / kStrip * kStrip) * terms + k % kStrip; }
+    int64_t words(int64_t points) const { return points * (width * terms + 64 / int64_t(sizeof(Word))); }
+    int64_t at(int64_t point, int64_t k) const { return words(point) + k / kStrip * kStrip * terms + k % kStrip; }
 };
 
-// As many of `all` tiles as fit.
-int64_t tiles_together(int64_t bytes, int64_t bytes_each, int64_t all) {
+// As many of `all` tiles as fit, but no fewer than `least`.
+int64_t tiles_together(int64_t bytes, int64_t bytes_each, int64_t all, int64_t least) {
     int64_t fit = bytes / bytes_each / kTall * kTall;
-    return at_most(all, fit > kLeastTiles ? fit : kLeastTiles);
+    return at_most(all, fit > least ? fit : least);
 }
 
+// U is read once for so many tiles, V and M of each are written and read.
 template <class F>
 int64_t forward_tiles(const Geometry& g) {
+    constexpr int64_t kPoints = F::kSide * F::kSide;
     int64_t share = (Tiles(g, F::kResults).count + omp_get_max_threads() - 1) / omp_get_max_threads();
-    int64_t each = F::kSide * F::kSide * (sizeof(Value) * padded(g.c) + sizeof(float) * padded(g.k));
-    return tiles_together(kForwardCached, each, share);
+    int64_t each = kPoints * (sizeof(Value) * padded(g.c) + sizeof(float) * padded(g.k));
+    bool large = Filters(g).words(kPoints) * int64_t(sizeof(Word)) > kLargeFilters;
+    return tiles_together(kForwardCached, each, share, large || share <= kManyTiles ? kManyTiles : kLeastTiles);
 }
 
-// How the sum over tiles is cut: into parts, and a part's points into lines for tasks of their own where parts are few.
+// How the sum over tiles is cut: into parts, and a part's points into pairs of lines or lines for tasks of their own where parts
+// are few. A task makes V and dM of a pair at a time, or of its one line.
 template <class F>
 struct Parts {
     int64_t count, tiles, together, lines;
@@ -297,9 +322,10 @@ struct Parts {
         count = at_most(fit < 2 ? 2 : at_most(fit, kParts), (all + kPartTiles - 1) / kPartTiles);
         tiles = ((all + count - 1) / count + kTerms - 1) / kTerms * kTerms;
         count = (all + tiles - 1) / tiles;
-        lines = count >= kParts ? F::kSide : count >= kParts / 2 ? F::kSide / 2 : 1;
-        together = tiles_together(kWeightsCached, F::kSide * sizeof(Value) * (padded(g.c) + padded(g.k)), tiles);
+        lines = count >= kParts ? F::kSide : count >= kParts / 2 ? 2 : 1;
+        together = tiles_together(kWeightsCached, points() * sizeof(Value) * (padded(g.c) + padded(g.k)), tiles, kLeastTiles);
     }
+    int64_t points() const { return F::kSide * at_most(lines, 2); }  // at a time
 };
 
 // Floats, for one thread.
@@ -311,43 +337,56 @@ int64_t forward_room(const Geometry& g) {
 }
 
 template <class F>
-int64_t weights_room(const Geometry& g, int64_t together) {
-    return Planes<Word>(nullptr, together, g.c).floats(F::kSide) + Planes<Word>(nullptr, together, g.k).floats(F::kSide);
+int64_t weights_room(const Geometry& g, const Parts<F>& parts) {
+    return Planes<Word>(nullptr, parts.together, g.c).floats(parts.points()) +
+           Planes<Word>(nullptr, parts.together, g.k).floats(parts.points());
 }
 
 template <class F>
 int64_t workspace_for(const Geometry& g) {
     Parts<F> parts(g);
     int64_t sums = parts.count * Planes<float>(nullptr, g.k, g.c).floats(F::kSide * F::kSide);
-    int64_t weights = sums + omp_get_max_threads() * weights_room<F>(g, parts.together);
+    int64_t weights = sums + omp_get_max_threads() * weights_room(g, parts);
     int64_t forward = omp_get_max_threads() * forward_room<F>(g);
     return padded(g.c) + padded(g.k) + (weights > forward ? weights : forward);
 }
 
+// The taps [9][channel] of a vector of filters from k on, for a vector of channels from c on; zeros beyond the last.
+void take_taps(const Geometry& g, bool turned, const Value* w, int64_t k, int64_t c, Vector (*taps)[kVector]) {
+    int64_t filters = at_most(kVector, g.k - k), channels = at_most(kVector, g.c - c);
+    for (int64_t tap = 0; tap < 9; tap++) {
+        if (turned) {
+            for (int64_t i = 0; i < kVector; i++)
+                taps[tap][i] = i < channels ? load_some(w + ((c + i) * 9 + 8 - tap) * g.k + k, filters) : Vector{};
+        } else {
+            for (int64_t i = 0; i < kVector; i++)
+                taps[tap][i] = i < filters ? load_some(w + ((k + i) * 9 + tap) * g.c + c, channels) : Vector{};
+            transpose(taps[tap]);
+        }
+    }
+}
+
+// A strip is written whole, for its rows are cache lines, and a line of w is read once.
 template <class F>
 void transform_filters(const Geometry& g, bool turned, const Value* w, float* u) {
     constexpr int64_t kPoints = F::kSide * F::kSide;
     Filters to(g);
     Word* words = reinterpret_cast<Word*>(u);
-#pragma omp parallel for schedule(static)
-    for (int64_t k0 = 0; k0 < to.width; k0 += kVector) {
-        int64_t filters = at_most(kVector, g.k - k0);
-        float taps[9][kVector] = {};
-        for (int64_t i = 0; i < to.terms; i++) {
-            Vector points[kTerms][kPoints] = {}, terms[kTerms];
-            for (int64_t e = 0; e < at_most(kTerms, g.c - i * kTerms); e++) {
-                int64_t c = i * kTerms + e;
-                for (int64_t tap = 0; tap < 9; tap++)
-                    for (int64_t k = 0; k < filters; k++)
-                        taps[tap][k] = turned ? w[(c * 9 + 8 - tap) * g.k + k0 + k] : w[((k0 + k) * 9 + tap) * g.c + c];
-                filter_to_points<F>(taps, points[e]);
-            }
-            for (int64_t point = 0; point < kPoints; point++) {
-                for (int64_t e = 0; e < kTerms; e++) terms[e] = points[e][point];
-                store_terms(words + to.at(point, k0) + i * to.strip(k0), terms);
-            }
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int64_t k0 = 0; k0 < to.width; k0 += kStrip)
+        for (int64_t c0 = 0; c0 < g.c; c0 += kVector) {
+            Vector taps[kStrip / kVector][9][kVector];
+            for (int64_t k = 0; k < to.strip(k0); k += kVector) take_taps(g, turned, w, k0 + k, c0, taps[k / kVector]);
+            for (int64_t i = 0; i < at_most(kVector, g.c - c0); i += kTerms)
+                for (int64_t k = 0; k < to.strip(k0); k += kVector) {
+                    Vector points[kTerms][kPoints], terms[kTerms];
+                    for (int64_t e = 0; e < kTerms; e++) filter_to_points<F>(taps[k / kVector], i + e, points[e]);
+                    for (int64_t point = 0; point < kPoints; point++) {
+                        for (int64_t e = 0; e < kTerms; e++) terms[e] = points[e][point];
+                        store_terms(words + to.at(point, k0 + k) + (c0 + i) / kTerms * to.strip(k0), terms);
+                    }
+                }
         }
-    }
 }
 
 template <class F>
@@ -391,24 +430,25 @@ void backward_weights(const Geometry& g, const Value* x, const Value* dy, Value*
     const Value* zeros = reinterpret_cast<const Value*>(workspace);
     Planes<float> du(workspace + padded(g.c) + padded(g.k), g.k, g.c);
     float* rooms = du.first + parts.count * kPoints * du.stride;
-    int64_t room = weights_room<F>(g, parts.together), tasks_each = F::kSide / parts.lines;
+    int64_t room = weights_room(g, parts), tasks_each = F::kSide / parts.lines;
 #pragma omp parallel
     {
         Planes<Word> v(reinterpret_cast<Word*>(rooms + omp_get_thread_num() * room), parts.together, g.c);
-        Planes<Word> dm(v.first + F::kSide * v.stride, parts.together, g.k);
+        Planes<Word> dm(v.first + parts.points() * v.stride, parts.together, g.k);
 #pragma omp for schedule(dynamic)
         for (int64_t task = 0; task < parts.count * tasks_each; task++) {
             int64_t part = task / tasks_each, from = part * parts.tiles, end = at_most(from + parts.tiles, tiles.count);
             int64_t top = task % tasks_each * parts.lines;
             for (int64_t first = from; first < end; first += parts.together) {
                 int64_t count = at_most(parts.together, end - first);
-                by_lines<F>([&](auto line) {
-                    if (line < top || line >= top + parts.lines) return;
-                    lines_of_points<F, line, Input<F>>(g, tiles, first, count, g.c, x, zeros, v);
-                    lines_of_points<F, line, Results<F, const Value>>(g, tiles, first, count, g.k, dy, zeros, dm);
-                    for (int64_t s = 0; s < F::kSide; s++)
+                by_lines<F>(top, parts.lines, [&](auto lines) {
+                    lines_of_points<F, Input<F>>(g, tiles, first, count, g.c, x, zeros, lines, v);
+                    lines_of_points<F, Results<F, const Value>>(g, tiles, first, count, g.k, dy, zeros, lines, dm);
+                    for (int64_t s = 0; s < lines.kCount * F::kSide; s++) {
+                        int64_t point = lines.kAt[s / F::kSide] * F::kSide + s % F::kSide;
                         product(g.k, padded(g.c), (count + kTerms - 1) / kTerms, dm.row(s, 0), 1, dm.width, v.row(s, 0),
-                                v.width, du.row(part * kPoints + F::kSide * line + s, 0), du.width, 1.0f, first > from);
+                                v.width, du.row(part * kPoints + point, 0), du.width, 1.0f, first > from);
+                    }
                 });
             }
         }
@@ -454,8 +494,7 @@ int64_t winograd_workspace(const Geometry& g, int tile) {
 }
 
 int64_t winograd_filter_size(const Geometry& g, int tile) {
-    Filters filters(g);
-    return (tile + 2) * (tile + 2) * filters.terms * filters.width;
+    return Filters(g).words((tile + 2) * (tile + 2));
 }
 
 // u from w [K, 3, 3, C], or, turned, from w [C, 3, 3, K] rotated by half a turn.

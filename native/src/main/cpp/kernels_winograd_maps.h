@@ -11,17 +11,17 @@ namespace {
 struct Two {
     static constexpr int kResults = 2, kSide = 4;
 
-    static void input(const Vector* d, Vector* v) {  // Bᵀ
+    [[gnu::always_inline]] static void input(const Vector* d, Vector* v) {  // Bᵀ
         v[0] = d[0] - d[2];
         v[1] = d[1] + d[2];
         v[2] = d[2] - d[1];
         v[3] = d[1] - d[3];
     }
-    static void output(const Vector* m, Vector* y) {  // Aᵀ
+    [[gnu::always_inline]] static void output(const Vector* m, Vector* y) {  // Aᵀ
         y[0] = m[0] + m[1] + m[2];
         y[1] = m[1] - m[2] - m[3];
     }
-    static void gradient(const Vector* y, Vector* m) {  // A
+    [[gnu::always_inline]] static void gradient(const Vector* y, Vector* m) {  // A
         m[0] = y[0];
         m[1] = y[0] + y[1];
         m[2] = y[0] - y[1];
@@ -46,7 +46,7 @@ struct Four {
     static constexpr float a = 0.75f, b = 1.5f, aa = a * a, bb = b * b;
     static constexpr float at0 = 1 / (aa * bb), atA = 1 / (2 * aa * (aa - bb)), atB = 1 / (2 * bb * (bb - aa));
 
-    static void input(const Vector* d, Vector* v) {
+    [[gnu::always_inline]] static void input(const Vector* d, Vector* v) {
         Vector even_a = d[4] - bb * d[2], odd_a = d[3] - bb * d[1], even_b = d[4] - aa * d[2], odd_b = d[3] - aa * d[1];
         v[0] = aa * bb * d[0] - (aa + bb) * d[2] + d[4];
         v[1] = even_a + a * odd_a;
@@ -55,14 +55,14 @@ struct Four {
         v[4] = even_b - b * odd_b;
         v[5] = aa * bb * d[1] - (aa + bb) * d[3] + d[5];
     }
-    static void output(const Vector* m, Vector* y) {
+    [[gnu::always_inline]] static void output(const Vector* m, Vector* y) {
         Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
         y[0] = m[0] + sum_a + sum_b;
         y[1] = a * difference_a + b * difference_b;
         y[2] = aa * sum_a + bb * sum_b;
         y[3] = a * aa * difference_a + b * bb * difference_b + m[5];
     }
-    static void gradient(const Vector* y, Vector* m) {
+    [[gnu::always_inline]] static void gradient(const Vector* y, Vector* m) {
         Vector even_a = y[0] + aa * y[2], odd_a = a * y[1] + a * aa * y[3];
         Vector even_b = y[0] + bb * y[2], odd_b = b * y[1] + b * bb * y[3];
         m[0] = y[0];
