@@ -411,7 +411,7 @@ void forward(const Geometry& g, const Value* x, const float* u, const Value* bia
             input_tiles<F>(g, tiles, x, first, count, zeros, v);
             for (int64_t point = 0; point < kPoints; point++)
                 for (int64_t k = 0; k < filters.width; k += kStrip)
-                    product(count, filters.strip(k), filters.terms, reinterpret_cast<const Word*>(v.row(point, 0)),
+                    product<true>(count, filters.strip(k), filters.terms, reinterpret_cast<const Word*>(v.row(point, 0)),
                             v.width / kTerms, 1, words + filters.at(point, k), filters.strip(k), m.row(point, 0) + k,
                             m.width, 1.0f, false);
             Place at(tiles, first);
@@ -446,7 +446,7 @@ void backward_weights(const Geometry& g, const Value* x, const Value* dy, Value*
                     lines_of_points<F, Results<F, const Value>>(g, tiles, first, count, g.k, dy, zeros, lines, dm);
                     for (int64_t s = 0; s < lines.kCount * F::kSide; s++) {
                         int64_t point = lines.kAt[s / F::kSide] * F::kSide + s % F::kSide;
-                        product(g.k, padded(g.c), (count + kTerms - 1) / kTerms, dm.row(s, 0), 1, dm.width, v.row(s, 0),
+                        product<true>(g.k, padded(g.c), (count + kTerms - 1) / kTerms, dm.row(s, 0), 1, dm.width, v.row(s, 0),
                                 v.width, du.row(part * kPoints + point, 0), du.width, 1.0f, first > from);
                     }
                 });
