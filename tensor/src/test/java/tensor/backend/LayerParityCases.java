@@ -149,6 +149,10 @@ final class LayerParityCases {
         conv("3x3, many tiles, the last ones beyond the edge", 4, 13, 11, 20, 37, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3, unequal padding, many tiles", 4, 12, 13, 33, 16, 3, 3, new Conv2dParams(1, 0, 2, 1, 0, 1));
         conv("3x3, more tiles than at a time", 5, 30, 31, 64, 64, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, tiles for eight parts of a sum", 9, 31, 29, 17, 19, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, tiles for sixteen", 17, 30, 31, 16, 20, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, small tiles for eight", 600, 2, 2, 19, 16, 3, 3, Conv2dParams.of(1, 1));
+        conv("3x3, small tiles for sixteen", 1100, 2, 1, 16, 17, 3, 3, Conv2dParams.of(1, 1));
         conv("3x3 to one channel", 2, 13, 7, 28, 1, 3, 3, Conv2dParams.of(1, 1));
         conv("1x1", 2, 13, 7, 28, 33, 1, 1, Conv2dParams.of(1, 0));
         conv("1x1, many pixels", 3, 19, 23, 20, 37, 1, 1, Conv2dParams.of(1, 0));
