@@ -12,12 +12,13 @@ namespace ddpm {
 namespace VARIANT {
 namespace {
 
-// Workspace of a thread, in floats: what belongs to a whole head, blocks of rows, and copies of both for the products.
+// Workspace of a thread, in floats: what belongs to a whole head, blocks of rows, and copies of both for the products. Rows of
+// features are d apart, rows of positions l.
 struct Room {
     int64_t d, l, all, block, scores, thread;
 
     explicit Room(const AttentionShape& s)
-        : d(padded(s.width)), l(padded(s.length)), all((s.length + 1) * d), block(kRows * d), scores(kRows * l) {
+        : d(spaced(s.width)), l(spaced(s.length)), all((s.length + 1) * d), block(kRows * d), scores(kRows * l) {
         int64_t turned = (s.width + 1) * l;
         thread = 4 * turned + 4 * all + 4 * block + 3 * scores;
     }
@@ -38,22 +39,22 @@ template <class Word>
 void forward(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
     using T = Terms<Word>;
     Room room(s);
-    int64_t d = room.d, l = room.l;
+    int64_t d = room.d, l = room.l, features = padded(s.width), positions = padded(s.length);
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
         Pieces pieces{workspace + omp_get_thread_num() * room.thread};
         float *turned = pieces((s.width + 1) * l), *plain = pieces(room.all);
-        turn(qkv + part.k, part.stride, s.length, s.width, turned);
-        widen(qkv + part.v, part.stride, s.length, s.width, plain);
+        turn(qkv + part.k, part.stride, s.length, s.width, turned, l);
+        widen(qkv + part.v, part.stride, s.length, s.width, plain, d);
         const Word* keys = T::over_rows(turned, s.width, l, pieces((s.width + 1) * l));
         const Word* values = T::over_rows(plain, s.length, d, pieces(room.all));
         float *scores = pieces(room.scores), *rows = pieces(room.block);
         float *copy = pieces(room.block), *scores_copy = pieces(room.scores);
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
-            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, rows);
-            product(count, l, T::words(s.width), T::in_rows(rows, count, d, copy), T::words(d), 1, keys, l, scores, l,
+            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, rows, d);
+            product(count, positions, T::words(s.width), T::in_rows(rows, count, d, copy), T::words(d), 1, keys, l, scores, l,
                     s.scale, false);
             for (int64_t i = 0; i < count; i++) {
                 float* row = scores + i * l;
@@ -66,9 +67,9 @@ void forward(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum
                 for (int64_t j = s.length; j < l; j++) row[j] = 0;
                 log_sum[task * s.length + first + i] = top + log(sum);
             }
-            product(count, d, T::words(s.length), T::in_rows(scores, count, l, scores_copy), T::words(l), 1, values, d,
+            product(count, features, T::words(s.length), T::in_rows(scores, count, l, scores_copy), T::words(l), 1, values, d,
                     rows, d, 1.0f, false);
-            narrow(rows, count, s.width, y + part.y + first * part.out, part.out);
+            narrow(rows, d, count, s.width, y + part.y + first * part.out, part.out);
         }
     }
 }
@@ -78,15 +79,16 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
               Value* dqkv, float* workspace) {
     using T = Terms<Word>;
     Room room(s);
-    int64_t d = room.d, l = room.l, across = (s.width + 1) * l;
+    int64_t d = room.d, l = room.l, features = padded(s.width), positions = padded(s.length);
+    int64_t across = (s.width + 1) * l;
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
         Pieces pieces{workspace + omp_get_thread_num() * room.thread};
         float *keys_turned = pieces(across), *values_turned = pieces(across), *keys = pieces(room.all);
-        turn(qkv + part.k, part.stride, s.length, s.width, keys_turned);
-        turn(qkv + part.v, part.stride, s.length, s.width, values_turned);
-        widen(qkv + part.k, part.stride, s.length, s.width, keys);
+        turn(qkv + part.k, part.stride, s.length, s.width, keys_turned, l);
+        turn(qkv + part.v, part.stride, s.length, s.width, values_turned, l);
+        widen(qkv + part.k, part.stride, s.length, s.width, keys, d);
         const Word* kt = T::over_rows(keys_turned, s.width, l, pieces(across));
         const Word* vt = T::over_rows(values_turned, s.width, l, pieces(across));
         const Word* k = T::over_rows(keys, s.length, d, pieces(room.all));
@@ -97,11 +99,11 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
             const Value* yi = y + part.y + first * part.out;
-            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, q);
-            widen(dy + part.y + first * part.out, part.out, count, s.width, dyw);
-            product(count, l, T::words(s.width), T::in_rows(q, count, d, copy), T::words(d), 1, kt, l, p, l, s.scale,
+            widen(qkv + part.q + first * part.stride, part.stride, count, s.width, q, d);
+            widen(dy + part.y + first * part.out, part.out, count, s.width, dyw, d);
+            product(count, positions, T::words(s.width), T::in_rows(q, count, d, copy), T::words(d), 1, kt, l, p, l, s.scale,
                     false);
-            product(count, l, T::words(s.width), T::in_rows(dyw, count, d, copy), T::words(d), 1, vt, l, ds, l, 1.0f,
+            product(count, positions, T::words(s.width), T::in_rows(dyw, count, d, copy), T::words(d), 1, vt, l, ds, l, 1.0f,
                     false);
             for (int64_t i = 0; i < count; i++) {
                 float *pi = p + i * l, *dsi = ds + i * l;
@@ -114,16 +116,16 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
                 }
                 for (int64_t j = s.length; j < l; j++) pi[j] = dsi[j] = 0;
             }
-            product(s.length, d, T::words(count), T::over_rows(p, count, l, scores_copy), 1, l,
+            product(s.length, features, T::words(count), T::over_rows(p, count, l, scores_copy), 1, l,
                     T::over_rows(dyw, count, d, copy), d, dv, d, 1.0f, true);
-            product(count, d, T::words(s.length), T::in_rows(ds, count, l, scores_copy), T::words(l), 1, k, d, dq, d,
+            product(count, features, T::words(s.length), T::in_rows(ds, count, l, scores_copy), T::words(l), 1, k, d, dq, d,
                     s.scale, false);
-            narrow(dq, count, s.width, dqkv + part.q + first * part.stride, part.stride);
-            product(s.length, d, T::words(count), T::over_rows(ds, count, l, scores_copy), 1, l,
+            narrow(dq, d, count, s.width, dqkv + part.q + first * part.stride, part.stride);
+            product(s.length, features, T::words(count), T::over_rows(ds, count, l, scores_copy), 1, l,
                     T::over_rows(q, count, d, copy), d, dk, d, s.scale, true);
         }
-        narrow(dk, s.length, s.width, dqkv + part.k, part.stride);
-        narrow(dv, s.length, s.width, dqkv + part.v, part.stride);
+        narrow(dk, d, s.length, s.width, dqkv + part.k, part.stride);
+        narrow(dv, d, s.length, s.width, dqkv + part.v, part.stride);
     }
 }
 

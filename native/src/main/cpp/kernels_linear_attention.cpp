@@ -52,8 +52,8 @@ struct Weights {
         for (int64_t block = 3 * s.heads - 1; block >= 0; block--) {  // the first one's addresses are those of all
             const Value* from = w + block * s.width * s.channels;
             float *t = turns + block * s.channels * room.d, *p = plains + block * s.width * room.channels;
-            turn(from, s.channels, s.width, s.channels, t);
-            widen(from, s.channels, s.width, s.channels, p);
+            turn(from, s.channels, s.width, s.channels, t, room.d);
+            widen(from, s.channels, s.width, s.channels, p, room.channels);
             turned = Terms<Word>::over_rows(t, s.channels, room.d, turn_words + block * turned_size(s, room));
             plain = Terms<Word>::over_rows(p, s.width, room.channels, plain_words + block * plain_size(s, room));
         }
@@ -65,14 +65,6 @@ struct Weights {
         return Terms<Word>::words(s.width) * room.channels;
     }
 };
-
-// Asks for the rows after these: they lie far apart, and the processor does not guess them.
-__attribute__((always_inline)) inline void fetch_rows_to_come(const Value* x, int64_t stride, int64_t count,
-                                                              int64_t width) {
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t j = 0; j < width; j += 64 / int64_t(sizeof(Value)))
-            __builtin_prefetch(x + (i + kRows) * stride + j);
-}
 
 // The rows of Q, K and V of one head of an image, and where their gradients go.
 template <class Word>
@@ -95,8 +87,7 @@ struct Head {
                     w.turned + (which * s.heads + head) * w.turned_size(s, room), room.d, to, room.d, 1.0f, false);
         } else {
             const Value* from = qkv + part.of(which) + first * part.stride;
-            fetch_rows_to_come(from, part.stride, count, s.width);
-            widen(from, part.stride, count, s.width, to);
+            widen(from, part.stride, count, s.width, to, room.d);
         }
         return to;
     }
@@ -110,7 +101,7 @@ struct Head {
                     Terms<Word>::over_rows(from, count, d, copies + room.block), 1, d,
                     x_over_rows + first / Terms<Word>::kEach * c, c, dw + block * s.width * c, c, 1.0f, true);
         } else {
-            narrow(from, count, s.width, dqkv + part.of(which) + first * part.stride, part.stride);
+            narrow(from, room.d, count, s.width, dqkv + part.of(which) + first * part.stride, part.stride);
         }
     }
 };
@@ -219,7 +210,7 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         int64_t image = task / s.heads;
         float *xs = rooms + omp_get_thread_num() * room.thread, *copy = xs + room.image;
-        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, xs);
+        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, xs, room.channels);
         const Word* rows = T::in_rows(xs, w ? s.length : 0, room.channels, copy);
         Head<Word> head{s, room, Part(s, task), task % s.heads, x, nullptr, weights, rows, nullptr, nullptr, nullptr};
         float *k = copy + room.image, *v = k + room.block, *copies = v + room.block;
@@ -245,7 +236,7 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
             for (int64_t j = 0; j < d; j++) ctx[i * d + j] *= inverse;
             log_sum[task * s.width + i] = offset[i] + log(sums[i]);
         }
-        narrow(ctx, s.width, s.width, context + task * s.width * s.width, s.width);
+        narrow(ctx, d, s.width, s.width, context + task * s.width * s.width, s.width);
         const Word* factor = T::over_rows(ctx, s.width, d, ctx_copy);
         float *q = k, *to = v;
         for (int64_t first = 0; first < s.length; first += kRows) {
@@ -255,7 +246,7 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
             normalise_queries<N>(count, d, s.scale, q);
             product(count, d, T::words(s.width), T::in_rows(q, count, d, copies), T::words(d), 1, factor, d, to, d,
                     1.0f, false);
-            narrow(to, count, s.width, y + head.part.y + first * head.part.out, head.part.out);
+            narrow(to, d, count, s.width, y + head.part.y + first * head.part.out, head.part.out);
         }
     }
 }
@@ -268,7 +259,7 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
     float *a = own, *da = a + block, *b = da + block, *db = b + block, *copies = db + block;  // blocks of rows
     float *dctx = copies + 2 * block, *turned = dctx + d * d, *copy = turned + d * d, *second = copy + d * d;
     float *mean = second + d * d, *offset = mean + d;
-    turn(context, s.width, s.width, s.width, turned);
+    turn(context, s.width, s.width, s.width, turned, d);
     for (int64_t i = 0; i < d * d; i++) dctx[i] = 0;
     const Word* factor = T::over_rows(turned, s.width, d, copy);
     for (int64_t first = 0; first < s.length; first += kRows) {
@@ -277,8 +268,7 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
         fill_beyond(count, s.width, a, -__builtin_inff());
         normalise_queries<N>(count, d, s.scale, a);
         const Value* rows = dy + head.part.y + first * head.part.out;
-        fetch_rows_to_come(rows, head.part.out, count, s.width);
-        widen(rows, head.part.out, count, s.width, b);
+        widen(rows, head.part.out, count, s.width, b, d);
         product(s.width, d, T::words(count), T::over_rows(a, count, d, copies), 1, d,  // q̂ᵀ dY
                 T::over_rows(b, count, d, copies + block), d, dctx, d, 1.0f, true);
         product(count, d, T::words(s.width), T::in_rows(b, count, d, copies), T::words(d), 1, factor, d,  // dY contextᵀ
@@ -286,7 +276,7 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
         query_gradients<N>(count, d, s.scale, a, da);
         head.gradient(kQuery, first, count, da, copies);
     }
-    turn(dctx, d, s.width, s.width, turned);
+    turn(dctx, d, s.width, s.width, turned, d);
     factor = T::over_rows(turned, s.width, d, copy);
     const Word* plain = T::over_rows(dctx, s.width, d, second);
     for (int64_t j = 0; j < d; j++) {
@@ -321,7 +311,7 @@ void backward_all(const AttentionShape& s, const Value* x, const Value* w, const
         float *dxs = second + room.image, *own = dxs + room.image, *dws = sums + part * room.weights;
         for (int64_t i = 0; w && i < room.weights; i++) dws[i] = 0;
         for (int64_t image = part * s.n / parts; image < (part + 1) * s.n / parts; image++) {
-            if (w) widen(x + image * size, s.channels, s.length, s.channels, xs);
+            if (w) widen(x + image * size, s.channels, s.length, s.channels, xs, room.channels);
             const Word* in_rows = Terms<Word>::in_rows(xs, w ? s.length : 0, room.channels, copy);
             const Word* over_rows = Terms<Word>::over_rows(xs, w ? s.length : 0, room.channels, second);
             for (int64_t i = 0; i < room.image; i++) dxs[i] = 0;
@@ -330,7 +320,7 @@ void backward_all(const AttentionShape& s, const Value* x, const Value* w, const
                 backward<N, Word>({s, room, Part(s, task), head, x, dx, weights, in_rows, over_rows, dxs, dws},
                                   context + task * s.width * s.width, log_sum + task * s.width, dy, own);
             }
-            if (w) narrow(dxs, s.length, s.channels, dx + image * size, s.channels);
+            if (w) narrow(dxs, room.channels, s.length, s.channels, dx + image * size, s.channels);
         }
     }
     if (!w) return;

@@ -176,30 +176,36 @@ inline void by_vectors(int64_t width, Body body) {
     }
 }
 
-// to [rows, padded(columns)] ← from, zeros beyond.
+// to [rows, wide] ← from [rows, columns], zeros beyond. Rows that lie apart the processor does not foresee; they are asked for
+// about a thousand values ahead.
 template <class From>
-void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
-    int64_t wide = padded(columns);
+void widen(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t wide) {
+    int64_t ahead = 1 + 1024 / columns;
     for (int64_t i = 0; i < rows; i++) {
         int64_t j = 0;
-        for (; j + kVector <= columns; j += kVector) store(to + i * wide + j, load(from + i * stride + j));
+        for (; j + kVector <= columns; j += kVector) {
+            __builtin_prefetch(from + (i + ahead) * stride + j);
+            store(to + i * wide + j, load(from + i * stride + j));
+        }
         for (; j < wide; j++) to[i * wide + j] = j < columns ? float(from[i * stride + j]) : 0;
     }
 }
 
-// to [columns, padded(rows)] ← fromᵀ, zeros beyond.
+// to [columns, wide] ← from [rows, columns] transposed, zeros beyond. The next rows are asked for likewise.
 template <class From>
-void turn(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
-    int64_t wide = padded(rows);
+void turn(const From* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t wide) {
     for (int64_t j = 0; j < columns; j++)
         for (int64_t i = rows; i < wide; i++) to[j * wide + i] = 0;
     for (int64_t i0 = 0; i0 < rows; i0 += kLanes)
-        for (int64_t j = 0; j < columns; j++)
+        for (int64_t j = 0; j < columns; j++) {
+            if (j % kLanes == 0)
+                for (int64_t i = i0; i < i0 + kLanes; i++) __builtin_prefetch(from + (i + kLanes) * stride + j);
             for (int64_t i = i0; i < at_most(rows, i0 + kLanes); i++) to[j * wide + i] = from[i * stride + j];
+        }
 }
 
-inline void narrow(const float* from, int64_t rows, int64_t columns, Value* to, int64_t stride) {
-    int64_t wide = padded(columns);
+// to [rows, columns] ← from [rows, wide]
+inline void narrow(const float* from, int64_t wide, int64_t rows, int64_t columns, Value* to, int64_t stride) {
     for (int64_t i = 0; i < rows; i++) {
         int64_t j = 0;
         for (; j + kVector <= columns; j += kVector) store(to + i * stride + j, load(from + i * wide + j));

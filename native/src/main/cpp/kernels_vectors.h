@@ -23,6 +23,11 @@ inline int64_t padded(int64_t n) {
     return (n + kLanes - 1) / kLanes * kLanes;
 }
 
+// The distance of rows of n values, at most as many as these: a power of two would put too many of them into one set of a cache.
+inline int64_t spaced(int64_t n) {
+    return padded(n) + (padded(n) % 128 ? 0 : kLanes);
+}
+
 inline Vector load(const float* p) {
     return *reinterpret_cast<const Vector*>(p);
 }

@@ -40,8 +40,7 @@ constexpr int64_t kPartTiles = 64;           // least tiles of a part of the sum
 constexpr int64_t kPartFloats = 1 << 21;     // about so many for the sums of all parts
 constexpr int64_t kParts = 16;               // at most
 
-// For each point a row of channels for each tile. Planes of points are a cache line apart beyond their size, and rows whose
-// lengths are powers of two are longer, or too many would fall into one set of the cache.
+// For each point a row of channels for each tile. Planes of points are a cache line apart beyond their size, as rows are.
 template <class T>
 struct Planes {
     T* first;
@@ -49,7 +48,7 @@ struct Planes {
 
     Planes(T* first, int64_t rows, int64_t channels)
         : first(first),
-          width(padded(channels) + (padded(channels) % 128 ? 0 : kLanes)),
+          width(spaced(channels)),
           stride(rows * width + 64 / int64_t(sizeof(T))) {}
     T* row(int64_t point, int64_t i) const { return first + point * stride + i * width; }
     int64_t floats(int64_t points) const { return points * stride * sizeof(T) / sizeof(float); }
