@@ -32,7 +32,7 @@ namespace {
 
 constexpr int64_t kStrip = 2 * kVector;      // filters of U that lie together
 constexpr int64_t kForwardCached = 1 << 19;  // bytes of V and M that a thread works on at a time
-constexpr int64_t kWeightsCached = 1 << 20;  // bytes of a line of points of V and dM
+constexpr int64_t kWeightsCached = 1 << 20;  // bytes of V and dM that a thread works on at a time
 constexpr int64_t kLeastTiles = 2 * kTall;   // at a time
 constexpr int64_t kManyTiles = 48;           // at a time where U is large, and where a thread has no more
 constexpr int64_t kLargeFilters = 3 << 22;   // bytes of U that the cache of all threads does not keep beside the rest
@@ -314,7 +314,7 @@ int64_t forward_tiles(const Geometry& g) {
 // are few. A task makes V and dM of a pair at a time, or of its one line.
 template <class F>
 struct Parts {
-    int64_t count, tiles, together, lines;
+    int64_t count, tiles, together, lines;  // lines of points of a task
 
     explicit Parts(const Geometry& g) {
         int64_t all = Tiles(g, F::kResults).count, fit = kPartFloats / (F::kSide * F::kSide * g.k * padded(g.c));

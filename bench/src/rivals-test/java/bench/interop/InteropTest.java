@@ -164,13 +164,13 @@ class InteropTest {
 
     /** A network's output y for x at t and, in the order of files, its gradients of Σ u·y. */
     private record Outcome(float[] y, Map<String, float[]> gradients) {
-        /** Ours, computed in the type of its parameters. */
+        /** Ours, where its parameters are and in their type. */
         static Outcome of(UNet unet, Tensor x, float[] t, Tensor u) {
-            tensor.Tensor like = unet.parameters().values().iterator().next().value();
             try (Tape tape = Tape.start()) {
-                Variable y = unet.predict(constant(like, images(x)), constant(like, vector(t)));
+                Variable time = Variable.constant(input(unet, Shape.of(t.length), t));
+                Variable y = unet.predict(Variable.constant(images(unet, x)), time);
                 float[] values = y.value().toFloats();
-                Gradients of = tape.backward(Sum.sum(Mul.mul(y, constant(like, images(u)))));
+                Gradients of = tape.backward(Sum.sum(Mul.mul(y, Variable.constant(images(unet, u)))));
                 Map<String, float[]> gradients = new TreeMap<>();
                 unet.parameters().forEach((name, p) -> {
                     tensor.Tensor gradient = of.of(p.variable());
@@ -187,12 +187,7 @@ class InteropTest {
             peer.parameters().forEach((name, p) -> {
                 if (p.grad().defined()) gradients.put(name, Libtorch.values(p.grad()));
             });
-            return new Outcome(images(y).toFloats(), gradients);
-        }
-
-        private static Variable constant(tensor.Tensor like, tensor.Tensor x) {
-            return Variable.constant(
-                    tensor.Tensor.of(like.backend(), x.shape(), x.toFloats()).cast(like.dtype()));
+            return new Outcome(pixels(y), gradients);
         }
 
         /** How far this is from {@code exact}. */
@@ -227,25 +222,29 @@ class InteropTest {
                 new SamplerChoice(SamplerChoice.Kind.DDPM, STEPS, 0, AncestralSampler.Variance.FIXED_LARGE);
         int[] next = {1};
         GaussianDiffusion diffusion = new GaussianDiffusion(schedule, backend, DType.F32);
-        Sampler sampler = choice.sampler(schedule, like -> images(noise[next[0]++]));
+        Sampler sampler = choice.sampler(schedule, like -> images(unet, noise[next[0]++]));
         float[] ours = sampler.sample(
-                        diffusion.estimator(unet, Target.EPSILON, true), images(noise[0]), Sampler.Observer.NONE)
+                        diffusion.estimator(unet, Target.EPSILON, true), images(unet, noise[0]), Sampler.Observer.NONE)
                 .toFloats();
-        float[] theirs = images(z).toFloats();
+        float[] theirs = pixels(z);
         double worst = 0;
         for (int i = 0; i < ours.length; i++) worst = Math.max(worst, Math.abs(ours[i] - theirs[i]));
         return worst;
     }
 
-    /** [N,C,H,W] there → [N,H,W,C] here. */
-    private static tensor.Tensor images(Tensor x) {
-        float[] values = Libtorch.values(x.permute(0, 2, 3, 1));
-        return tensor.Tensor.of(
-                backend, Shape.of((int) x.size(0), (int) x.size(2), (int) x.size(3), (int) x.size(1)), values);
+    /** [N,C,H,W] there → [N,H,W,C] here, where the parameters of a network are and in their type. */
+    private static tensor.Tensor images(UNet unet, Tensor x) {
+        Shape shape = Shape.of((int) x.size(0), (int) x.size(2), (int) x.size(3), (int) x.size(1));
+        return input(unet, shape, pixels(x));
     }
 
-    private static tensor.Tensor vector(float[] t) {
-        return tensor.Tensor.of(backend, Shape.of(t.length), t);
+    private static tensor.Tensor input(UNet unet, Shape shape, float[] values) {
+        tensor.Tensor like = unet.parameters().values().iterator().next().value();
+        return tensor.Tensor.of(like.backend(), shape, values).cast(like.dtype());
+    }
+
+    private static float[] pixels(Tensor x) {
+        return Libtorch.values(x.permute(0, 2, 3, 1));
     }
 
     private static double distance(float[] x, float[] y) {

@@ -74,8 +74,7 @@ final class Attentions {
         Square scores = probability.dtype == DType.F32 ? probability : Square.of(engine, all, DType.F32, each);
         for (int first = 0; first < all.images; first += each) {
             Heads at = all.slice(first, each);
-            for (int h = 0; h < at.heads(); h++)
-                at.multiply(products, false, true, at.query(h), at.key(h), scores.head(at, h), at.length(), at.width());
+            scores(at, scores);
             launchRows(
                     engine.launch(Kernel.SOFTMAX_ROWS, probability.dtype)
                             .address(scores.of(at).address())
@@ -96,6 +95,12 @@ final class Attentions {
         }
         if (scores != probability) scores.block.release();
         return probability.block;
+    }
+
+    /** S = q kᵀ. */
+    private void scores(Heads at, Square scores) {
+        for (int h = 0; h < at.heads(); h++)
+            at.multiply(products, false, true, at.query(h), at.key(h), scores.head(at, h), at.length(), at.width());
     }
 
     /** P, kept beside the y that it made for as long as that stays as it is, within one recording or outside. */
@@ -180,8 +185,7 @@ final class Attentions {
     /** P anew, from the scores, which are left in their place, and what {@link #forward} noted of each row. */
     private void probabilities(AttentionParams p, Heads at, Square scores, Tensor logSum, Square probability) {
         DType type = probability.dtype;
-        for (int h = 0; h < at.heads(); h++)
-            at.multiply(products, false, true, at.query(h), at.key(h), scores.head(at, h), at.length(), at.width());
+        scores(at, scores);
         int most = (int) (Shape.MAX_SIZE / at.length()); // scores may be more than 2³², to which the kernel counts
         for (int first = 0, rows; first < at.rows(); first += rows) {
             rows = Math.min(most, at.rows() - first);
