@@ -58,8 +58,13 @@ public final class Interrupts {
 
     private synchronized void arrived(Runnable onFirst) {
         if (requested) Runtime.getRuntime().halt(EXIT_CODE);
-        requested = true;
+        request();
         onFirst.run();
+    }
+
+    /** Asks for a stop. */
+    void request() {
+        requested = true;
     }
 
     /** Whether a stop was asked for. */

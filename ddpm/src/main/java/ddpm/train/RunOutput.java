@@ -87,11 +87,15 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
         writeConfig();
     }
 
-    /** The small pictures of the first images of the data, for the sample grids. */
+    /** Small pictures of the first images of the data, for the sample grids; where labels are told, of the class that is. */
     private float[] small() {
         int n = training.settings().samples();
+        int classes = training.unet().ports().classes();
         float[] images = new float[Math.multiplyExact(n, data.values())];
-        for (int k = 0; k < n; k++) data.read(k % data.size(), images, k * data.values(), false);
+        for (int k = 0, i = 0; k < n; k++, i++) {
+            if (classes > 0) i = next(i, k % classes);
+            data.read(i % data.size(), images, k * data.values(), false);
+        }
         try (Scope scope = Scope.open("small pictures")) {
             Shape shape = Shape.of(n, data.height(), data.width(), data.channels());
             return training.settings()
@@ -99,6 +103,12 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
                     .shrink(Tensor.of(training.backend(), shape, images))
                     .toFloats();
         }
+    }
+
+    /** The first image from i on, and round again, of a class; i where there is none. */
+    private int next(int i, int label) {
+        for (int j = i; j < i + data.size(); j++) if (data.label(j % data.size()) == label) return j;
+        return i;
     }
 
     /** Where average and clock of an interrupted run stood. */
@@ -139,7 +149,7 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     }
 
     @Override
-    public void step(StepReport r, long steps) {
+    public void step(StepReport r) {
         double now = seconds();
         double speed = r.images() / (now - lastAt);
         lastAt = now;

@@ -8,7 +8,7 @@ import optim.LearningRate;
  * tell goes to {@link Output}.
  *
  * <p>The length of a run is the smallest of {@code steps}, {@code epochs}, and what fits into {@code max-minutes}: the
- * time of the first steps is measured, the time for drawing samples is set aside, and the number of steps that remains
+ * time of the first steps is measured, the time for drawing samples is set aside, and the number of steps that comes of it
  * is written into {@code config.json}, so that a resumed run has the same learning rates.
  */
 public final class Trainer {
@@ -18,7 +18,7 @@ public final class Trainer {
         void planned(long steps, double secondsPerStep);
 
         /** After every update. */
-        void step(StepReport report, long steps);
+        void step(StepReport report);
 
         /** Draws a grid of samples and files it under the step. */
         void samples(long step);
@@ -33,6 +33,8 @@ public final class Trainer {
     private static final double WARM_PART = 0.12;
     /** Steps that are measured to plan the run. */
     private static final int MEASURED = 12;
+    /** Part of the time after which the run is planned, however few steps have been measured. */
+    private static final double PLANNED_PART = 0.25;
     /** Seconds between checkpoints when the settings leave it open. */
     private static final double SAVE_SECONDS = 120;
     /** Parts of the run after which samples are drawn when the settings leave it open. */
@@ -73,22 +75,24 @@ public final class Trainer {
             LearningRate rate = settings.learningRate(steps);
             double before = seconds();
             long next = training.step() + 1;
-            boolean last = next == steps || open && measured + 1 >= MEASURED;
+            boolean late = open && before - start > PLANNED_PART * settings.maxMinutes() * 60;
+            boolean last = next == steps || late || open && measured + 1 >= MEASURED;
             boolean sampling = samplesAreDue(next, steps);
             boolean saving = saveIsDue(next);
             boolean looked = last || sampling || saving || interrupts.requested(); // at the state, after this step
             StepReport report = training.step(rate, !looked);
             boolean warm = training.step() - begin > WARM && before - start > WARM_PART * settings.maxMinutes() * 60;
-            if (open && warm) times[measured++] = seconds() - before;
-            if (open && (measured == MEASURED || training.step() == steps)) {
-                double perStep = median(Arrays.copyOf(times, Math.max(1, measured)));
+            double took = seconds() - before;
+            if (open && warm) times[measured++] = took;
+            if (open && (measured == MEASURED || late || training.step() == steps)) {
+                double perStep = measured == 0 ? took : median(Arrays.copyOf(times, measured));
                 double left = settings.maxMinutes() * 60 - (seconds() - start);
                 long fitting = Math.max(0, fitting(left, perStep, samplingSeconds));
                 steps = training.step() + Math.min(steps - training.step(), fitting);
                 open = false;
-                output.planned(steps, measured == 0 ? Double.NaN : perStep);
+                output.planned(steps, measured == 0 && !late ? Double.NaN : perStep);
             }
-            output.step(report, steps);
+            output.step(report);
             if (next < steps) {
                 if (sampling) output.samples(next);
                 if (saving) save();

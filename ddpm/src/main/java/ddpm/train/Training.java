@@ -143,6 +143,7 @@ public final class Training implements AutoCloseable {
     /** Call by call. */
     private StepReport compute(Batch batch, double rate) {
         Tally tally = new Tally(settings.timesteps());
+        long epoch = batch.epoch(); // the next batch takes its place
         try (Scope scope = Scope.open("step")) {
             Updates updates = gradients(batch, tally);
             if (settings.accumulate() > 1) updates = updates.copy();
@@ -154,7 +155,7 @@ public final class Training implements AutoCloseable {
             requireFinite(tally.loss(), norm, updates);
             adam.step(updates, rate, Updates.clipFactor(norm, settings.clip()));
             if (ema != null) ema.update(step);
-            return report(batch.epoch(), rate, tally, norm);
+            return report(epoch, rate, tally, norm);
         }
     }
 

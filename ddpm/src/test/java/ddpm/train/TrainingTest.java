@@ -116,7 +116,7 @@ class TrainingTest {
         public void planned(long steps, double secondsPerStep) {}
 
         @Override
-        public void step(StepReport report, long steps) {}
+        public void step(StepReport report) {}
 
         @Override
         public void samples(long step) {}
@@ -166,6 +166,69 @@ class TrainingTest {
             assertThrows(IllegalStateException.class, () -> trainer.run(0, 0.2));
         }
         assertTrue(plan[1] - plan[0] <= 15, Arrays.toString(plan));
+    }
+
+    /** A step takes longer than the whole time: two are enough to see that no third fits. */
+    @Test
+    void slowStepsArePlannedBeforeTheirTimeIsOver() {
+        Settings settings = settings("max-minutes", "1e-5");
+        List<Long> plans = new ArrayList<>();
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("test");
+                Training training = new Training(settings, DATA, backend)) {
+            Trainer.Output output = new Quiet() {
+                @Override
+                public void planned(long steps, double secondsPerStep) {
+                    plans.add(steps);
+                    assertTrue(secondsPerStep > 0, "what the plan rests on");
+                }
+            };
+            assertEquals(2, new Trainer(training, output, Interrupts.none()).run(0, 0));
+            assertEquals(2, training.step());
+        }
+        assertEquals(List.of(2L), plans);
+    }
+
+    /** Asked to stop in the middle: the step under way is finished and saved, and nothing after it is done. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5, 6})
+    void aStopIsObeyedAfterTheStepUnderWayAndSaved(int at) {
+        List<Long> saved = new ArrayList<>();
+        Interrupts interrupts = Interrupts.none();
+        long done;
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("test");
+                Training training = new Training(settings("steps", "50", "batch-size", "11"), DATA, backend)) {
+            Trainer.Output output = new Quiet() {
+                @Override
+                public void step(StepReport report) {
+                    if (report.step() == at) interrupts.request();
+                }
+
+                @Override
+                public void checkpoint(long step) {
+                    assertFalse(training.isUnderWay());
+                    saved.add(step);
+                }
+            };
+            assertEquals(50, new Trainer(training, output, interrupts).run(0, 0));
+            done = training.step();
+        }
+        assertTrue(done == at || done == at + 1, "a device may have begun one more: " + done);
+        assertEquals(List.of(done), saved);
+    }
+
+    /** The next batch takes the place of the one before it: 11 images in batches of 4 are three batches, two a step. */
+    @Test
+    void anEpochIsThatOfTheFirstBatchOfAStep() {
+        try (Backend backend = Backends.open("auto", THREADS).backend();
+                Scope root = Scope.open("test");
+                Training training = new Training(settings("accumulate", "2"), DATA, backend)) {
+            List<Long> epochs = new ArrayList<>();
+            for (int i = 0; i < 6; i++)
+                epochs.add(training.step(training.settings().learningRate(1000)).epoch());
+            assertEquals(List.of(0L, 0L, 1L, 2L, 2L, 3L), epochs);
+        }
     }
 
     /** 9 steps are 3 epochs of 11 images in batches of 4; most cuts lie in the middle of one. */
