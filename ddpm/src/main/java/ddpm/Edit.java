@@ -1,7 +1,6 @@
 package ddpm;
 
 import datasets.Dataset;
-import datasets.Datasets;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.ImageNoise;
 import ddpm.diffusion.Inpainting;
@@ -74,6 +73,12 @@ public final class Edit extends Program {
     private int[] images;
 
     @Option(
+            names = "--data",
+            paramLabel = "NAME|PATH",
+            description = "where these images are (default: the run's setting)")
+    private String dataset;
+
+    @Option(
             names = "--noise",
             paramLabel = "PART",
             defaultValue = "0.5",
@@ -118,6 +123,8 @@ public final class Edit extends Program {
 
     @Override
     public Integer call() throws IOException {
+        refuse(work == Work.inpaint, "interpolate", "--noise");
+        refuse(work == Work.interpolate, "inpaint", "--keep", "--rounds");
         if (work == Work.interpolate && images.length != 2)
             throw new Failure(Failure.USAGE, "interpolate needs two --images, not " + images.length);
         if (!(part > 0 && part <= 1))
@@ -128,9 +135,10 @@ public final class Edit extends Program {
         Checkpoint.Model found = Checkpoint.find(model, true);
         Map<String, String> options = new LinkedHashMap<>();
         if (steps != null) options.put(Setting.SAMPLING_STEPS.key(), steps);
+        if (dataset != null) options.put(Setting.DATA.key(), dataset);
         Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options);
         if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
-        Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
+        Dataset data = openData(model, found, settings, false);
         for (int i : images)
             if (i < 0 || i >= data.size())
                 throw new Failure(Failure.USAGE, "--images needs numbers in 0.." + (data.size() - 1) + ", not " + i);

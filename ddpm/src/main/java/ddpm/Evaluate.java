@@ -1,7 +1,6 @@
 package ddpm;
 
 import datasets.Dataset;
-import datasets.Datasets;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.evaluate.Classifier;
@@ -55,6 +54,8 @@ public final class Evaluate extends Program {
     /** So many pictures at least have a spread, and a third neighbour. */
     private static final Map<String, Integer> FEWEST = Map.of("kid", 2, "precision-recall", 4);
 
+    private static final String IDLE = "pictures, and --metrics asks for none of " + String.join(", ", PICTURES);
+
     private static final int STEPS = 50;
     /** Steps that are timed for the estimate: the first fills caches, a GPU records the second, the last counts. */
     private static final int TIMED = 3;
@@ -70,6 +71,12 @@ public final class Evaluate extends Program {
             description =
                     "loss-by-t, bpd, fid, kid, precision-recall, class-histogram, nearest (default: loss-by-t,bpd)")
     private List<String> metrics;
+
+    @Option(
+            names = "--data",
+            paramLabel = "NAME|PATH",
+            description = "where the images are that loss-by-t and bpd are taken on (default: the run's setting)")
+    private String dataset;
 
     @Option(
             names = "-n",
@@ -152,7 +159,7 @@ public final class Evaluate extends Program {
         Map<String, Checkpoint.Model> judged = judged();
         Checkpoint.Model first = judged.values().iterator().next();
         Map<String, Object> kept = RunFolder.settingsOf(first.config());
-        Settings settings = Settings.of(kept, Map.of());
+        Settings settings = Settings.of(kept, dataset == null ? Map.of() : Map.of(Setting.DATA.key(), dataset));
         if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
         if (guidance != null && !settings.labels())
             throw new Failure(Failure.USAGE, "--guidance follows a label, but this run was trained without --labels");
@@ -186,7 +193,10 @@ public final class Evaluate extends Program {
             Sampling timed = new Sampling(timed(kept, settings), diffusion, backend, network);
             estimate(networks, timed, settings, ways, drawing.size(), interrupts);
             int batch = timed.chunk();
-            if (takesLosses()) losses(networks, settings, diffusion, batch, backend, interrupts);
+            if (takesLosses()) {
+                Dataset test = settings.testData(openData(model, first, settings, false));
+                losses(networks, settings, diffusion, test, batch, backend, interrupts);
+            }
             for (String name : drawing) {
                 if (drawing.size() > 1) System.out.println("pictures  of the " + name + " weights");
                 pictures(networks.get(name), results.get(name), ways, report, interrupts);
@@ -244,6 +254,8 @@ public final class Evaluate extends Program {
                         Failure.USAGE,
                         "--metrics needs some of " + String.join(", ", LOSSES) + ", " + String.join(", ", PICTURES)
                                 + ", not " + metric);
+        refuse(!drawsPictures(), IDLE, "-n", "--sampler", "--sampling-steps", "--guidance", "--classifier", "--flip");
+        refuse(!takesLosses(), "loss-by-t and bpd, and --metrics asks for neither", "--test-images", "--data");
         if (count < 1 || count > 100_000) throw new Failure(Failure.USAGE, "-n needs 1..100000 pictures, not " + count);
         if (testImages < 2 || testImages > 100_000)
             throw new Failure(Failure.USAGE, "--test-images needs 2..100000 images, not " + testImages);
@@ -330,10 +342,10 @@ public final class Evaluate extends Program {
             Map<String, UNet> networks,
             Settings settings,
             GaussianDiffusion diffusion,
+            Dataset test,
             int batch,
             Backend backend,
             Interrupts interrupts) {
-        Dataset test = settings.testData(Datasets.open(settings.data(), settings.imageSize(), false, this::say));
         int n = Math.min(testImages, test.size());
         LossReport report = new LossReport(metrics, settings, diffusion, test, n, batch, seed);
         for (String name : networks.keySet()) {

@@ -1,6 +1,8 @@
 package ddpm;
 
+import datasets.Dataset;
 import datasets.DatasetException;
+import datasets.Datasets;
 import ddpm.io.CheckpointException;
 import ddpm.io.JsonException;
 import ddpm.train.Checkpoint;
@@ -18,7 +20,9 @@ import java.util.concurrent.Callable;
 import nn.Init;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 import tensor.DType;
 import tensor.Rng;
@@ -88,6 +92,9 @@ abstract class Program implements Callable<Integer> {
             description = "print the stack trace of a failure")
     boolean verbose;
 
+    @Spec
+    CommandSpec spec;
+
     /** Runs a program and, unless it succeeded, ends the process with its exit code. */
     static void main(Program program, String[] args) {
         int code = run(program, args, System.err);
@@ -97,7 +104,7 @@ abstract class Program implements Callable<Integer> {
     /** Runs a program; its exit code. */
     static int run(Program program, String[] args, PrintStream err) {
         CommandLine line = new CommandLine(program);
-        program.addOptions(line.getCommandSpec());
+        program.addOptions();
         line.setParameterExceptionHandler((e, a) -> {
             err.println("error: " + e.getMessage().split("\\R", 2)[0]);
             CommandLine.UnmatchedArgumentException.printSuggestions(e, new PrintWriter(err, true));
@@ -113,7 +120,14 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** Options that are known only when the program starts. */
-    void addOptions(CommandLine.Model.CommandSpec spec) {}
+    void addOptions() {}
+
+    /** Refuses options that are given where they would change nothing. */
+    final void refuse(boolean idle, String owner, String... options) {
+        for (String option : options)
+            if (idle && spec.commandLine().getParseResult().hasMatchedOption(option))
+                throw new Failure(Failure.USAGE, option + " belongs to " + owner);
+    }
 
     private static int report(Program program, Throwable e, PrintStream err) {
         Failure failure = explain(e);
@@ -185,6 +199,17 @@ abstract class Program implements Callable<Integer> {
         Checkpoint.load(found.weights(), unet.parameters());
         say("weights   " + found.weights());
         return unet;
+    }
+
+    /**
+     * The images of a model: those that it was trained on, where it says on which, and of the size that it draws.
+     *
+     * @param path as the model was given
+     */
+    final Dataset openData(Path path, Checkpoint.Model found, Settings settings, boolean download) {
+        Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
+        RunFolder.requireFit(path, found.config(), data);
+        return data;
     }
 
     /** Prints a line unless quiet. */

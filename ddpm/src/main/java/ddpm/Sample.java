@@ -132,6 +132,14 @@ public final class Sample extends Program {
     private String guidance;
 
     @Option(
+            names = "--low-noise",
+            paramLabel = "PART",
+            description =
+                    "noise on the small pictures that are enlarged, as a part of the way to pure noise (default: the run's"
+                            + " setting)")
+    private String lowNoise;
+
+    @Option(
             names = "--guidance-rescale",
             paramLabel = "R",
             description = "share of guided contrast brought back to normal (default: the run's setting)")
@@ -184,7 +192,8 @@ public final class Sample extends Program {
 
     private Stage stage(Path path) throws IOException {
         Checkpoint.Model found = Checkpoint.find(path, weights == Weights.ema);
-        Settings settings = Settings.of(RunFolder.settingsOf(found.config()), options());
+        Map<String, Object> kept = RunFolder.settingsOf(found.config());
+        Settings settings = Settings.of(kept, options(Settings.of(kept, Map.of())));
         int[] image = RunFolder.imageOf(path, found.config());
         return new Stage(path, found, settings, settings.network(image[0], image[1], image[2]));
     }
@@ -196,6 +205,7 @@ public final class Sample extends Program {
                         Failure.USAGE,
                         "--eta belongs to --sampler ddim, not to "
                                 + stage.settings.sampler().kind().word());
+        refuse(then.isEmpty(), "--then", "--low-noise");
         boolean labels = stages.stream().anyMatch(stage -> stage.settings.labels());
         if (guidance != null && !labels && classifier == null)
             throw new Failure(
@@ -282,14 +292,15 @@ public final class Sample extends Program {
         return pixels;
     }
 
-    /** What the command line says about sampling, as settings over those of the run. */
-    private Map<String, String> options() {
+    /** What the command line says about sampling and concerns this run, as settings over its own. */
+    private Map<String, String> options(Settings run) {
         Map<String, String> options = new HashMap<>();
         if (sampler != null) options.put(Setting.SAMPLER.key(), sampler);
         if (samplingSteps != null) options.put(Setting.SAMPLING_STEPS.key(), samplingSteps);
         if (eta != null) options.put(Setting.ETA.key(), eta);
         if (guidance != null) options.put(Setting.GUIDANCE.key(), guidance);
-        if (guidanceRescale != null) options.put(Setting.GUIDANCE_RESCALE.key(), guidanceRescale);
+        if (lowNoise != null && run.enlarges()) options.put(Setting.LOW_NOISE.key(), lowNoise);
+        if (guidanceRescale != null && run.labels()) options.put(Setting.GUIDANCE_RESCALE.key(), guidanceRescale);
         return options;
     }
 

@@ -21,11 +21,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import tensor.backend.Backend;
+import tensor.backend.Precision;
 import tensor.memory.Scope;
 
 /** Trains a diffusion model: {@code mvn compile exec:java -Dexec.mainClass=ddpm.Train}. */
@@ -55,6 +56,13 @@ public final class Train extends Program {
             Setting.KEEP);
 
     private static final Set<Setting> LENGTH = EnumSet.of(Setting.STEPS, Setting.EPOCHS, Setting.MAX_MINUTES);
+
+    /** Keys of facts: the precision that was asked for, the command line, when it was given, and when others were. */
+    private static final String PRECISION = "precision";
+
+    private static final String OPTIONS = "options";
+    private static final String STARTED = "started";
+    private static final String RESUMED = "resumed";
 
     @Option(names = "--config", paramLabel = "FILE", description = "settings from a file, such as a run's config.json")
     private Path configFile;
@@ -90,7 +98,6 @@ public final class Train extends Program {
 
     private final Map<String, String> options = new LinkedHashMap<>();
     private final String usualData;
-    private CommandSpec spec;
 
     public Train() {
         this(System.getenv(Datasets.ENVIRONMENT));
@@ -107,8 +114,7 @@ public final class Train extends Program {
 
     /** Every {@link Setting} is an option. */
     @Override
-    void addOptions(CommandSpec spec) {
-        this.spec = spec;
+    void addOptions() {
         for (Setting setting : Setting.values())
             spec.addOption(OptionSpec.builder("--" + setting.key())
                     .paramLabel(setting.isFlag() ? "true|false" : "VALUE")
@@ -148,7 +154,7 @@ public final class Train extends Program {
                     .ifPresent(run -> say("note      the run " + run + " is unfinished; --resume "
                             + RunFolder.argument(run) + " goes on with it"));
             try (RunFolder folder = RunFolder.create(out, name, data.name())) {
-                return train(folder, training, data, 0);
+                return train(folder, training, data, about(training, data, Map.of()), 0);
             }
         }
     }
@@ -174,7 +180,9 @@ public final class Train extends Program {
                             Failure.USAGE, "--" + setting.key() + " cannot change when a run goes on; start a new one");
             Settings settings = Settings.of(RunFolder.settingsOf(kept), options);
             Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
-            sameData(config, kept, data);
+            RunFolder.requireFit(config, kept, data);
+            Map<?, ?> before = RunFolder.about(kept);
+            if (precision == null) precision = askedFor(config, before.get(PRECISION));
             try (Backend backend = openBackend();
                     Scope root = Scope.open("train");
                     Training training = new Training(settings, data, backend)) {
@@ -183,27 +191,33 @@ public final class Train extends Program {
                         .orElseThrow(() -> new CheckpointException(path, "there is no checkpoint to resume from"));
                 long planned = Checkpoint.restore(checkpoint, training);
                 introduce(training, data);
+                if (dryRun) return measure(training);
                 say("resume    " + checkpoint);
-                boolean longer = LENGTH.stream().anyMatch(s -> options.containsKey(s.key()));
-                return train(folder, training, data, longer ? 0 : planned);
+                boolean open = planned == 0 || LENGTH.stream().anyMatch(s -> options.containsKey(s.key()));
+                return train(folder, training, data, about(training, data, before), open ? 0 : settings.steps());
             }
         }
     }
 
-    private static void sameData(Path config, Map<String, Object> kept, Dataset data) {
-        if (kept.get("about") instanceof Map<?, ?> about
-                && about.get("data-sha256") instanceof String before
-                && !before.equals(data.sha256()))
-            throw new CheckpointException(
-                    config,
-                    "the run was trained on other data (" + about.get("data") + "), found now: " + data.description());
+    /** The precision that a run was begun with; {@code null} where that was left to the backend. */
+    private static Precision askedFor(Path config, Object name) {
+        if (name == null) return null;
+        for (Precision p : Precision.values()) if (p.toString().equals(name)) return p;
+        throw new CheckpointException(config, "about.precision is fp32, tf32 or bf16, not " + name);
     }
 
-    private int train(RunFolder folder, Training training, Dataset data, long planned) throws IOException {
+    /**
+     * Trains to the end of the run.
+     *
+     * @param about the facts of the run
+     * @param planned number of steps of the whole run, where it is known
+     */
+    private int train(RunFolder folder, Training training, Dataset data, Map<String, Object> about, long planned)
+            throws IOException {
         say("run       " + folder.path() + "   (Ctrl-C saves and stops)");
         Interrupts interrupts = Interrupts.listen(
                 () -> System.err.println("\nstopping after this step; Ctrl-C again ends at once without saving"));
-        try (RunOutput output = new RunOutput(folder, training, data, about(training, data), interrupts, quiet)) {
+        try (RunOutput output = new RunOutput(folder, training, data, about, interrupts, quiet)) {
             double sampling = planned == 0 && training.settings().maxMinutes() > 0 ? output.estimateSampling() : 0;
             long steps = new Trainer(training, output, interrupts).run(planned, sampling);
             if (training.step() < steps) throw stopped(folder, training);
@@ -238,7 +252,7 @@ public final class Train extends Program {
                 + s.toJson().get("schedule") + ", loss "
                 + s.toJson().get("loss") + ", batch " + s.batchSize() + ", lr "
                 + s.toJson().get("lr") + ", ema " + s.ema()
-                + ", seed " + s.seed());
+                + ", seed " + s.seed() + ", " + training.backend().precision());
         if (s.schedule().keepsSignal())
             say(String.format(
                     Locale.ROOT,
@@ -271,10 +285,15 @@ public final class Train extends Program {
         return 0;
     }
 
-    private Map<String, Object> about(Training training, Dataset data) {
+    /**
+     * The facts of a run.
+     *
+     * @param before those of a run that goes on
+     */
+    private Map<String, Object> about(Training training, Dataset data, Map<?, ?> before) {
         Map<String, Object> about = new LinkedHashMap<>();
-        about.put("data", data.description());
-        about.put("data-sha256", data.sha256());
+        about.put(RunFolder.DATA, data.description());
+        about.put(RunFolder.SHA256, data.sha256());
         about.put("image", List.of((long) data.height(), (long) data.width(), (long) data.channels()));
         if (training.settings().labels())
             about.put(RunFolder.CLASSES, (long) training.unet().ports().classes());
@@ -286,10 +305,16 @@ public final class Train extends Program {
                 "system",
                 System.getProperty("os.name") + " " + System.getProperty("os.version") + ", " + PROCESSORS
                         + " processors");
+        if (precision != null) about.put(PRECISION, precision.toString());
         List<Object> given = new ArrayList<>();
         options.forEach((key, value) -> given.add("--" + key + " " + value));
-        about.put("options", given);
-        about.put("started", OffsetDateTime.now().withNano(0).toString());
+        String now = OffsetDateTime.now().withNano(0).toString();
+        about.put(OPTIONS, before.get(OPTIONS) instanceof List<?> first ? first : given);
+        about.put(STARTED, before.get(STARTED) instanceof String first ? first : now);
+        if (before.isEmpty()) return about;
+        List<Object> resumed = new ArrayList<>(before.get(RESUMED) instanceof List<?> earlier ? earlier : List.of());
+        resumed.add(now + given.stream().map(option -> " " + option).collect(Collectors.joining()));
+        about.put(RESUMED, resumed);
         return about;
     }
 }

@@ -12,6 +12,7 @@ import ddpm.report.ProgressLine;
 import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
 import ddpm.train.RunFolder;
+import ddpm.train.Setting;
 import ddpm.train.Settings;
 import ddpm.unet.NoisyClassifier;
 import java.io.IOException;
@@ -43,6 +44,12 @@ public final class TrainClassifier extends Program {
             description = "learn the classes of this run's data under this run's noise (Dhariwal and Nichol 2021)")
     private Path noisy;
 
+    @Option(
+            names = "--data",
+            paramLabel = "NAME|PATH",
+            description = "with --noisy: where that data is (default: the run's setting)")
+    private String dataset;
+
     @Option(names = "--epochs", paramLabel = "N", defaultValue = "6", description = "passes over the data (default: 6)")
     private double epochs;
 
@@ -70,6 +77,7 @@ public final class TrainClassifier extends Program {
     public Integer call() throws IOException {
         if (!(epochs > 0 && epochs <= 1000))
             throw new Failure(Failure.USAGE, "--epochs needs a number in 0..1000, not " + epochs);
+        refuse(noisy == null, "--noisy", "--data");
         if (noisy == null) trainEye();
         else trainGuide();
         return 0;
@@ -101,10 +109,11 @@ public final class TrainClassifier extends Program {
     }
 
     private void trainGuide() throws IOException {
-        Settings settings =
-                Settings.of(RunFolder.settingsOf(Checkpoint.find(noisy, true).config()), Map.of());
+        Checkpoint.Model run = Checkpoint.find(noisy, true);
+        Settings settings = Settings.of(
+                RunFolder.settingsOf(run.config()), dataset == null ? Map.of() : Map.of(Setting.DATA.key(), dataset));
         if (settings.enlarges()) throw new Failure(Failure.USAGE, ENLARGES);
-        Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
+        Dataset data = openData(noisy, run, settings, download);
         Dataset test = settings.testData(data);
         say("data      " + data.description());
         Path file = out == null ? Path.of("noisy-classifier.safetensors") : out;

@@ -1,5 +1,6 @@
 package ddpm;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -16,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +53,7 @@ class ProgramTest {
         Files.createDirectories(folder.resolve("empty"));
         Files.createDirectories(folder.resolve("pictures"));
         Files.write(folder.resolve("pictures/a.png"), new byte[] {1, 2, 3});
-        digits();
+        digits(folder);
         Files.createDirectories(folder.resolve("unlabelled"));
         javax.imageio.ImageIO.write(
                 new java.awt.image.BufferedImage(8, 8, java.awt.image.BufferedImage.TYPE_BYTE_GRAY),
@@ -64,7 +66,7 @@ class ProgramTest {
     }
 
     /** Twelve labelled images of 8x8, of three classes, as IDX files. */
-    private void digits() throws IOException {
+    static void digits(Path folder) throws IOException {
         Files.createDirectories(folder.resolve("digits"));
         byte[] images = new byte[16 + 12 * 64];
         byte[] header = {0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 8};
@@ -75,9 +77,14 @@ class ProgramTest {
         Files.write(folder.resolve("digits/train-labels-idx1-ubyte"), labels);
     }
 
-    private record Outcome(int code, String error) {}
+    record Outcome(int code, String error) {}
 
     private Outcome run(Program program, String line) {
+        return run(folder, program, line);
+    }
+
+    /** Runs a program with a line of arguments in which $ is the folder. */
+    static Outcome run(Path folder, Program program, String line) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         String[] args = Stream.of(line.trim().split(" +"))
                 .filter(a -> !a.isEmpty())
@@ -166,7 +173,15 @@ class ProgramTest {
                 "Train | --objective hybrid | 2 | set variance to learned",
                 "Train | --labels --data $/unlabelled | 3 | has no label",
                 "Train | --low-resolution 5 --data $/digits | 2 | low-resolution needs the height of a picture that goes into 8x8",
-                "Train | --low-noise 0.7 | 2 | low-noise needs at most the low-noise-max",
+                "Train | --low-noise 0.7 --low-resolution 4 | 2 | low-noise needs at most the low-noise-max",
+                "Train | --low-noise 0.2 --steps 1 | 2 | low-noise belongs to a run with a low-resolution",
+                "Train | --guidance-rescale 1 --steps 1 | 2 | guidance-rescale belongs to a run with labels",
+                "Train | --objective bound --loss l1 --steps 1 | 2 | loss measures the error",
+                "Evaluate | $ --sampler ddpm | 2 | --sampler belongs to pictures, and --metrics asks for none of fid",
+                "Evaluate | $ --metrics fid --test-images 5 | 2 | --test-images belongs to loss-by-t and bpd",
+                "Edit | inpaint $ --noise 0.3 | 2 | --noise belongs to interpolate",
+                "Edit | interpolate $ --rounds 3 | 2 | --rounds belongs to inpaint",
+                "TrainClassifier | --data $/digits | 2 | --data belongs to --noisy",
                 "Train | --objective bound --min-snr 5 --steps 1 --timesteps 2 --out $/runs | 2 | min-snr",
                 "Train | --scale-shift --steps 1 --timesteps 2 --out $/runs | 2 | scale-shift",
                 "Train | --topology lucidrains --standardized --dry-run | 2 | standardized",
@@ -223,6 +238,10 @@ class ProgramTest {
         assertEquals(new Outcome(0, ""), run(new Export(), "$/runs/one --format diffusers --out $/out -q"));
         assertTrue(Files.exists(folder.resolve("out/scheduler/scheduler_config.json")));
         assertEquals(new Outcome(0, ""), run(new Sample(), "$/out -n 2 --out $/two.png -q"));
+        assertEquals(new Outcome(0, ""), run(new Edit(), "inpaint $/out --images 3 --rounds 1 --out $/e.png -q"));
+        Outcome small = run(new Edit(), "inpaint $/out --data $/digits -q");
+        assertEquals(4, small.code, small.error);
+        assertTrue(small.error.contains("the model is one of images 28x28x1: give such --data"), small.error);
         assertTrue(Files.size(folder.resolve("two.png")) > 100);
         assertEquals(
                 new Outcome(0, ""),
@@ -279,7 +298,7 @@ class ProgramTest {
     void helpNamesEverySetting() {
         for (Program program : List.of(new Train(), new Sample(), new Visualize(), new Doctor(), new Export())) {
             CommandLine line = new CommandLine(program);
-            program.addOptions(line.getCommandSpec());
+            program.addOptions();
             PrintStream stderr = System.err;
             ByteArrayOutputStream warnings = new ByteArrayOutputStream();
             System.setErr(new PrintStream(warnings, true, StandardCharsets.UTF_8));
@@ -303,6 +322,7 @@ class ProgramTest {
         String start = TINY + " --data $/digits --out $/runs --name ";
         assertEquals(new Outcome(0, ""), run(new Train(), start + "four --image-size 4"));
         assertEquals(new Outcome(0, ""), run(new Train(), start + "eight --low-resolution 4 --labels"));
+        assertEquals(new Outcome(0, ""), run(new Train(), start + "eight-plain"));
         assertEquals(new Outcome(0, ""), run(new Train(), start + "sixteen --image-size 16 --low-resolution 8"));
         assertEquals(new Outcome(0, ""), run(new Train(), "--resume $/runs/sixteen --steps 6 --low-noise 0.3 -q"));
         assertEquals(
@@ -315,10 +335,13 @@ class ProgramTest {
                 2 * (4 * 16 + 2) + 2,
                 ImageIO.read(folder.resolve("s.png").toFile()).getWidth(),
                 "two columns of 16 pixels, shown four times as large");
+        assertArrayEquals(enlarged(""), enlarged("--low-noise 0.3"));
+        assertFalse(Arrays.equals(enlarged(""), enlarged("--low-noise 0")));
         for (String line : List.of(
                 "$/runs/eight -n 2 | it enlarges pictures that another run has drawn",
                 "$/runs/four --then $/runs/four | four draws from noise alone",
                 "$/runs/four --then $/runs/sixteen | sixteen enlarges pictures of 8x8x1, but",
+                "$/runs/four --low-noise 0.1 | --low-noise belongs to --then",
                 "$/runs/four --then $/runs/eight --eta 1 | --eta belongs to --sampler ddim")) {
             Outcome wrong = run(new Sample(), line.split(" \\| ")[0] + " -q");
             assertEquals(2, wrong.code, wrong.error);
@@ -332,6 +355,13 @@ class ProgramTest {
             assertEquals(2, wrong.code, wrong.error);
             assertTrue(wrong.error.contains("enlarges pictures") || wrong.error.contains("is told"), wrong.error);
         }
+    }
+
+    /** What the last stage makes of pictures of the first. */
+    private byte[] enlarged(String options) throws IOException {
+        String line = "$/runs/eight-plain --then $/runs/sixteen -n 4 -q --out $/enlarged.png " + options;
+        assertEquals(new Outcome(0, ""), run(new Sample(), line));
+        return Files.readAllBytes(folder.resolve("enlarged.png"));
     }
 
     /** A run without labels draws the class that a classifier of its noisy images pulls towards. */

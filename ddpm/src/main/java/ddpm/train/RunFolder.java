@@ -1,5 +1,6 @@
 package ddpm.train;
 
+import datasets.Dataset;
 import ddpm.io.CheckpointDirectory;
 import ddpm.io.CheckpointException;
 import ddpm.io.Json;
@@ -14,6 +15,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -32,6 +34,11 @@ public final class RunFolder implements AutoCloseable {
 
     /** Key under which the number of classes stands among the facts. */
     public static final String CLASSES = "classes";
+
+    /** Keys under which the data and its digest stand among the facts. */
+    public static final String DATA = "data";
+
+    public static final String SHA256 = "data-sha256";
 
     /** Letters of the data's name in that of a run, which has at most 100 with the time. */
     private static final int MOST_OF_DATA = 84;
@@ -86,11 +93,18 @@ public final class RunFolder implements AutoCloseable {
     /** The run that was written to last and has a checkpoint. */
     public static Optional<Path> newest(Path runs) throws IOException {
         if (!Files.isDirectory(runs)) return Optional.empty();
+        List<Path> fromNewest;
         try (Stream<Path> children = Files.list(runs)) {
-            return children.filter(run -> Files.isDirectory(run.resolve(CHECKPOINTS)))
-                    .max(Comparator.comparingLong(
-                            run -> run.resolve(CHECKPOINTS).toFile().lastModified()));
+            fromNewest = children.map(run -> run.resolve(CHECKPOINTS))
+                    .filter(Files::isDirectory)
+                    .sorted(Comparator.comparingLong(
+                                    (Path folder) -> folder.toFile().lastModified())
+                            .reversed())
+                    .toList();
         }
+        for (Path folder : fromNewest)
+            if (!new CheckpointDirectory(folder).all().isEmpty()) return Optional.of(folder.getParent());
+        return Optional.empty();
     }
 
     public Path path() {
@@ -137,8 +151,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Height, width and channels of the images of a configuration's run. */
     public static int[] imageOf(Path file, Map<String, Object> config) {
-        if (config.get(ABOUT) instanceof Map<?, ?> about
-                && about.get(IMAGE) instanceof java.util.List<?> image
+        if (about(config).get(IMAGE) instanceof List<?> image
                 && image.size() == 3
                 && image.stream().allMatch(Long.class::isInstance))
             return image.stream().mapToInt(v -> Math.toIntExact((Long) v)).toArray();
@@ -147,9 +160,31 @@ public final class RunFolder implements AutoCloseable {
 
     /** Number of classes that the network of a configuration's run is told; 0 for none. */
     public static int classesOf(Map<String, Object> config) {
-        return config.get(ABOUT) instanceof Map<?, ?> about && about.get(CLASSES) instanceof Long n
-                ? Math.toIntExact(n)
-                : 0;
+        return about(config).get(CLASSES) instanceof Long n ? Math.toIntExact(n) : 0;
+    }
+
+    /** The facts of a configuration that are not settings. */
+    public static Map<?, ?> about(Map<String, Object> config) {
+        return config.get(ABOUT) instanceof Map<?, ?> about ? about : Map.of();
+    }
+
+    /**
+     * Refuses data that a model was not trained on, where it says on what, and images of another size than it draws.
+     *
+     * @param file what messages call the configuration
+     */
+    public static void requireFit(Path file, Map<String, Object> config, Dataset data) {
+        Map<?, ?> about = about(config);
+        if (about.get(SHA256) instanceof String before && !before.equals(data.sha256()))
+            throw new CheckpointException(
+                    file,
+                    "the run was trained on other data (" + about.get(DATA) + "), found now: " + data.description());
+        int[] image = imageOf(file, config);
+        if (image[0] != data.height() || image[1] != data.width() || image[2] != data.channels())
+            throw new CheckpointException(
+                    file,
+                    "the model is one of images " + image[0] + "x" + image[1] + "x" + image[2]
+                            + ": give such --data, not " + data.description());
     }
 
     @Override

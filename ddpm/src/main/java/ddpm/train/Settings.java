@@ -103,8 +103,13 @@ public final class Settings {
                         + " belongs to the schedules linear, quadratic and sigmoid, not to " + schedule.word());
         if (line.containsKey(Setting.LABEL_DROPOUT) && !labels())
             throw new IllegalArgumentException("label-dropout belongs to a run with labels");
-        if (line.containsKey(Setting.LOW_NOISE_MAX) && !enlarges())
-            throw new IllegalArgumentException("low-noise-max belongs to a run with a low-resolution");
+        for (Setting setting : List.of(Setting.LOW_NOISE, Setting.LOW_NOISE_MAX))
+            if (line.containsKey(setting) && !enlarges())
+                throw new IllegalArgumentException(setting.key() + " belongs to a run with a low-resolution");
+        if (line.containsKey(Setting.GUIDANCE_RESCALE) && !labels())
+            throw new IllegalArgumentException("guidance-rescale belongs to a run with labels");
+        if (line.containsKey(Setting.LOSS) && objectiveKind() == Objective.Kind.BOUND)
+            throw new IllegalArgumentException("loss measures the error, which the objective bound does not look at");
         boolean asked = line.containsKey(Setting.MIN_SNR) || line.containsKey(Setting.OBJECTIVE);
         if (asked && number(Setting.MIN_SNR) > 0 && objectiveKind() == Objective.Kind.BOUND)
             throw new IllegalArgumentException("min-snr weighs the loss, and the objective bound has none");

@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,6 +41,20 @@ class RunFolderTest {
         try (RunFolder folder = RunFolder.create(runs, null, "x".repeat(200))) {
             assertEquals(100, folder.path().getFileName().toString().length());
         }
+    }
+
+    /** A run whose first checkpoint never came about is no run to go on with. */
+    @Test
+    void theNewestRunIsOneThatCanGoOn() throws IOException {
+        assertEquals(Optional.empty(), RunFolder.newest(runs));
+        Path old = Files.createDirectories(runs.resolve("old/checkpoints/step-00000007"));
+        Path late = Files.createDirectories(runs.resolve("late/checkpoints"));
+        Files.setLastModifiedTime(old.getParent(), FileTime.fromMillis(1_000_000));
+        Files.setLastModifiedTime(late, FileTime.fromMillis(2_000_000));
+        assertEquals(Optional.of(runs.resolve("old")), RunFolder.newest(runs));
+        Files.createDirectory(late.resolve("step-00000001"));
+        Files.setLastModifiedTime(late, FileTime.fromMillis(2_000_000));
+        assertEquals(Optional.of(runs.resolve("late")), RunFolder.newest(runs));
     }
 
     @Test
