@@ -44,7 +44,7 @@ public final class AncestralSampler implements Sampler {
     /** One step of Algorithm 2. */
     Tensor step(Tensor x, int t, int next, Estimate e) {
         Transition step = schedule.transition(t, next);
-        Tensor mean = e.start().mul(step.meanStart()).add(x.mul(step.meanNoisy()));
+        Tensor mean = step.mean(e.start(), x);
         if (next == Timesteps.IMAGE) return mean;
         return mean.add(source.like(x).mul(sigma(step, e, x)));
     }

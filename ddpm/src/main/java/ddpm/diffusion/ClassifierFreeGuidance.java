@@ -46,24 +46,22 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
     @Override
     public Variable predict(Variable x, Variable t) {
-        Tensor c = with.predict(x, t).value();
-        Tensor u = without.predict(x, t).value();
-        Tensor y = c.emptyLike().set_(c);
-        Region prediction = Region.of(y).slice(3, 0, channels);
-        Tensor labelled = copy(c);
-        Tensor guided = copy(u).add(labelled.sub(copy(u)).mul(scale));
+        Variable c = with.predict(x, t);
+        Variable u = without.predict(x, t);
+        Tensor labelled = prediction(c);
+        Tensor plain = prediction(u);
+        Tensor guided = plain.add(labelled.sub(plain).mul(scale));
         if (rescale > 0) {
             Tensor ratio = deviation(labelled).div(deviation(guided));
             guided = guided.mul(ratio.mul(rescale).add(1 - rescale));
         }
-        y.backend().copy(Region.of(guided), prediction);
+        Tensor y = c.value().emptyLike().set_(c.value());
+        y.backend().copy(Region.of(guided), Region.of(y).slice(3, 0, channels));
         return Variable.constant(y);
     }
 
-    private Tensor copy(Tensor output) {
-        Tensor part = output.empty(output.shape().with(3, channels));
-        output.backend().copy(Region.of(output).slice(3, 0, channels), Region.of(part));
-        return part;
+    private Tensor prediction(Variable output) {
+        return Output.of(output, channels).prediction().value();
     }
 
     /** The standard deviation over each image: [N,H,W,C] → [N,1,1,1]. */

@@ -6,14 +6,13 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
-import tensor.backend.Region;
 
 /**
  * The two processes of denoising diffusion (Ho et al. 2020): q adds noise in closed form, p removes it step by step with
  * a learned ε_θ. Images are [N,H,W,C] in [−1, 1]; timesteps run 0 … T−1 (the paper's 1 … T).
  *
  * <pre>q(x_t | x₀) = N(√ᾱ_t x₀, (1 − ᾱ_t) I)                               Eq. 4
- * q(x_{t−1} | x_t, x₀) = N(μ̃_t(x_t, x₀), β̃_t I)                         Eq. 6–7
+ * q(x_{t−1} | x_t, x₀) = N(μ̃_t(x_t, x₀), β̃_t I)                         Eq. 6–7, {@link Transition}
  * x̂₀ = (x_t − √(1−ᾱ_t) ε_θ(x_t, t)) / √ᾱ_t                             Eq. 15
  * L = mean ‖ε − ε_θ(√ᾱ_t x₀ + √(1−ᾱ_t) ε, t)‖, t uniform                Algorithm 1, Eq. 14</pre>
  *
@@ -67,29 +66,21 @@ public final class GaussianDiffusion {
     /**
      * What a network's output says about x_t, as a consistent pair: x̂₀, optionally clipped to [−1, 1], and the noise
      * that goes with it. Clipping matters for quality and is in the authors' code, not in their text; the noise must
-     * then follow, or samplers that use both contradict themselves. An output with twice the channels of x_t holds the
-     * prediction and, behind it, the variances as values in [−1, 1]: fraction = (v + 1) / 2.
+     * then follow, or samplers that use both contradict themselves.
      */
     public Estimate estimate(Target target, Tensor xt, int t, Tensor output, boolean clip) {
-        int channels = xt.shape().get(3);
-        boolean learned = output.shape().get(3) == 2 * channels;
-        Tensor prediction = learned ? channels(output, 0, channels) : output;
-        Tensor fraction = learned ? channels(output, channels, channels).add(1).mul(0.5) : null;
+        Output said = Output.of(Variable.constant(output), xt.shape().get(3));
         Tensor start = target.start(
                         Variable.constant(xt),
                         Variable.constant(xt.scalar(schedule.sqrtAlphaBar(t))),
                         Variable.constant(xt.scalar(schedule.sqrtOneMinusAlphaBar(t))),
-                        Variable.constant(prediction))
+                        said.prediction())
                 .value();
-        if (!clip && target == Target.EPSILON) return new Estimate(start, prediction, fraction);
+        Tensor fraction = said.fraction() == null ? null : said.fraction().value();
+        if (!clip && target == Target.EPSILON)
+            return new Estimate(start, said.prediction().value(), fraction);
         if (clip) start = start.clamp(-1, 1);
         return new Estimate(start, impliedNoise(xt, t, start), fraction);
-    }
-
-    private static Tensor channels(Tensor x, int from, int count) {
-        Tensor y = x.empty(x.shape().with(3, count));
-        x.backend().copy(Region.of(x).slice(3, from, count), Region.of(y));
-        return y;
     }
 
     /** A network, which predicts {@code target}, as a model for samplers; {@code clip} as in {@link #estimate}. */
@@ -101,11 +92,6 @@ public final class GaussianDiffusion {
                     .value();
             return estimate(target, x, t, output, clip);
         };
-    }
-
-    /** μ̃_t(x_t, x₀), the mean of the posterior (Eq. 7). */
-    public Tensor posteriorMean(Tensor x0, Tensor xt, int t) {
-        return x0.mul(schedule.posteriorMeanStart(t)).add(xt.mul(schedule.posteriorMeanNoisy(t)));
     }
 
     /** x̂₀ from a network's prediction, each image at its own timestep, with gradients: xt, output [N,H,W,C], t [N]. */

@@ -188,21 +188,6 @@ public final class NoiseSchedule {
         return Math.sqrt(1 - alphaBar(t));
     }
 
-    /** The factor √ᾱ_{t−1} β_t / (1 − ᾱ_t) on x₀ in the posterior mean, Eq. 7. */
-    public double posteriorMeanStart(int t) {
-        return Math.sqrt(alphaBar(t - 1)) * betas[t] / (1 - alphaBar[t]);
-    }
-
-    /** The factor √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) on x_t in the posterior mean, Eq. 7. */
-    public double posteriorMeanNoisy(int t) {
-        return Math.sqrt(1 - betas[t]) * (1 - alphaBar(t - 1)) / (1 - alphaBar[t]);
-    }
-
-    /** β̃_t = β_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t), the posterior variance, Eq. 7; 0 at t = 0. */
-    public double posteriorVariance(int t) {
-        return betas[t] * (1 - alphaBar(t - 1)) / (1 - alphaBar[t]);
-    }
-
     /** ᾱ_t / (1 − ᾱ_t), the signal-to-noise ratio of x_t. */
     public double signalToNoise(int t) {
         return alphaBar[t] / (1 - alphaBar[t]);
@@ -221,6 +206,11 @@ public final class NoiseSchedule {
     /** The reverse step from t to {@code next}, which may be −1. */
     public Transition transition(int t, int next) {
         return new Transition(alphaBar(t), alphaBar(next));
+    }
+
+    /** The reverse step from t to t − 1. */
+    public Transition transition(int t) {
+        return transition(t, t - 1);
     }
 
     /** Whether so much signal is left at the end that pure noise is a wrong start: ᾱ_T above 0.01. */

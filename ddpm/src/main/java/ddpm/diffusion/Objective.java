@@ -3,8 +3,6 @@ package ddpm.diffusion;
 import static autograd.ops.Add.add;
 import static autograd.ops.Mul.mul;
 import static autograd.ops.Scale.scale;
-import static autograd.ops.Shift.shift;
-import static autograd.ops.Slice.slice;
 
 import autograd.Variable;
 import tensor.Tensor;
@@ -71,23 +69,21 @@ public final class Objective {
     /** The loss of each image: x0, eps [N,H,W,C], t [N] → [N]; their mean over the batch is what is minimised. */
     public Variable losses(Denoiser network, Tensor x0, Tensor t, Tensor eps) {
         Tensor xt = diffusion.qSample(x0, t, eps);
-        Variable output = network.predict(Variable.constant(xt), Variable.constant(t));
-        int channels = x0.shape().get(3);
-        boolean learned = output.shape().get(3) == 2 * channels;
-        Variable prediction = learned ? slice(output, 3, 0, channels) : output;
-        Variable fraction = learned ? scale(shift(slice(output, 3, channels, channels), 1), 0.5) : null;
+        Variable y = network.predict(Variable.constant(xt), Variable.constant(t));
+        Output said = Output.of(y, x0.shape().get(3));
         int timesteps = diffusion.schedule().timesteps();
         if (kind == Kind.BOUND)
-            return scale(bound.terms(x0, t, diffusion.start(target, xt, t, prediction), fraction), timesteps);
+            return scale(
+                    bound.terms(x0, t, diffusion.start(target, xt, t, said.prediction()), said.fraction()), timesteps);
         Variable truth = Variable.constant(diffusion.truth(target, x0, t, eps));
-        Variable simple = distance.perImage(truth, prediction);
+        Variable simple = distance.perImage(truth, said.prediction());
         if (weights != null)
             simple = mul(
                     simple,
                     Variable.constant(GaussianDiffusion.perImage(weights, t).reshape(-1)));
         if (kind == Kind.SIMPLE) return simple;
-        Variable fixed =
-                diffusion.start(target, xt, t, Variable.constant(prediction.value())); // no gradient to the mean
-        return add(simple, scale(bound.terms(x0, t, fixed, fraction), HYBRID_WEIGHT * timesteps));
+        Variable fixed = diffusion.start(
+                target, xt, t, Variable.constant(said.prediction().value())); // no gradient to the mean
+        return add(simple, scale(bound.terms(x0, t, fixed, said.fraction()), HYBRID_WEIGHT * timesteps));
     }
 }

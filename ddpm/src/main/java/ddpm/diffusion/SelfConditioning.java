@@ -39,8 +39,8 @@ public final class SelfConditioning implements Estimator {
      */
     public static Tensor estimate(
             GaussianDiffusion diffusion, Denoiser network, Target target, Tensor xt, Tensor t, Tensor mask) {
-        Variable output = network.given(xt.fullLike(0)).predict(Variable.constant(xt), Variable.constant(t));
-        Variable prediction = autograd.ops.Slice.slice(output, 3, 0, xt.shape().get(3));
+        Variable y = network.given(xt.fullLike(0)).predict(Variable.constant(xt), Variable.constant(t));
+        Variable prediction = Output.of(y, xt.shape().get(3)).prediction();
         return diffusion.start(target, xt, t, prediction).value().clamp(-1, 1).mul(mask);
     }
 }

@@ -1,5 +1,7 @@
 package ddpm.diffusion;
 
+import tensor.Tensor;
+
 /**
  * One step of the reverse process, from x_t to the less noisy x_s, s < t, not necessarily t − 1. Eq. 6–7 of Ho et al. 2020
  * hold for any such pair, with
@@ -42,5 +44,10 @@ public record Transition(double from, double to) {
     /** The factor on x_t in that mean. */
     public double meanNoisy() {
         return Math.sqrt(alpha()) * (1 - to) / (1 - from);
+    }
+
+    /** The mean of x_s given x_t and x₀. */
+    public Tensor mean(Tensor x0, Tensor xt) {
+        return x0.mul(meanStart()).add(xt.mul(meanNoisy()));
     }
 }

@@ -54,13 +54,13 @@ public final class VariationalBound {
     public VariationalBound(GaussianDiffusion diffusion, AncestralSampler.Variance variance) {
         schedule = diffusion.schedule();
         this.variance = variance;
-        meanStart = diffusion.table(schedule::posteriorMeanStart);
+        meanStart = diffusion.table(t -> schedule.transition(t).meanStart());
         logSmall = diffusion.table(this::logSmall);
         logLarge = diffusion.table(t -> Math.log(schedule.beta(t)));
     }
 
     private double logSmall(int t) {
-        return Math.log(schedule.posteriorVariance(Math.max(1, t)));
+        return Math.log(schedule.transition(Math.max(1, t)).posteriorVariance());
     }
 
     /**

@@ -46,10 +46,12 @@ final class ScheduleTables {
         tables.put("log_one_minus_alphas_cumprod", t -> Math.log(1 - s.alphaBar(t)));
         tables.put("sqrt_recip_alphas_cumprod", t -> 1 / s.sqrtAlphaBar(t));
         tables.put("sqrt_recipm1_alphas_cumprod", t -> Math.sqrt(1 / s.alphaBar(t) - 1));
-        tables.put("posterior_variance", s::posteriorVariance);
-        tables.put("posterior_log_variance_clipped", t -> Math.log(Math.max(1e-20, s.posteriorVariance(t))));
-        tables.put("posterior_mean_coef1", s::posteriorMeanStart);
-        tables.put("posterior_mean_coef2", s::posteriorMeanNoisy);
+        tables.put("posterior_variance", t -> s.transition(t).posteriorVariance());
+        tables.put(
+                "posterior_log_variance_clipped",
+                t -> Math.log(Math.max(1e-20, s.transition(t).posteriorVariance())));
+        tables.put("posterior_mean_coef1", t -> s.transition(t).meanStart());
+        tables.put("posterior_mean_coef2", t -> s.transition(t).meanNoisy());
         return tables;
     }
 

@@ -66,9 +66,9 @@ class NoiseScheduleTest {
     @Test
     void posteriorOfTheFirstStepIsTheImageItself() {
         NoiseSchedule s = NoiseSchedule.of(Kind.LINEAR, 200);
-        assertEquals(0, s.posteriorVariance(0), 0);
-        assertEquals(1, s.posteriorMeanStart(0), 1e-12);
-        assertEquals(0, s.posteriorMeanNoisy(0), 0);
+        assertEquals(0, s.transition(0).posteriorVariance(), 0);
+        assertEquals(1, s.transition(0).meanStart(), 1e-12);
+        assertEquals(0, s.transition(0).meanNoisy(), 0);
     }
 
     /** Bayes: precision of the posterior is α_t/β_t + 1/(1 − ᾱ_{t−1}) (the derivation behind Eq. 7). */
@@ -77,11 +77,11 @@ class NoiseScheduleTest {
         NoiseSchedule s = NoiseSchedule.of(Kind.LINEAR, 300);
         for (int t = 1; t < 300; t++) {
             double precision = (1 - s.beta(t)) / s.beta(t) + 1 / (1 - s.alphaBar(t - 1));
-            assertEquals(1 / precision, s.posteriorVariance(t), 1e-14);
+            assertEquals(1 / precision, s.transition(t).posteriorVariance(), 1e-14);
             double onStart = Math.sqrt(s.alphaBar(t - 1)) / (1 - s.alphaBar(t - 1)) / precision;
-            assertEquals(onStart, s.posteriorMeanStart(t), 1e-12);
+            assertEquals(onStart, s.transition(t).meanStart(), 1e-12);
             double onNoisy = Math.sqrt(1 - s.beta(t)) / s.beta(t) / precision;
-            assertEquals(onNoisy, s.posteriorMeanNoisy(t), 1e-12);
+            assertEquals(onNoisy, s.transition(t).meanNoisy(), 1e-12);
         }
     }
 

@@ -110,9 +110,9 @@ class ObjectiveTest {
                 .terms(x0, steps(t, t), Variable.constant(best(schedule, xt, t, s)), null)
                 .value()
                 .toDoubles();
-        double small = schedule.posteriorVariance(t);
+        double small = schedule.transition(t).posteriorVariance();
         double model = variance == Variance.FIXED_SMALL ? small : schedule.beta(t);
-        double error = Math.pow(schedule.posteriorMeanStart(t), 2) * residual(schedule, t, s);
+        double error = Math.pow(schedule.transition(t).meanStart(), 2) * residual(schedule, t, s);
         double expected = 0.5 * (Math.log(model / small) - 1 + (small + error) / model) / Math.log(2);
         assertEquals(1, (bits[0] + bits[1]) / 2 / expected, 0.04);
     }
@@ -136,9 +136,9 @@ class ObjectiveTest {
             try (Scope step = Scope.open("t")) {
                 Tensor xt = d.qSample(x0, steps(t), normal(6 + t, 1, 100, 100, 1));
                 Tensor start = best(schedule, xt, t, s);
-                double small = schedule.posteriorVariance(Math.max(1, t));
-                double truth = schedule.posteriorVariance(t)
-                        + Math.pow(schedule.posteriorMeanStart(t), 2) * residual(schedule, t, s);
+                double small = schedule.transition(Math.max(1, t)).posteriorVariance();
+                double truth = schedule.transition(t).posteriorVariance()
+                        + Math.pow(schedule.transition(t).meanStart(), 2) * residual(schedule, t, s);
                 double f = Math.log(truth / small) / Math.log(schedule.beta(t) / small);
                 Tensor fraction = x0.fullLike(f);
                 total += t == 0
@@ -165,7 +165,7 @@ class ObjectiveTest {
                 .toDoubles();
         assertArrayEquals(exact, near, 0.01);
         // σ² = β̃₁; the bin of 0.0039 is [−1/255, 1/255] around it, that of −1 is open below.
-        double sigma = Math.sqrt(schedule.posteriorVariance(1));
+        double sigma = Math.sqrt(schedule.transition(1).posteriorVariance());
         double inner = phi((-0.01 + 1 / 255.0) / sigma) - phi((-0.01 - 1 / 255.0) / sigma);
         double outer = phi((-0.01 + 1 / 255.0) / sigma);
         assertEquals(-(Math.log(inner) + Math.log(outer)) / 2 / Math.log(2), exact[0], 1e-6);
