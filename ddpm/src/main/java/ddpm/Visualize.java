@@ -56,7 +56,7 @@ public final class Visualize extends Program {
     @Option(
             names = "--data",
             paramLabel = "DATA",
-            description = "forward: where the picture comes from (default: fashion)")
+            description = "forward: where the picture comes from (default: $DDPM_DATA, if that is set, else fashion)")
     private String data;
 
     @Option(

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
@@ -94,7 +95,7 @@ class ProgramTest {
         return new Outcome(code, err.toString(StandardCharsets.UTF_8));
     }
 
-    private static final Map<String, java.util.function.Supplier<Program>> PROGRAMS = Map.of(
+    private static final Map<String, Supplier<Program>> PROGRAMS = Map.of(
             "Train",
             Train::new,
             "Evaluate",
@@ -296,7 +297,8 @@ class ProgramTest {
 
     @Test
     void helpNamesEverySetting() {
-        for (Program program : List.of(new Train(), new Sample(), new Visualize(), new Doctor(), new Export())) {
+        for (Supplier<Program> one : PROGRAMS.values()) {
+            Program program = one.get();
             CommandLine line = new CommandLine(program);
             program.addOptions();
             PrintStream stderr = System.err;

@@ -14,7 +14,7 @@ public interface Sampler {
         /**
          * After a step.
          *
-         * @param t the timestep just left behind; the first is T−1, the last is where the image was reached from
+         * @param t the timestep just left behind: at first that of pure noise, at last where the image was reached from
          * @param x the state at the next timestep [N,H,W,C]; at last the result
          * @param start x̂₀ as estimated at t
          */
