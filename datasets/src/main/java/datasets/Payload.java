@@ -64,7 +64,7 @@ record Payload(String path, Opener opener, Checksum expected) {
     /** Counts and hashes: exactly {@code bytes} or a sentence. Checks what is expected; returns the payload's SHA-256. */
     String survey(long bytes) {
         if (expected != null && !expected.ofPayload()) {
-            verify(bytes);
+            verifyKept(bytes);
         }
         String sha256 = reading(in -> {
             MessageDigest sha = Checksum.digest("SHA-256");
@@ -86,14 +86,21 @@ record Payload(String path, Opener opener, Checksum expected) {
     }
 
     /**
-     * Checks the expected checksum. One of the compressed file says nothing about a file that is not compressed.
+     * As {@link #verify}, for a file that the user keeps, perhaps uncompressed: of one that is not compressed, the checksum
+     * of the compressed file says nothing.
+     */
+    void verifyKept(long limit) {
+        if (expected != null && (expected.ofPayload() || gzip())) {
+            verify(limit);
+        }
+    }
+
+    /**
+     * Checks the expected checksum, of the bytes as they are stored or of the payload.
      *
      * @param limit most bytes the payload may have
      */
     void verify(long limit) {
-        if (expected == null || (!expected.ofPayload() && !gzip())) {
-            return;
-        }
         MessageDigest digest = Checksum.digest(expected.algorithm());
         long found = expected.ofPayload()
                 ? reading(in -> drain(in, limit, digest))

@@ -188,5 +188,7 @@ class Cifar10BinaryTest {
         Path archive = archive(gzip(honestTar()));
         Checksum published = KnownSet.CIFAR10.train().get(0).checksum();
         refuses(() -> Cifar10Binary.read(Payload.of(archive, published)), "MD5 of the file", published.hex());
+        archive(honestTar()); // unpacked by its user
+        assertEquals(5, Cifar10Binary.read(Payload.of(archive, published)).size());
     }
 }

@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -51,6 +52,14 @@ class DownloaderTest {
             http.getResponseBody().write(file);
             http.close();
         });
+        server.createContext(
+                "/portal",
+                http -> { // a login page, where the network wants one first
+                    byte[] page = "<html>log in</html>".getBytes(StandardCharsets.UTF_8);
+                    http.sendResponseHeaders(200, page.length);
+                    http.getResponseBody().write(page);
+                    http.close();
+                });
         server.createContext("/breaking", http -> {
             ranges.add(String.valueOf(http.getRequestHeaders().getFirst("Range")));
             serve(http, 10_000);
@@ -146,6 +155,20 @@ class DownloaderTest {
         assertFalse(Files.exists(target));
         assertFalse(Files.exists(part));
         refuses(() -> fetch("file.gz", Checksum.ofFile("11")), "MD5 of the file", "expected 11");
+    }
+
+    /** The checksum is that of the compressed file, and what arrived is not compressed: it is the wrong file all the same. */
+    @Test
+    void aPageInPlaceOfTheFileIsRefusedByEitherChecksum() {
+        for (Checksum published : List.of(right, Checksum.ofFile("11"))) {
+            refuses(
+                    () -> fetch("portal", published),
+                    address + "portal",
+                    published.algorithm(),
+                    "expected " + published.hex());
+            assertFalse(Files.exists(target));
+            assertFalse(Files.exists(part));
+        }
     }
 
     @Test
