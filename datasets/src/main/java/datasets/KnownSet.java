@@ -105,7 +105,10 @@ record KnownSet(
                 .findFirst();
     }
 
-    /** The set whose training or test images have this payload. */
+    /**
+     * The set whose training or test images have this payload: Fashion-MNIST or MNIST. Of the others only the compressed
+     * files' checksums are known, so they go by their names alone.
+     */
     static Optional<KnownSet> withImages(String sha256) {
         Checksum images = Checksum.ofPayload(sha256);
         return ALL.stream()
