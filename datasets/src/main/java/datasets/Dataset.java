@@ -44,8 +44,9 @@ public interface Dataset {
     void read(int i, float[] target, int offset, boolean flipHorizontally);
 
     /**
-     * Identity of the data, for the record of a run: SHA-256 in hex. For IDX the uncompressed image file, which is the
-     * number others publish; otherwise the big-endian ints (n, H, W, C) followed by all pixels, [N,H,W,C].
+     * Identity of the images, for the record of a run: SHA-256 in hex. For IDX the uncompressed image file, which is the
+     * number others publish; otherwise the big-endian ints (n, H, W, C) followed by all pixels, [N,H,W,C]. A set that is
+     * resized after it was read keeps its source's, since the size is a setting of the run; labels do not count.
      */
     String sha256();
 

@@ -31,7 +31,8 @@
  *       before the pixels are allocated. A {@link datasets.DatasetException} is one sentence with path, what, expected, found.
  *   <li>A damaged file is an error. It is never skipped, and never a reason to take other data silently.
  *   <li>Nothing is fetched unless asked for, and nothing from an archive is written to disk.
- *   <li>What identifies data is the SHA-256 of the uncompressed bytes: the same images packed anew have the same identity.
+ *   <li>What identifies a set is the SHA-256 of its images' uncompressed bytes, whatever the labels: the same images packed
+ *       anew have the same identity.
  *   <li>Equal (seed, epoch, batch) means equal floats, on every machine.
  * </ul>
  *

@@ -53,7 +53,7 @@ class DatasetTest {
     }
 
     @Test
-    void identityDependsOnShapeAndPixels() {
+    void identityDependsOnShapeAndPixelsNotOnLabels() {
         byte[] pixels = Fixtures.random(24, 1);
         String sha = Dataset.of("a", 2, 3, 1, pixels, null).sha256();
         assertEquals(sha, Dataset.of("b", 2, 3, 1, pixels.clone(), new int[4]).sha256());
