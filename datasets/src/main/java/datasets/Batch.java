@@ -6,15 +6,12 @@ package datasets;
  */
 public final class Batch {
     private final float[] pixels;
-    private final int[] indices;
     private final int[] labels;
     private int count;
     private long epoch;
-    private int number;
 
     Batch(int capacity, int values) {
         this.pixels = new float[Math.multiplyExact(capacity, values)];
-        this.indices = new int[capacity];
         this.labels = new int[capacity];
     }
 
@@ -22,10 +19,8 @@ public final class Batch {
     void fill(Dataset dataset, int[] order, int start, int count, DataLoader.State at, boolean randomFlips) {
         this.count = count;
         this.epoch = at.epoch();
-        this.number = at.nextBatch();
         for (int b = 0; b < count; b++) {
             int i = order[start + b];
-            indices[b] = i;
             labels[b] = dataset.label(i);
             boolean flip = randomFlips && Shuffle.flips(at.seed(), at.epoch(), start + b);
             dataset.read(i, pixels, b * dataset.values(), flip);
@@ -47,18 +42,8 @@ public final class Batch {
         return labels;
     }
 
-    /** Each image's index in the dataset. */
-    public int[] indices() {
-        return indices;
-    }
-
     /** The pass over the data this batch belongs to, from 0. */
     public long epoch() {
         return epoch;
-    }
-
-    /** Its place in the epoch, from 0. */
-    public int number() {
-        return number;
     }
 }

@@ -7,7 +7,7 @@ import java.util.concurrent.BlockingQueue;
  * An endless sequence of shuffled batches, prepared ahead by one background thread.
  *
  * <pre>epoch e:  π_e = permutation(seed, e)      batch b:  images π_e[b·B], …, π_e[min((b+1)·B, n) − 1]
- * batches per epoch = ⌈n/B⌉, or ⌊n/B⌋ if the partial one is dropped</pre>
+ * batches per epoch = ⌈n/B⌉, of which the last may be short</pre>
  *
  * What batch (e, b) holds, flips included, depends on (seed, e, b) alone ({@link Shuffle}): not on threads, not on what was
  * read before. So {@link State} is three numbers, and a loader restored to it goes on bit for bit.
@@ -43,13 +43,12 @@ public final class DataLoader implements AutoCloseable {
         }
     }
 
-    /** What a loader is made of. Unless said otherwise: no flips, partial batches kept. */
+    /** What a loader is made of. Unless said otherwise: no flips. */
     public static final class Builder {
         private final Dataset dataset;
         private final int batchSize;
         private final long seed;
         private boolean randomFlips;
-        private boolean dropPartial;
 
         private Builder(Dataset dataset, int batchSize, long seed) {
             this.dataset = dataset;
@@ -63,16 +62,10 @@ public final class DataLoader implements AutoCloseable {
             return this;
         }
 
-        /** Leave out the last batch of an epoch if it is not full, instead of delivering it short. */
-        public Builder dropPartial(boolean on) {
-            dropPartial = on;
-            return this;
-        }
-
         /**
          * The loader, at the first batch of epoch 0.
          *
-         * @throws DatasetException if no batch would ever come, or one would not fit into an array
+         * @throws DatasetException if a batch would be empty, or not fit into an array
          */
         public DataLoader open() {
             return new DataLoader(this);
@@ -92,12 +85,7 @@ public final class DataLoader implements AutoCloseable {
             throw new DatasetException("batch size " + batchSize + ": expected 1.."
                     + (Integer.MAX_VALUE - 16) / dataset.values() + " for images of " + dataset.values() + " values");
         }
-        int full = dataset.size() / batchSize;
-        batchesPerEpoch = builder.dropPartial || dataset.size() % batchSize == 0 ? full : full + 1;
-        if (batchesPerEpoch == 0) {
-            throw new DatasetException("batch size " + batchSize + ": expected at most the " + dataset.size()
-                    + " images of " + dataset.name() + ", since partial batches are dropped");
-        }
+        batchesPerEpoch = (dataset.size() - 1) / batchSize + 1;
         state = new State(builder.seed, 0, 0);
     }
 
@@ -143,7 +131,7 @@ public final class DataLoader implements AutoCloseable {
         state = to;
     }
 
-    /** ⌈n/B⌉, or ⌊n/B⌋ if partial batches are dropped. */
+    /** ⌈n/B⌉. */
     public int batchesPerEpoch() {
         return batchesPerEpoch;
     }

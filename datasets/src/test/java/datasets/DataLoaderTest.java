@@ -40,7 +40,7 @@ class DataLoaderTest {
     }
 
     /** Everything a batch says, as values that outlive it. */
-    private record Snapshot(long epoch, int number, List<Float> pixels, List<Integer> indices, List<Integer> labels) {
+    private record Snapshot(long epoch, List<Float> pixels, List<Integer> labels) {
         static Snapshot of(Batch batch, int values) {
             List<Float> pixels = new ArrayList<>();
             for (int k = 0; k < batch.count() * values; k++) {
@@ -48,11 +48,7 @@ class DataLoaderTest {
             }
             return new Snapshot(
                     batch.epoch(),
-                    batch.number(),
                     pixels,
-                    IntStream.range(0, batch.count())
-                            .mapToObj(b -> batch.indices()[b])
-                            .toList(),
                     IntStream.range(0, batch.count())
                             .mapToObj(b -> batch.labels()[b])
                             .toList());
@@ -76,26 +72,12 @@ class DataLoaderTest {
                 for (int b = 0; b < 5; b++) {
                     Snapshot batch = Snapshot.of(loader.next(), 36);
                     assertEquals(epoch, batch.epoch());
-                    assertEquals(b, batch.number());
-                    assertEquals(b < 4 ? B : 3, batch.indices().size());
-                    assertEquals(batch.indices(), batch.labels());
-                    seen.addAll(batch.indices());
+                    assertEquals(b < 4 ? B : 3, batch.labels().size());
+                    seen.addAll(batch.labels());
                 }
                 assertEquals(
                         IntStream.range(0, N).boxed().toList(),
                         seen.stream().sorted().toList());
-            }
-        }
-    }
-
-    @Test
-    void droppingThePartialBatchLeavesOnlyFullOnes() {
-        try (DataLoader loader = DataLoader.over(set(), B, 7).dropPartial(true).open()) {
-            assertEquals(4, loader.batchesPerEpoch());
-            for (int k = 0; k < 9; k++) {
-                Batch batch = loader.next();
-                assertEquals(B, batch.count());
-                assertEquals(k / 4, batch.epoch());
             }
         }
     }
@@ -107,8 +89,8 @@ class DataLoaderTest {
                 DataLoader c = loader(8)) {
             List<Snapshot> first = take(a, 10);
             assertEquals(first, take(b, 10));
-            assertNotEquals(first.get(0).indices(), take(c, 1).get(0).indices());
-            assertNotEquals(first.get(0).indices(), first.get(5).indices());
+            assertNotEquals(first.get(0).labels(), take(c, 1).get(0).labels());
+            assertNotEquals(first.get(0).labels(), first.get(5).labels());
         }
     }
 
@@ -154,7 +136,7 @@ class DataLoaderTest {
             for (int k = 0; k < 200; k++) {
                 Batch batch = loader.next();
                 for (int b = 0; b < batch.count(); b++) {
-                    int i = batch.indices()[b];
+                    int i = batch.labels()[b];
                     float[] x = Arrays.copyOfRange(batch.pixels(), b * 36, (b + 1) * 36);
                     set.read(i, plain, 0, false);
                     set.read(i, mirrored, 0, true);
@@ -287,7 +269,6 @@ class DataLoaderTest {
     void impossibleBatchesAndStatesAreRefused() {
         refuses(() -> DataLoader.over(set(), 0, 1).open(), "batch size 0");
         refuses(() -> DataLoader.over(set(), Integer.MAX_VALUE, 1).open(), "batch size 2147483647");
-        refuses(() -> DataLoader.over(set(), 24, 1).dropPartial(true).open(), "at most the 23 images of noise");
         try (DataLoader loader = loader(7)) {
             for (DataLoader.State state : List.of(
                     new DataLoader.State(1, 0, 5), new DataLoader.State(1, 0, -1), new DataLoader.State(1, -1, 0))) {
