@@ -147,7 +147,6 @@ public final class Cifar10Binary {
             }
         });
         return new InMemoryDataset(KnownSet.CIFAR10.key(), extent, pixels, labels)
-                .withClasses(KnownSet.CIFAR10.classes())
                 .describedAs(KnownSet.CIFAR10.title() + ": " + extent + " from " + path);
     }
 
@@ -170,7 +169,7 @@ public final class Cifar10Binary {
             throw DatasetException.malformed(path, "record of image " + image, RECORD + " bytes", n);
         }
         int label = record[0] & 0xFF;
-        if (label >= KnownSet.CIFAR10.classes().size()) {
+        if (label >= KnownSet.CIFAR10.classes()) {
             throw DatasetException.malformed(path, "label of image " + image, "0..9", label);
         }
         return label;

@@ -30,9 +30,6 @@ public interface Dataset {
     /** The class of image i, 0-based; −1 if it has none. */
     int label(int i);
 
-    /** What a label means ("Ankle boot"); its digits when the set names no classes, and "unlabelled" for −1. */
-    String className(int label);
-
     /** A copy of image i: height · width · channels bytes, [H,W,C], unsigned. */
     byte[] pixels(int i);
 

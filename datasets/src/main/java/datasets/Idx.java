@@ -91,8 +91,7 @@ public final class Idx {
         });
         InMemoryDataset dataset = new InMemoryDataset(set == null ? name : set.key(), extent, pixels, label, sha256);
         String title = set == null ? "IDX images" : set.title();
-        return dataset.withClasses(set == null ? List.of() : set.classes())
-                .describedAs(title + ": " + extent + " from " + images.path());
+        return dataset.describedAs(title + ": " + extent + " from " + images.path());
     }
 
     private static Extent imageHeader(Payload images) {
@@ -126,12 +125,9 @@ public final class Idx {
         int[] label = new int[images];
         for (int i = 0; i < images; i++) {
             label[i] = bytes[i] & 0xFF;
-            if (set != null && label[i] >= set.classes().size()) {
+            if (set != null && label[i] >= set.classes()) {
                 throw DatasetException.malformed(
-                        labels.path(),
-                        "label of image " + i,
-                        "0.." + (set.classes().size() - 1),
-                        label[i]);
+                        labels.path(), "label of image " + i, "0.." + (set.classes() - 1), label[i]);
             }
         }
         return label;

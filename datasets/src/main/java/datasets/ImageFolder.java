@@ -74,7 +74,6 @@ public final class ImageFolder {
                 .mapToInt(file -> classes.indexOf(className(folder, file)))
                 .toArray();
         return new InMemoryDataset(last == null ? "pictures" : last.toString(), extent, grey ? luma(rgb) : rgb, labels)
-                .withClasses(classes)
                 .describedAs("Pictures: " + extent + " from " + folder);
     }
 

@@ -3,7 +3,6 @@ package datasets;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 
 /** All pixels in one array, [N,H,W,C]. The only {@link Dataset} of this package: what differs is who fills the array. */
@@ -22,29 +21,21 @@ final class InMemoryDataset implements Dataset {
     private final Extent extent;
     private final byte[] pixels;
     private final int[] labels;
-    private final List<String> classes;
     private final String sha256;
 
     private InMemoryDataset(
-            String name,
-            String description,
-            Extent extent,
-            byte[] pixels,
-            int[] labels,
-            List<String> classes,
-            String sha256) {
+            String name, String description, Extent extent, byte[] pixels, int[] labels, String sha256) {
         this.name = name;
         this.description = description;
         this.extent = extent;
         this.pixels = pixels;
         this.labels = labels;
-        this.classes = classes;
         this.sha256 = sha256;
     }
 
-    /** Unnamed classes, described by its extent. {@code labels} may be null. */
+    /** Described by its extent. {@code labels} may be null. */
     InMemoryDataset(String name, Extent extent, byte[] pixels, int[] labels, String sha256) {
-        this(name, name + ": " + extent, extent, pixels, labels, List.of(), sha256);
+        this(name, name + ": " + extent, extent, pixels, labels, sha256);
     }
 
     /** The same, identified by its pixels. */
@@ -53,11 +44,7 @@ final class InMemoryDataset implements Dataset {
     }
 
     InMemoryDataset describedAs(String line) {
-        return new InMemoryDataset(name, line, extent, pixels, labels, classes, sha256);
-    }
-
-    InMemoryDataset withClasses(List<String> names) {
-        return new InMemoryDataset(name, description, extent, pixels, labels, names, sha256);
+        return new InMemoryDataset(name, line, extent, pixels, labels, sha256);
     }
 
     /** Every image covers side x side: shorter side scaled, centre cropped ({@link Resample}). The identity stays the source's. */
@@ -79,7 +66,7 @@ final class InMemoryDataset implements Dataset {
                     side);
         }
         return new InMemoryDataset(
-                name, description + ", resized to " + side + "x" + side, to, resized, labels, classes, sha256);
+                name, description + ", resized to " + side + "x" + side, to, resized, labels, sha256);
     }
 
     private static String digest(Extent extent, byte[] pixels) {
@@ -132,14 +119,6 @@ final class InMemoryDataset implements Dataset {
     public int label(int i) {
         Objects.checkIndex(i, size());
         return labels == null ? -1 : labels[i];
-    }
-
-    @Override
-    public String className(int label) {
-        if (label < 0) {
-            return "unlabelled";
-        }
-        return label < classes.size() ? classes.get(label) : Integer.toString(label);
     }
 
     @Override

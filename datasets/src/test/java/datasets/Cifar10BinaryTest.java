@@ -51,7 +51,7 @@ class Cifar10BinaryTest {
         assertEquals(3, set.size());
         assertEquals(3, set.channels());
         assertEquals(32, set.height());
-        assertEquals("bird", set.className(set.label(2)));
+        assertEquals(2, set.label(2));
         byte[] image = set.pixels(1);
         for (int c = 0; c < 3; c++) {
             for (int p = 0; p < 1024; p++) {

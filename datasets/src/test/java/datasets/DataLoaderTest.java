@@ -213,11 +213,6 @@ class DataLoaderTest {
         }
 
         @Override
-        public String className(int label) {
-            return good.className(label);
-        }
-
-        @Override
         public byte[] pixels(int i) {
             return good.pixels(i);
         }

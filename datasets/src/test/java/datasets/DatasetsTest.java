@@ -69,7 +69,7 @@ class DatasetsTest {
                 List.of(new KnownSet.File(TRAIN_IMAGES, image), new KnownSet.File(TRAIN_LABELS, label)),
                 List.of(),
                 1,
-                List.of("a", "b", "c"));
+                3);
     }
 
     @ParameterizedTest
@@ -188,7 +188,7 @@ class DatasetsTest {
             Dataset fetched = machine(null).find(tiny, true);
             assertEquals(List.of("/d/" + TRAIN_IMAGES, "/d/" + TRAIN_LABELS), requests);
             assertEquals(2, said.size());
-            assertEquals("c", fetched.className(fetched.label(2)));
+            assertEquals(2, fetched.label(2));
 
             Dataset cached = machine(null).find(tiny, true);
             assertEquals(2, requests.size(), "the cache answers");

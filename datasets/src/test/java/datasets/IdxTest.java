@@ -52,7 +52,6 @@ class IdxTest {
         assertEquals(W, set.width());
         assertEquals(1, set.channels());
         assertEquals(4, set.label(2));
-        assertEquals("4", set.className(4));
         assertEquals(folder.getFileName().toString(), set.name());
         for (int i = 0; i < N; i++) {
             int start = 16 + i * H * W;
@@ -76,7 +75,6 @@ class IdxTest {
     void withoutLabelsEveryLabelIsMinusOne() throws IOException {
         Files.delete(labels);
         assertEquals(-1, Idx.load(folder).label(0));
-        assertEquals("unlabelled", Idx.load(folder).className(-1));
     }
 
     @Test

@@ -118,7 +118,7 @@ class ImageFolderTest {
         Files.createSymbolicLink(chosen.resolve("cats"), folder.resolve("disk/cat"));
         Dataset set = ImageFolder.load(chosen, 3, 3);
         assertEquals(1, set.size(), "a class");
-        assertEquals("cats", set.className(set.label(0)));
+        assertEquals(0, set.label(0));
         Files.createSymbolicLink(folder.resolve("disk/loop"), folder.resolve("disk"));
         refuses(() -> ImageFolder.load(link, 3, 3), "cannot be listed");
     }
@@ -141,7 +141,6 @@ class ImageFolderTest {
             assertEquals(first[i], set.pixels(i)[0]);
             assertEquals(labels[i], set.label(i));
         }
-        assertEquals("cat", set.className(1));
         assertTrue(set.description().contains("4 x 1x3x3 from " + folder), set.description());
     }
 
