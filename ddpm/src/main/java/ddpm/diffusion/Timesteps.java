@@ -18,6 +18,8 @@ public final class Timesteps {
         LEADING,
         /** {@link Timesteps#trailing}. */
         TRAILING,
+        /** The same rounded down, as lucidrains has it (where single precision can fall just below a whole number). */
+        TRAILING_DOWN,
         /** {@link #LINSPACE} over one more, of which the last, 0, is left out: as diffusers has it for DPM-Solver. */
         LINSPACE_OPEN,
         /** {@link #LEADING}, likewise. */
@@ -51,6 +53,7 @@ public final class Timesteps {
             case LINSPACE -> evenly(timesteps, count);
             case LEADING -> leading(timesteps, count);
             case TRAILING -> trailing(timesteps, count);
+            case TRAILING_DOWN -> trailingDown(timesteps, count);
             case LINSPACE_OPEN -> evenly(timesteps, count + 1).withoutLast();
             case LEADING_OPEN -> leading(timesteps, count + 1).withoutLast();
         };
@@ -80,11 +83,21 @@ public final class Timesteps {
         return of(steps);
     }
 
-    /** {@code count} timesteps from T−1 downwards at distance T/count, so that the last step is as long as the others. */
+    /**
+     * {@code count} timesteps from T−1 downwards at distance T/count, rounded, so that the last step is as long as the
+     * others.
+     */
     public static Timesteps trailing(int timesteps, int count) {
         check(timesteps, count);
         int[] steps = new int[count];
         for (int i = 0; i < count; i++) steps[i] = (int) Math.rint(timesteps - i * (double) timesteps / count) - 1;
+        return of(steps);
+    }
+
+    private static Timesteps trailingDown(int timesteps, int count) {
+        check(timesteps, count);
+        int[] steps = new int[count];
+        for (int i = 0; i < count; i++) steps[i] = (int) ((count - i) * (long) timesteps / count) - 1;
         return of(steps);
     }
 

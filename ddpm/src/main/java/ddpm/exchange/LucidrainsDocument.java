@@ -132,7 +132,7 @@ final class LucidrainsDocument {
         boolean few = steps != timesteps; // all of them it visits by ancestral sampling
         settings.put("sampler", few ? "ddim" : "ddpm");
         settings.put("sampling-steps", few ? steps : 0L);
-        settings.put("spacing", "trailing"); // T - 1 downwards at equal distances to -1, the image
+        settings.put("spacing", "trailing-down"); // linspace(-1, T - 1).int(), from the last to -1, the image
         settings.put("eta", o.number("ddim_sampling_eta", 0));
         settings.put("variance", "fixed-small");
         settings.put("clip-x0", true);

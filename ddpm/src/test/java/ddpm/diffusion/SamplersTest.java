@@ -214,13 +214,17 @@ class SamplersTest {
                 new int[] {999, 666, 333, 0}, Timesteps.evenly(1000, 4).toArray());
         assertArrayEquals(
                 new int[] {999, 749, 499, 249}, Timesteps.trailing(1000, 4).toArray());
+        assertArrayEquals(new int[] {999, 666, 332}, Timesteps.trailing(1000, 3).toArray());
         assertArrayEquals(new int[] {999}, Timesteps.evenly(1000, 1).toArray());
         assertArrayEquals(
                 new int[] {999, 937, 864, 775, 663, 511, 301, 102, 18, 0},
                 Timesteps.karras(LINEAR, 10, 7).toArray());
         assertEquals(79, Timesteps.karras(LINEAR, 80, 7).count());
         for (int count : new int[] {1, 2, 3, 17, 250, 999, 1000})
-            for (Timesteps steps : List.of(Timesteps.evenly(1000, count), Timesteps.trailing(1000, count))) {
+            for (Timesteps steps : List.of(
+                    Timesteps.evenly(1000, count),
+                    Timesteps.trailing(1000, count),
+                    Timesteps.spaced(Timesteps.Spacing.TRAILING_DOWN, 1000, count))) {
                 assertEquals(999, steps.at(0));
                 assertEquals(count, steps.count());
             }

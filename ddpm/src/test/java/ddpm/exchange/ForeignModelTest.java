@@ -106,12 +106,13 @@ class ForeignModelTest {
         assertEquals(1000, all.sampler().timesteps(all.schedule()).count());
     }
 
-    /** As lucidrains' class draws: by DDIM from T - 1 to -1 at equal distances, or with all timesteps by Algorithm 2. */
+    /** As lucidrains' class draws: by DDIM from T - 1 to -1, cut to whole numbers, or with all timesteps by Algorithm 2. */
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
                 "\"timesteps\": 1000, \"sampling_timesteps\": 4 | DDIM | [999, 749, 499, 249]",
+                "\"timesteps\": 1000, \"sampling_timesteps\": 3 | DDIM | [999, 665, 332]",
                 "\"timesteps\": 4, \"sampling_timesteps\": 4 | DDPM | [3, 2, 1, 0]",
                 "\"timesteps\": 4, \"sampling_timesteps\": null | DDPM | [3, 2, 1, 0]",
                 "\"timesteps\": 4 | DDPM | [3, 2, 1, 0]",
