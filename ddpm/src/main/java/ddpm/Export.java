@@ -81,6 +81,7 @@ public final class Export extends Program {
                 s.betaEnd(),
                 s.target(),
                 s.sampler().variance(),
+                s.sampler().spacing(),
                 s.clipStart(),
                 s.zeroSnr());
         Path folder = out != null

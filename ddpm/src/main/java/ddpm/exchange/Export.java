@@ -3,6 +3,7 @@ package ddpm.exchange;
 import ddpm.diffusion.AncestralSampler.Variance;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.Target;
+import ddpm.diffusion.Timesteps;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsWriter;
 import ddpm.unet.AnnotatedConfig;
@@ -43,6 +44,7 @@ public final class Export {
      * @param betaEnd β_T, likewise
      * @param target what the network predicts
      * @param variance of the ancestral sampler
+     * @param spacing how timesteps are chosen when they are not all
      * @param clip whether x̂₀ is limited in sampling
      * @param zeroSnr whether the schedule is rescaled so that no signal is left at its end
      */
@@ -53,6 +55,7 @@ public final class Export {
             double betaEnd,
             Target target,
             Variance variance,
+            Timesteps.Spacing spacing,
             boolean clip,
             boolean zeroSnr) {
         /** As trained. */
@@ -112,16 +115,7 @@ public final class Export {
             UNetConfig network, Process p, SafetensorsWriter weights, Map<String, byte[]> texts) {
         if (!(network instanceof UNet2DConfig unet)) throw other(network);
         Map<String, Object> config = UNet2DDocument.write(unet);
-        Map<String, Object> scheduler = SchedulerDocument.write(
-                p.kind(),
-                p.unscaled(),
-                p.betaStart(),
-                p.betaEnd(),
-                p.target(),
-                p.variance(),
-                unet.outChannels() == 2 * unet.channels(),
-                p.clip(),
-                p.zeroSnr());
+        Map<String, Object> scheduler = SchedulerDocument.write(p, unet.outChannels() == 2 * unet.channels());
         Map<String, Object> index = new LinkedHashMap<>();
         index.put("_class_name", "DDPMPipeline");
         index.put("_diffusers_version", "0.30.0");

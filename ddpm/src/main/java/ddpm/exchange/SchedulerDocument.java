@@ -2,7 +2,6 @@ package ddpm.exchange;
 
 import ddpm.diffusion.AncestralSampler.Variance;
 import ddpm.diffusion.NoiseSchedule;
-import ddpm.diffusion.Target;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -159,18 +158,9 @@ final class SchedulerDocument {
         o.ignore("time_shift_type");
     }
 
-    /** A DDPMScheduler's document; the schedule is given as it is before {@code zeroSnr} rescales it. */
-    static Map<String, Object> write(
-            NoiseSchedule.Kind kind,
-            NoiseSchedule schedule,
-            double betaStart,
-            double betaEnd,
-            Target target,
-            Variance variance,
-            boolean learnedVariance,
-            boolean clip,
-            boolean zeroSnr) {
-        String word = switch (kind) {
+    /** A DDPMScheduler's document. */
+    static Map<String, Object> write(Export.Process p, boolean learnedVariance) {
+        String word = switch (p.kind()) {
             case LINEAR -> "linear";
             case QUADRATIC -> "scaled_linear";
             case SIGMOID -> "sigmoid";
@@ -180,29 +170,38 @@ final class SchedulerDocument {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("_class_name", "DDPMScheduler");
         json.put("_diffusers_version", "0.30.0");
-        json.put("beta_end", betaEnd);
+        json.put("beta_end", p.betaEnd());
         json.put("beta_schedule", word == null ? "linear" : word);
-        json.put("beta_start", betaStart);
-        json.put("clip_sample", clip);
+        json.put("beta_start", p.betaStart());
+        json.put("clip_sample", p.clip());
         json.put("clip_sample_range", 1.0);
-        json.put("num_train_timesteps", (long) schedule.timesteps());
+        json.put("num_train_timesteps", (long) p.timesteps());
         json.put(
                 "prediction_type",
-                switch (target) {
+                switch (p.target()) {
                     case EPSILON -> "epsilon";
                     case X0 -> "sample";
                     case V -> "v_prediction";
                 });
-        json.put("rescale_betas_zero_snr", zeroSnr);
+        json.put("rescale_betas_zero_snr", p.zeroSnr());
         json.put("steps_offset", 0L);
         json.put("thresholding", false);
-        json.put("timestep_spacing", "leading");
+        json.put(
+                "timestep_spacing",
+                switch (p.spacing()) {
+                    case LINSPACE, LINSPACE_OPEN -> "linspace"; // the class that reads it leaves 0 out, or not
+                    case LEADING, LEADING_OPEN -> "leading";
+                    case TRAILING, TRAILING_DOWN -> "trailing";
+                });
+        NoiseSchedule schedule = p.unscaled(); // who reads it rescales it
         List<Object> betas = new ArrayList<>();
-        for (int t = 0; word == null && t < schedule.timesteps(); t++) betas.add(schedule.beta(t));
+        for (int t = 0; word == null && t < p.timesteps(); t++) betas.add(schedule.beta(t));
         json.put("trained_betas", betas.isEmpty() ? null : betas);
         json.put(
                 "variance_type",
-                learnedVariance ? "learned_range" : variance == Variance.FIXED_LARGE ? "fixed_large" : "fixed_small");
+                learnedVariance
+                        ? "learned_range"
+                        : p.variance() == Variance.FIXED_LARGE ? "fixed_large" : "fixed_small");
         return json;
     }
 }

@@ -9,6 +9,7 @@ import ddpm.diffusion.AncestralSampler.Variance;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.diffusion.Target;
+import ddpm.diffusion.Timesteps.Spacing;
 import ddpm.io.CheckpointException;
 import ddpm.io.Json;
 import ddpm.train.Checkpoint;
@@ -66,7 +67,8 @@ class ForeignModelTest {
     }
 
     private static Export.Process process(NoiseSchedule.Kind kind) {
-        return new Export.Process(kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, true, false);
+        return new Export.Process(
+                kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, Spacing.LINSPACE, true, false);
     }
 
     @Test
@@ -130,13 +132,33 @@ class ForeignModelTest {
         NoiseSchedule plain = NoiseSchedule.of(kind, 200);
         for (boolean zeroSnr : new boolean[] {false, true}) {
             NoiseSchedule schedule = zeroSnr ? plain.withoutFinalSignal() : plain;
-            Map<String, Object> json = SchedulerDocument.write(
-                    kind, plain, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, false, false, zeroSnr);
-            Settings s = Settings.of(SchedulerDocument.read(json), Map.of());
+            Export.Process process = new Export.Process(
+                    kind, 200, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, Spacing.LINSPACE, false, zeroSnr);
+            Settings s = Settings.of(SchedulerDocument.read(SchedulerDocument.write(process, false)), Map.of());
             for (int t = 0; t < 200; t++)
                 assertEquals(schedule.beta(t), s.schedule().beta(t), 1e-12);
             assertEquals(Target.V, s.target());
         }
+    }
+
+    /** As far as there is a word for it: what leaves timestep 0 out, or rounds down, is the class and not the document. */
+    @ParameterizedTest
+    @EnumSource(Spacing.class)
+    void theSpacingOfARunGoesOutAndComesBack(Spacing spacing) {
+        Export.Process process = new Export.Process(
+                NoiseSchedule.Kind.LINEAR,
+                1000,
+                1e-4,
+                0.02,
+                Target.EPSILON,
+                Variance.FIXED_SMALL,
+                spacing,
+                true,
+                false);
+        Settings s = Settings.of(SchedulerDocument.read(SchedulerDocument.write(process, false)), Map.of());
+        assertEquals(
+                spacing.name().replaceFirst("_(OPEN|DOWN)", ""),
+                s.sampler().spacing().name());
     }
 
     @ParameterizedTest
