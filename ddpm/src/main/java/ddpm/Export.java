@@ -84,11 +84,7 @@ public final class Export extends Program {
                 s.sampler().spacing(),
                 s.clipStart(),
                 s.zeroSnr());
-        Path folder = out != null
-                ? out
-                : (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent())
-                        .resolve("export")
-                        .resolve(format);
+        Path folder = out != null ? out : home(found).resolve("export").resolve(format);
         try (Backend backend = openBackend();
                 Scope root = Scope.open("export")) {
             Rng unused = new Rng(0);
@@ -105,5 +101,13 @@ public final class Export extends Program {
             say("saved     " + folder.toAbsolutePath() + ": " + unet.parameterCount() + " parameters");
         }
         return 0;
+    }
+
+    /** The folder of the model; of a checkpoint that of its run, which deletes old checkpoints with all that lies in them. */
+    private Path home(Checkpoint.Model found) throws IOException {
+        Path folder = (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent()).toRealPath();
+        Path parent = folder.getParent();
+        boolean checkpoint = !found.foreign() && parent != null && parent.endsWith("checkpoints");
+        return checkpoint ? parent.getParent() : folder;
     }
 }

@@ -260,6 +260,22 @@ class ProgramTest {
         assertTrue(wrong.error.contains("can go to --format diffusers"), wrong.error);
     }
 
+    /** By default, since a run deletes its old checkpoints with all that lies in them. */
+    @Test
+    void whatIsMadeOfACheckpointLiesInItsRun() throws IOException {
+        String line = "--network $/unet.json --batch-size 4 --steps 2 --samples 4 --timesteps 6 -q --name one";
+        assertEquals(new Outcome(0, ""), run(new Train(), line + " --out $/runs"));
+        Path made = folder.resolve("runs/one/export/diffusers");
+        for (String given : List.of("step-00000002", "step-00000002/ema.safetensors")) {
+            assertEquals(
+                    new Outcome(0, ""),
+                    run(new Export(), "$/runs/one/checkpoints/" + given + " --format diffusers -q"));
+            assertTrue(Files.exists(made.resolve("model_index.json")), given);
+            Files.move(made, folder.resolve("moved-" + given.length()));
+        }
+        assertTrue(Files.notExists(folder.resolve("runs/one/checkpoints/step-00000002/export")));
+    }
+
     @Test
     void theUsualDataStandsInForThatOfThePresetOnly() throws IOException {
         String digits = folder.resolve("digits").toString();
