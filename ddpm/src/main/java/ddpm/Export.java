@@ -1,8 +1,9 @@
 package ddpm;
 
 import ddpm.diffusion.AncestralSampler;
-import ddpm.exchange.Export.Format;
-import ddpm.exchange.Export.Process;
+import ddpm.exchange.ForeignFolder;
+import ddpm.exchange.ForeignFolder.Format;
+import ddpm.exchange.ForeignFolder.Process;
 import ddpm.train.Checkpoint;
 import ddpm.train.RunFolder;
 import ddpm.train.Settings;
@@ -91,7 +92,7 @@ public final class Export extends Program {
             UNet unet =
                     UNet.build(network, Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO), () -> unused);
             Checkpoint.load(found.weights(), unet.parameters());
-            ddpm.exchange.Export.write(chosen, network, process, Checkpoint.weights(unet, null), folder);
+            ForeignFolder.write(chosen, network, process, Checkpoint.weights(unet, null), folder);
             say("weights   " + found.weights());
             if (chosen != Format.DIFFUSERS && process.variance() == AncestralSampler.Variance.FIXED_LARGE)
                 say(

@@ -159,7 +159,7 @@ final class SchedulerDocument {
     }
 
     /** A DDPMScheduler's document. */
-    static Map<String, Object> write(Export.Process p, boolean learnedVariance) {
+    static Map<String, Object> write(ForeignFolder.Process p, boolean learnedVariance) {
         String word = switch (p.kind()) {
             case LINEAR -> "linear";
             case QUADRATIC -> "scaled_linear";

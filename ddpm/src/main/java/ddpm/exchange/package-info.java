@@ -11,7 +11,7 @@
  * {@code LucidrainsDocument}; {@code SchedulerDocument} and
  * {@code DiffusionDocument}, the noise schedule and sampling as JSON; {@link ddpm.exchange.ForeignModel}, which finds
  * all of that at a path and makes settings of a run of it; {@link ddpm.exchange.WeightNames}, prefixes and older names;
- * {@link ddpm.exchange.Export}, the way out.
+ * {@link ddpm.exchange.ForeignFolder}, the way out.
  *
  * <p>Invariants: an option or a value that is not known here is refused by name, never ignored ({@code Options}); the
  * same model written twice is the same bytes; what was written is found again bit for bit; tables of a noise schedule in

@@ -66,8 +66,8 @@ class ForeignModelTest {
         return UNet.build(config, Init.pytorch(backend, DType.F32, new Rng(3)), () -> new Rng(0));
     }
 
-    private static Export.Process process(NoiseSchedule.Kind kind) {
-        return new Export.Process(
+    private static ForeignFolder.Process process(NoiseSchedule.Kind kind) {
+        return new ForeignFolder.Process(
                 kind, 20, 1e-4, 0.02, Target.EPSILON, Variance.FIXED_LARGE, Spacing.LINSPACE, true, false);
     }
 
@@ -132,7 +132,7 @@ class ForeignModelTest {
         NoiseSchedule plain = NoiseSchedule.of(kind, 200);
         for (boolean zeroSnr : new boolean[] {false, true}) {
             NoiseSchedule schedule = zeroSnr ? plain.withoutFinalSignal() : plain;
-            Export.Process process = new Export.Process(
+            ForeignFolder.Process process = new ForeignFolder.Process(
                     kind, 200, 1e-4, 0.02, Target.V, Variance.FIXED_SMALL, Spacing.LINSPACE, false, zeroSnr);
             Settings s = Settings.of(SchedulerDocument.read(SchedulerDocument.write(process, false)), Map.of());
             for (int t = 0; t < 200; t++)
@@ -145,7 +145,7 @@ class ForeignModelTest {
     @ParameterizedTest
     @EnumSource(Spacing.class)
     void theSpacingOfARunGoesOutAndComesBack(Spacing spacing) {
-        Export.Process process = new Export.Process(
+        ForeignFolder.Process process = new ForeignFolder.Process(
                 NoiseSchedule.Kind.LINEAR,
                 1000,
                 1e-4,
@@ -240,15 +240,15 @@ class ForeignModelTest {
     @MethodSource("networks")
     void whatIsExportedIsFoundAgain(UNetConfig config) throws IOException {
         boolean lucidrains = config instanceof LucidrainsConfig;
-        Export.Format format = config instanceof UNet2DConfig
-                ? Export.Format.DIFFUSERS
-                : lucidrains ? Export.Format.LUCIDRAINS : Export.Format.ANNOTATED;
+        ForeignFolder.Format format = config instanceof UNet2DConfig
+                ? ForeignFolder.Format.DIFFUSERS
+                : lucidrains ? ForeignFolder.Format.LUCIDRAINS : ForeignFolder.Format.ANNOTATED;
         NoiseSchedule.Kind schedule = lucidrains ? NoiseSchedule.Kind.SIGMOID_ALPHA : NoiseSchedule.Kind.COSINE;
         try (Scope scope = Scope.open("export")) {
             UNet unet = random(config);
-            Export.Process process = process(schedule);
-            Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("a"));
-            Export.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("b"));
+            ForeignFolder.Process process = process(schedule);
+            ForeignFolder.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("a"));
+            ForeignFolder.write(format, config, process, Checkpoint.weights(unet, null), folder.resolve("b"));
             Path file = ForeignModel.find(folder.resolve("a")).orElseThrow().weights();
             Path again = ForeignModel.find(folder.resolve("b")).orElseThrow().weights();
             assertEquals(-1, Files.mismatch(file, again));
@@ -278,8 +278,8 @@ class ForeignModelTest {
         try (Scope scope = Scope.open("permissions")) {
             LucidrainsConfig config = LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false);
             Path export = folder.resolve("export");
-            Export.write(
-                    Export.Format.LUCIDRAINS,
+            ForeignFolder.write(
+                    ForeignFolder.Format.LUCIDRAINS,
                     config,
                     process(NoiseSchedule.Kind.SIGMOID_ALPHA),
                     Checkpoint.weights(random(config), null),
@@ -293,8 +293,8 @@ class ForeignModelTest {
     void modelsOfTheHubMayLieFlat() throws IOException {
         try (Scope scope = Scope.open("flat")) {
             UNetConfig config = UNet2DConfig.ddpm(4, 8, 2, List.of(8, 16), 1, List.of(1), 4, 0, false);
-            Export.write(
-                    Export.Format.DIFFUSERS,
+            ForeignFolder.write(
+                    ForeignFolder.Format.DIFFUSERS,
                     config,
                     process(NoiseSchedule.Kind.LINEAR),
                     Checkpoint.weights(random(config), null),
@@ -332,16 +332,16 @@ class ForeignModelTest {
             NoiseSchedule claimed = process(NoiseSchedule.Kind.SIGMOID_ALPHA).schedule();
             float[] betas = new float[20];
             for (int t = 0; t < 20; t++) betas[t] = (float) claimed.beta(t);
-            Export.write(
-                    Export.Format.LUCIDRAINS,
+            ForeignFolder.write(
+                    ForeignFolder.Format.LUCIDRAINS,
                     config,
                     process(NoiseSchedule.Kind.SIGMOID_ALPHA),
                     Checkpoint.weights(random(config), null).add("betas", new int[] {20}, betas::clone),
                     folder.resolve("same"));
             assertTrue(ForeignModel.find(folder.resolve("same")).isPresent());
             betas[7] *= 1.001f;
-            Export.write(
-                    Export.Format.LUCIDRAINS,
+            ForeignFolder.write(
+                    ForeignFolder.Format.LUCIDRAINS,
                     config,
                     process(NoiseSchedule.Kind.SIGMOID_ALPHA),
                     Checkpoint.weights(random(config), null).add("betas", new int[] {20}, betas::clone),
@@ -355,8 +355,8 @@ class ForeignModelTest {
         LucidrainsConfig config = LucidrainsConfig.of(4, 8, 2, 8, List.of(1, 2), 0, false);
         Exception e = assertThrows(
                 IllegalArgumentException.class,
-                () -> Export.write(
-                        Export.Format.LUCIDRAINS,
+                () -> ForeignFolder.write(
+                        ForeignFolder.Format.LUCIDRAINS,
                         config,
                         process(NoiseSchedule.Kind.COSINE),
                         new ddpm.io.SafetensorsWriter(),

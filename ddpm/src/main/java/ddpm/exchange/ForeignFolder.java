@@ -24,7 +24,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /** Writes a model as a folder that a class of the Python world loads as it is. */
-public final class Export {
+public final class ForeignFolder {
     /** For whom. */
     public enum Format {
         /** {@code DDPMPipeline.from_pretrained(folder)}: a run of topology ddpm, or a UNet2DModel. */
@@ -69,7 +69,7 @@ public final class Export {
         }
     }
 
-    private Export() {}
+    private ForeignFolder() {}
 
     /**
      * Writes a folder; it appears whole or not at all.
