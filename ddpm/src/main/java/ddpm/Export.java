@@ -108,7 +108,7 @@ public final class Export extends Program {
     private Path home(Checkpoint.Model found) throws IOException {
         Path folder = (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent()).toRealPath();
         Path parent = folder.getParent();
-        boolean checkpoint = !found.foreign() && parent != null && parent.endsWith("checkpoints");
+        boolean checkpoint = !found.foreign() && parent != null && parent.endsWith(RunFolder.CHECKPOINTS);
         return checkpoint ? parent.getParent() : folder;
     }
 }

@@ -26,7 +26,9 @@ import java.util.stream.Stream;
  * report.html}.
  */
 public final class RunFolder implements AutoCloseable {
-    static final String CHECKPOINTS = "checkpoints";
+    /** Folder of the checkpoints in that of a run. */
+    public static final String CHECKPOINTS = "checkpoints";
+
     /** Key of the facts that are not settings: data, versions, machine, command. */
     static final String ABOUT = "about";
     /** Key under which the network's image size stands among the facts. */
