@@ -199,8 +199,9 @@ KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // f
 // scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
 //   grid (ceil(groups / bundle), 1, n)    block 32 … 1024, one-dimensional, a multiple of 32
 //   dynamic shared memory: 4 · (max((2 · V + 1) · block, 2 · B) + 12 · B + 64) bytes, V values being 16 bytes; it must not
-//   exceed 48 KiB unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if V | B
-//   and (block div (B / V)) · 8 ≥ length, backward · 4, else twice.
+//   exceed 48 KiB unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if V
+//   divides channels and B, all tensors begin at multiples of 16 bytes, forward 4 divides depth, and (block div (B / V)) · 8 ≥ length,
+//   backward · 4; else twice. Of slices that holds with MEETING, length being that of a slice.
 // Or else grid (…, slices, n), each block with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
 // one slice, does it all and needs no sums. MEETING does it all with several slices, in one launch, and needs sums and meetings:

@@ -30,6 +30,8 @@ import tensor.memory.Scope;
 public final class CudaBackend implements Backend {
     /** System property; {@code false} makes {@link #record} decline. */
     public static final String GRAPH = "ddpm.cuda.graph";
+    /** System property; {@code false} keeps to launches whose blocks do not wait for one another. */
+    public static final String MEET = "ddpm.cuda.meet";
 
     private final Engine engine;
     private final Staging staging;
@@ -309,6 +311,11 @@ public final class CudaBackend implements Backend {
     public ConvolutionAlgorithm algorithm(
             ConvolutionAlgorithm.Direction direction, Conv2dParams p, Tensor x, Tensor w, Tensor y) {
         return convolutions.algorithm(direction, p, x, w, y);
+    }
+
+    /** For {@link NormTrials}. */
+    Norms norms() {
+        return norms;
     }
 
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------

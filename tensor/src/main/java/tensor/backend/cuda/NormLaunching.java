@@ -13,7 +13,7 @@ import tensor.memory.Buffer;
 
 /**
  * How the kernels of group norm are launched for one shape. A thread block takes a bundle of neighbouring groups of one image, or
- * of a slice of its pixels; it reads its share once where it can hold it in registers, else twice. Slices take two launches, the
+ * of a slice of its pixels; it reads its share once where it can hold it in registers, else twice ({@code kernels.h} says when). Slices take two launches, the
  * sums of all before the first of them is used, or their blocks meet in the middle of one.
  *
  * @param images in x
@@ -60,18 +60,27 @@ record NormLaunching(
      *
      * @param length pixels of an image
      * @param before tensors that are added to dx
+     * @param offset whether dx is summed over the pixels, for the gradient of an offset: over the slices by a launch more
      */
-    record Setting(boolean backward, DType dtype, int images, int length, int channels, int groups, int before) {
-        static Setting of(NormParams p, Tensor x, boolean backward, int before) {
+    record Setting(
+            boolean backward,
+            DType dtype,
+            int images,
+            int length,
+            int channels,
+            int groups,
+            int before,
+            boolean offset) {
+        static Setting of(NormParams p, Tensor x, boolean backward, int before, boolean offset) {
             int n = x.shape().get(0);
             int c = x.shape().get(-1);
-            return new Setting(backward, x.dtype(), n, x.shape().size() / n / c, c, p.groups(), before);
+            return new Setting(backward, x.dtype(), n, x.shape().size() / n / c, c, p.groups(), before, offset);
         }
 
         /** One word, for a file. */
         String word() {
             return (backward ? "backward-" : "forward-") + dtype + "-" + images + "x" + length + "x" + channels + "-g"
-                    + groups + "-b" + before;
+                    + groups + "-b" + before + (offset ? "-o" : "");
         }
 
         private int depth() {
@@ -109,6 +118,15 @@ record NormLaunching(
             int vector = most();
             while (run % vector != 0 || last % vector != 0) vector = vector > 4 ? 4 : 1;
             return run / vector;
+        }
+
+        /**
+         * Whether blocks with such a bundle can hold their share: that of vectors of 16 bytes alone, and forward of groups
+         * of whole fours.
+         */
+        private boolean holds(int bundle) {
+            boolean vectors = channels % most() == 0 && bundle * depth() % most() == 0;
+            return vectors && (backward || depth() % 4 == 0);
         }
 
         /** Blocks of all images, uncut. */
@@ -152,8 +170,10 @@ record NormLaunching(
     /**
      * Some that may be faster, after the usual one: longer runs of channels, smaller and larger blocks, slices; of those that meet,
      * as few as blocks can hold.
+     *
+     * @param meet whether blocks may meet
      */
-    static List<NormLaunching> candidates(Setting s, CudaContext device) {
+    static List<NormLaunching> candidates(Setting s, CudaContext device, boolean meet) {
         Set<NormLaunching> all = new LinkedHashSet<>();
         all.add(usual(s, device));
         for (int run = RUN; run <= 4 * RUN; run *= 2)
@@ -170,8 +190,9 @@ record NormLaunching(
                 int bundle = s.bundle(run);
                 int rows = block / s.columns(bundle);
                 int slices = rows == 0 ? 0 : (s.length + s.held() * rows - 1) / (s.held() * rows);
-                boolean possible = slices <= device.multiprocessors() && s.bundles(bundle) < MOST_MEETINGS;
-                if (slices > 1 && possible) all.add(s.launching(device, bundle, slices, block, true));
+                boolean possible =
+                        s.holds(bundle) && slices <= device.multiprocessors() && s.bundles(bundle) < MOST_MEETINGS;
+                if (meet && slices > 1 && possible) all.add(s.launching(device, bundle, slices, block, true));
             }
         return new ArrayList<>(all);
     }

@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
 
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import tensor.Shape;
@@ -28,6 +29,7 @@ final class Norms implements AutoCloseable {
     private final Reductions reductions;
     private final Joins joins;
     private final Search<NormLaunching.Setting, NormLaunching> search;
+    private final boolean meet;
     /** Zeros, where blocks that meet count themselves; they leave zeros. */
     private final long meetings;
 
@@ -35,7 +37,10 @@ final class Norms implements AutoCloseable {
         this.engine = engine;
         this.reductions = reductions;
         this.joins = joins;
-        search = new Search<>(engine, "norms", NormLaunching.Setting::word, NormLaunching::words);
+        meet = !"false".equals(System.getProperty(CudaBackend.MEET));
+        // what is found without meetings is not what another run is to take
+        search =
+                new Search<>(engine, meet ? "norms" : "norms-apart", NormLaunching.Setting::word, NormLaunching::words);
         meetings = engine.context().allocate(4L * COUNTS);
         Status.driver(
                 cuMemsetD32Async(
@@ -51,11 +56,18 @@ final class Norms implements AutoCloseable {
     }
 
     /** How a call is launched. */
-    private NormLaunching launching(
-            NormParams p, Tensor x, boolean backward, int before, Consumer<NormLaunching> call) {
-        NormLaunching.Setting setting = NormLaunching.Setting.of(p, x, backward, before);
-        return search.of(
-                setting, x.shape().size() >= LARGE, () -> NormLaunching.candidates(setting, engine.context()), call);
+    private NormLaunching launching(NormLaunching.Setting setting, Tensor x, Consumer<NormLaunching> call) {
+        return search.of(setting, x.shape().size() >= LARGE, () -> candidates(setting), call);
+    }
+
+    /** The ways to launch such a call, the usual one first. */
+    List<NormLaunching> candidates(NormLaunching.Setting setting) {
+        return NormLaunching.candidates(setting, engine.context(), meet);
+    }
+
+    /** From now on such calls are launched in this way. */
+    void choose(NormLaunching.Setting setting, NormLaunching way) {
+        search.choose(setting, way);
     }
 
     /** The arguments that both kernels begin with. */
@@ -79,7 +91,7 @@ final class Norms implements AutoCloseable {
                 meetings,
                 () -> begin(Kernel.GROUP_NORM, in, joint).tensor(y).tensor(mean).tensor(rstd),
                 launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
-        call.accept(launching(p, in.x(), false, 0, call));
+        call.accept(launching(NormLaunching.Setting.of(p, in.x(), false, 0, false), in.x(), call));
     }
 
     /**
@@ -121,15 +133,6 @@ final class Norms implements AutoCloseable {
                             .tensor(d.scale())
                             .tensor(d.shift()),
                     launch -> launch.integer(p.silu()).mask(mask, engine.recording()));
-            return left;
-        };
-        try (Scope scope = Scope.open("sums")) {
-            NormLaunching launching = launching(p, x, true, before.length, candidate -> {
-                try (Scope search = Scope.open("search")) {
-                    call.apply(candidate);
-                }
-            });
-            Tensor left = call.apply(launching);
             if (d.offset() != null && launching.slices() > 1)
                 reductions.reduce(
                         ReduceOp.SUM,
@@ -137,6 +140,15 @@ final class Norms implements AutoCloseable {
                         left.shape(),
                         d.offset(),
                         left.shape().with(1, 1));
+            return left;
+        };
+        try (Scope scope = Scope.open("sums")) {
+            NormLaunching.Setting setting = NormLaunching.Setting.of(p, x, true, before.length, d.offset() != null);
+            Tensor left = call.apply(launching(setting, x, candidate -> {
+                try (Scope search = Scope.open("search")) {
+                    call.apply(candidate);
+                }
+            }));
             if (d.offset() == null || before.length == 0) {
                 PixelSums.leave(engine, parts == null ? d.x() : parts.first(), left, 0);
                 if (parts != null) PixelSums.leave(engine, parts.second(), left, joint.split());

@@ -55,6 +55,11 @@ final class Search<K, W> {
         return found;
     }
 
+    /** From now on this is the way, whether a search finds it or not; nothing is remembered for another run. */
+    void choose(K key, W way) {
+        chosen.put(key, way);
+    }
+
     private W fastest(String key, List<W> ways, Consumer<W> call) {
         String known = file.get(key);
         for (W way : ways) if (words.apply(way).equals(known)) return way;
