@@ -21,20 +21,25 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import tensor.DType;
+import tensor.Shape;
+import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
 import tensor.backend.cuda.CudaBackend;
+import tensor.backend.cuda.NormTrials;
 import tensor.memory.Scope;
 
 /**
  * <b>Question.</b> Does the backend {@code cuda} compute on this GPU what it should, and how fast is it?
  *
  * <p><b>Method.</b> (1) Device and library versions. (2) Every op of the catalogue, value and gradients, against the
- * reference, in each precision ({@link GpuParity}). (3) Training from one start in each precision, call by call and
- * recorded: the two must give the same losses, bit for bit, and the first of them must be those that the processor gave, kept in
- * {@code gpu-losses.csv}. (4) A grid of samples. (5) Time of a training step and of a sampling step, recorded and not; with
- * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md}.
+ * reference, in each precision ({@link GpuParity}); every way to launch a large norm ({@link NormTrials}). (3) Training from one start in each precision, call by call and
+ * recorded: the two must give the same losses, bit for bit, also at the batch of a GPU, where launches are searched for; the first
+ * losses of small batches must be those that the processor gave, kept in {@code gpu-losses.csv}. (4) A grid of samples. (5) Time of a training step and of a sampling step, recorded and not; with
+ * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md}, written anew
+ * after each part.
  *
  * <p><b>How to run.</b> {@code bench/gpu-pack.sh} makes a folder that needs nothing but a driver, cuBLAS and cuDNN on the
  * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins; {@code
@@ -54,6 +59,9 @@ public final class GpuTests {
     /** Exit code where there is no GPU to test, likewise. */
     private static final int NO_DEVICE = 7;
 
+    /** Batch of a training step where a GPU computes. */
+    private static final int BATCH = 128;
+
     private final boolean small;
     private final boolean checked;
     private final boolean timed;
@@ -61,8 +69,9 @@ public final class GpuTests {
     private final List<String> failures = new ArrayList<>();
     private final Map<String, Object> report = new LinkedHashMap<>();
     private final StringBuilder text = new StringBuilder();
+    private boolean lost;
 
-    private GpuTests(boolean small, boolean checked, boolean timed, Path out) {
+    GpuTests(boolean small, boolean checked, boolean timed, Path out) {
         this.small = small;
         this.checked = checked;
         this.timed = timed;
@@ -107,9 +116,14 @@ public final class GpuTests {
         device();
         if (checked) {
             for (Precision precision : Precision.values()) part("ops in " + precision, () -> ops(precision));
-            for (Run run : runs())
+            for (Precision precision : List.of(Precision.FP32, Precision.BF16))
+                part("norms in " + precision, () -> norms(precision));
+            for (Run run : small ? SMALL : KEPT)
                 for (Precision precision : Precision.values())
                     part(run.label() + ", " + precision, () -> train(run, precision));
+            for (Run run : small ? List.<Run>of() : LARGE)
+                for (Precision precision : List.of(Precision.TF32, Precision.BF16))
+                    part(run.label() + ", " + precision, () -> sameBits(run, precision));
         }
         if (timed) {
             part("training steps", this::timings);
@@ -119,30 +133,60 @@ public final class GpuTests {
         say("");
         say(failures.isEmpty() ? (checked ? "All checks passed." : "Measured.") : failures.size() + " checks FAILED:");
         for (String failure : failures) say("- " + failure);
-        report.put("failures", failures);
-        Files.writeString(out.resolve("report.json"), Json.write(report));
-        Files.writeString(out.resolve("report.md"), text.toString());
+        write();
         return failures.isEmpty();
     }
 
-    /** A part of the tests: one that stops is a failure, and the next goes on. */
-    private interface Part {
+    /** A part of the tests. */
+    interface Part {
         void run() throws IOException;
     }
 
-    private void part(String name, Part part) {
+    /**
+     * One that stops is a failure, and the next goes on; unless the device does not, which after an error in a kernel answers nothing
+     * but that error for as long as the process lives.
+     */
+    void part(String name, Part part) throws IOException {
+        if (lost) return;
         try {
             part.run();
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) { // an Error, too: a device that is full ends in one
             failures.add(name + ": " + e);
             say("stopped: " + e);
             e.printStackTrace();
+            lost = !computes();
+            if (lost)
+                failures.add("the device does not compute any more, what was to follow \"" + name
+                        + "\" is left out; once more"
+                        + " with JAVA_TOOL_OPTIONS=-D" + CudaBackend.MEET + "=false, where no blocks of a norm wait for"
+                        + " others, or -D" + CudaBackend.GRAPH + "=false, where nothing is recorded");
         }
+        write();
+    }
+
+    private static boolean computes() {
+        try (Backend backend = Backends.open("cuda").backend();
+                Scope scope = Scope.open("probe")) {
+            return Tensor.full(backend, DType.F32, Shape.of(1), 2).item() == 2;
+        } catch (IllegalStateException | OutOfMemoryError e) {
+            return false;
+        }
+    }
+
+    private void write() throws IOException {
+        report.put("failures", failures);
+        Files.writeString(out.resolve("report.json"), Json.write(report));
+        Files.writeString(out.resolve("report.md"), text.toString());
     }
 
     private void say(String line) {
         System.out.println(line);
         text.append(line).append('\n');
+    }
+
+    /** For the report: JSON has no NaN. */
+    private static Object number(double value) {
+        return Double.isFinite(value) ? (Object) value : String.valueOf(value);
     }
 
     // ---- (1) ------------------------------------------------------------------------------------------------
@@ -170,9 +214,38 @@ public final class GpuTests {
         }
     }
 
+    /** Every way to launch two norms of the networks, of 4 channels a group and of 12. */
+    private void norms(Precision precision) {
+        List<Shape> shapes =
+                small ? List.of(Shape.of(2, 257, 64)) : List.of(Shape.of(64, 1024, 128), Shape.of(32, 1023, 384));
+        for (Shape shape : shapes) {
+            NormTrials.Outcome found = NormTrials.run(precision, shape, 32, GpuParity.bound(precision));
+            say("");
+            say(String.format(
+                    Locale.ROOT,
+                    "## Norms of %s in %s: %d ways to launch them, of which %d with meetings, %d wrong; worst %.1e",
+                    shape,
+                    precision,
+                    found.ways(),
+                    found.meetings(),
+                    found.wrong().size(),
+                    found.worst()));
+            for (String wrong : found.wrong()) failures.add(precision + ": " + wrong);
+            report.put(
+                    "norms " + shape + " " + precision,
+                    Map.of(
+                            "ways",
+                            (long) found.ways(),
+                            "wrong",
+                            (long) found.wrong().size(),
+                            "worst",
+                            number(found.worst())));
+        }
+    }
+
     // ---- (3), (4) -------------------------------------------------------------------------------------------
 
-    /** A training to compare: the preset in a size of its own, and over how many steps the processor's losses are kept. */
+    /** A training to compare: the preset in a size of its own, and over how many steps. */
     private record Run(String preset, int batch, int steps) {
         /** The preset's, at its full learning rate from the first step on: a network that starts from 0 must show what it learns. */
         Settings settings() {
@@ -184,23 +257,42 @@ public final class GpuTests {
         }
     }
 
-    private static final List<Run> KEPT =
+    /** What the processor computed, for {@code gpu-losses.csv}. */
+    private static final List<Run> PROCESSORS =
             List.of(new Run("annotated", 8, 10), new Run("fashion", 8, 5), new Run("ddpm-cifar10", 1, 5));
+    /** Trainings whose first losses these are … */
+    private static final List<Run> KEPT =
+            List.of(new Run("annotated", 8, 100), new Run("fashion", 8, 100), new Run("ddpm-cifar10", 1, 100));
+    /** … on the stand-ins … */
+    private static final List<Run> SMALL = List.of(new Run("annotated", 8, 4));
+    /** … and those of the batch that is timed: searched launches, norms that meet and attention in parts begin there only. */
+    private static final List<Run> LARGE = List.of(new Run("annotated", BATCH, 8), new Run("ddpm-cifar10", BATCH, 8));
 
-    private List<Run> runs() {
-        return small
-                ? List.of(new Run("annotated", 8, 4))
-                : List.of(new Run("annotated", 8, 100), new Run("fashion", 8, 100), new Run("ddpm-cifar10", 1, 100));
-    }
-
-    private void train(Run run, Precision precision) throws IOException {
+    /** The losses of a training, recorded as call by call. */
+    private double[] sameBits(Run run, Precision precision) throws IOException {
         say("");
         say("## " + run.label() + ", " + precision);
         double[] eager = losses(run, precision, false, false);
-        double[] recorded =
-                losses(run, precision, true, precision == Precision.TF32); // begun before the last one is read
+        boolean draws = precision == Precision.TF32 && run.batch < BATCH;
+        double[] recorded = losses(run, precision, true, draws); // begun before the last one is read
         boolean same = Arrays.equals(eager, recorded);
-        if (!same) failures.add(run.preset + " " + precision + ": recorded steps differ from those call by call");
+        boolean finite = Arrays.stream(eager).allMatch(Double::isFinite);
+        if (!same) failures.add(run.label() + ", " + precision + ": recorded steps differ from those call by call");
+        if (!finite) failures.add(run.label() + ", " + precision + ": a loss is not finite");
+        say(String.format(
+                Locale.ROOT,
+                "loss %.5f to %.5f; %s call by call and recorded",
+                eager[0],
+                eager[eager.length - 1],
+                same ? "the same bits" : "DIFFERENT"));
+        report.put(
+                "losses " + run.preset + " " + run.batch + " " + precision,
+                Map.of("same bits", same, "last", number(eager[eager.length - 1])));
+        return eager;
+    }
+
+    private void train(Run run, Precision precision) throws IOException {
+        double[] eager = sameBits(run, precision);
         double[] kept = keptLosses(run.preset);
         double worst = 0;
         for (int i = 0; i < Math.min(kept.length, eager.length); i++)
@@ -208,16 +300,8 @@ public final class GpuTests {
         if (!(worst <= LOSS_TOLERANCE.get(precision)))
             failures.add(run.preset + " " + precision + ": losses differ from the processor's by " + worst);
         say(String.format(
-                Locale.ROOT,
-                "loss %.5f to %.5f; %s call by call and recorded; from the processor's first %d: %.1e",
-                eager[0],
-                eager[eager.length - 1],
-                same ? "the same bits" : "DIFFERENT",
-                Math.min(kept.length, eager.length),
-                worst));
-        report.put(
-                "losses " + run.preset + " " + precision,
-                Map.of("same bits", same, "from cpu", worst, "last", eager[eager.length - 1]));
+                Locale.ROOT, "from the processor's first %d: %.1e", Math.min(kept.length, eager.length), worst));
+        report.put("from cpu " + run.preset + " " + precision, number(worst));
     }
 
     private double[] losses(Run run, Precision precision, boolean graph, boolean samples) throws IOException {
@@ -260,7 +344,7 @@ public final class GpuTests {
     /** Prints the file of losses, computed on this machine's processor. */
     private static void makeLosses() {
         System.out.println("preset,step,loss");
-        for (Run run : KEPT)
+        for (Run run : PROCESSORS)
             try (Backend backend = Backends.open("cpu").backend();
                     Scope root = Scope.open("train");
                     Training training = Workload.training(run.settings(), backend)) {
@@ -281,7 +365,7 @@ public final class GpuTests {
         say("| --- | --- | --- | --- | --- |");
         for (String preset : small ? List.of("annotated") : List.of("annotated", "ddpm-cifar10"))
             for (Precision precision : Precision.values()) {
-                int batch = small ? 4 : 128;
+                int batch = small ? 4 : BATCH;
                 double eager = milliseconds(preset, batch, precision, false);
                 double recorded = milliseconds(preset, batch, precision, true);
                 say(String.format(
