@@ -70,31 +70,32 @@ final class Attentions {
     /** Returns P: all of it if it is to be kept, or room for a part. */
     private Buffer forward(AttentionParams p, Heads all, Tensor y, Tensor logSum, boolean kept, int parts) {
         int each = all.each(parts);
-        Square probability = Square.of(engine, all, all.qkv.dtype(), kept ? all.images : each);
-        Square scores = probability.dtype == DType.F32 ? probability : Square.of(engine, all, DType.F32, each);
-        for (int first = 0; first < all.images; first += each) {
-            Heads at = all.slice(first, each);
-            scores(at, scores);
-            launchRows(
-                    engine.launch(Kernel.SOFTMAX_ROWS, probability.dtype)
-                            .address(scores.of(at).address())
-                            .address(probability.of(at).address())
-                            .address(at.logSum(logSum)),
-                    at,
-                    p);
-            for (int h = 0; h < at.heads(); h++)
-                at.multiply(
-                        products,
-                        false,
-                        false,
-                        probability.head(at, h),
-                        at.value(h),
-                        at.part(y, h),
-                        at.width(),
-                        at.length());
+        DType type = all.qkv.dtype();
+        try (Square probability = Square.of(engine, all, type, kept ? all.images : each);
+                Square scores = type == DType.F32 ? probability.again() : Square.of(engine, all, DType.F32, each)) {
+            for (int first = 0; first < all.images; first += each) {
+                Heads at = all.slice(first, each);
+                scores(at, scores);
+                launchRows(
+                        engine.launch(Kernel.SOFTMAX_ROWS, probability.dtype)
+                                .address(scores.of(at).address())
+                                .address(probability.of(at).address())
+                                .address(at.logSum(logSum)),
+                        at,
+                        p);
+                for (int h = 0; h < at.heads(); h++)
+                    at.multiply(
+                            products,
+                            false,
+                            false,
+                            probability.head(at, h),
+                            at.value(h),
+                            at.part(y, h),
+                            at.width(),
+                            at.length());
+            }
+            return probability.block.retain();
         }
-        if (scores != probability) scores.block.release();
-        return probability.block;
     }
 
     /** S = q kᵀ. */
@@ -128,58 +129,60 @@ final class Attentions {
     void backward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
         Heads all = Heads.of(p, qkv);
         Buffer kept = Probabilities.of(y, engine);
-        int count = parts(all, true, parts -> backward(p, all, logSum, dy, dqkv, kept, parts));
-        backward(p, all, logSum, dy, dqkv, kept, count);
-        if (kept != null) kept.release();
+        try {
+            int count = parts(all, true, parts -> backward(p, all, logSum, dy, dqkv, kept, parts));
+            backward(p, all, logSum, dy, dqkv, kept, count);
+        } finally {
+            if (kept != null) kept.release();
+        }
     }
 
     private void backward(AttentionParams p, Heads all, Tensor logSum, Tensor dy, Tensor dqkv, Buffer kept, int parts) {
         DType type = all.qkv.dtype();
         int each = all.each(parts);
         Heads slopesOfAll = Heads.of(p, dqkv);
-        Square scores = Square.of(engine, all, DType.F32, each);
-        Square probability = kept == null ? Square.of(engine, all, type, each) : new Square(type, kept, true);
-        Square slopes = type == DType.F32 ? scores : Square.of(engine, all, type, each);
-        for (int first = 0; first < all.images; first += each) {
-            Heads at = all.slice(first, each);
-            Heads to = slopesOfAll.slice(first, each);
-            if (kept == null) probabilities(p, at, scores, logSum, probability);
-            for (int h = 0; h < at.heads(); h++) {
-                at.multiply(
-                        products,
-                        true,
-                        false,
-                        probability.head(at, h),
-                        at.part(dy, h),
-                        to.value(h),
-                        at.width(),
-                        at.length());
-                at.multiply(
-                        products,
-                        false,
-                        true,
-                        at.part(dy, h),
-                        at.value(h),
-                        scores.head(at, h),
-                        at.length(),
-                        at.width());
-            }
-            launchRows(
-                    engine.launch(Kernel.SOFTMAX_ROWS_BACKWARD, type)
-                            .address(probability.of(at).address())
-                            .address(scores.of(at).address())
-                            .address(slopes.of(at).address()),
-                    at,
-                    p);
-            for (int h = 0; h < at.heads(); h++) {
-                Matrix ds = slopes.head(at, h);
-                at.multiply(products, false, false, ds, at.key(h), to.query(h), at.width(), at.length());
-                at.multiply(products, true, false, ds, at.query(h), to.key(h), at.width(), at.length());
+        try (Square scores = Square.of(engine, all, DType.F32, each);
+                Square probability =
+                        kept == null ? Square.of(engine, all, type, each) : new Square(type, kept.retain(), true);
+                Square slopes = type == DType.F32 ? scores.again() : Square.of(engine, all, type, each)) {
+            for (int first = 0; first < all.images; first += each) {
+                Heads at = all.slice(first, each);
+                Heads to = slopesOfAll.slice(first, each);
+                if (kept == null) probabilities(p, at, scores, logSum, probability);
+                for (int h = 0; h < at.heads(); h++) {
+                    at.multiply(
+                            products,
+                            true,
+                            false,
+                            probability.head(at, h),
+                            at.part(dy, h),
+                            to.value(h),
+                            at.width(),
+                            at.length());
+                    at.multiply(
+                            products,
+                            false,
+                            true,
+                            at.part(dy, h),
+                            at.value(h),
+                            scores.head(at, h),
+                            at.length(),
+                            at.width());
+                }
+                launchRows(
+                        engine.launch(Kernel.SOFTMAX_ROWS_BACKWARD, type)
+                                .address(probability.of(at).address())
+                                .address(scores.of(at).address())
+                                .address(slopes.of(at).address()),
+                        at,
+                        p);
+                for (int h = 0; h < at.heads(); h++) {
+                    Matrix ds = slopes.head(at, h);
+                    at.multiply(products, false, false, ds, at.key(h), to.query(h), at.width(), at.length());
+                    at.multiply(products, true, false, ds, at.query(h), to.key(h), at.width(), at.length());
+                }
             }
         }
-        if (slopes != scores) slopes.block.release();
-        if (kept == null) probability.block.release();
-        scores.block.release();
     }
 
     /** P anew, from the scores, which are left in their place, and what {@link #forward} noted of each row. */
@@ -209,10 +212,15 @@ final class Attentions {
     }
 
     /** An array [images, heads, L, L], of all images or with room for those of a part. */
-    private record Square(DType dtype, Buffer block, boolean whole) {
+    private record Square(DType dtype, Buffer block, boolean whole) implements AutoCloseable {
         static Square of(Engine engine, Heads all, DType dtype, int images) {
             long size = (long) images * all.heads * all.length * all.length;
             return new Square(dtype, engine.scratch(size * dtype.bytes()), images == all.images);
+        }
+
+        /** The same array, to be closed by itself. */
+        Square again() {
+            return new Square(dtype, block.retain(), whole);
         }
 
         /** That of a part. */
@@ -224,6 +232,11 @@ final class Attentions {
         /** One head of it. */
         Matrix head(Heads at, int head) {
             return of(at).at((long) head * at.length * at.length);
+        }
+
+        @Override
+        public void close() {
+            block.release();
         }
     }
 

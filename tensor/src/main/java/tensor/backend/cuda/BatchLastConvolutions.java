@@ -1,5 +1,7 @@
 package tensor.backend.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.Precision;
@@ -78,32 +80,39 @@ final class BatchLastConvolutions {
 
     /** {@link Convolutions#weights} without the bias. */
     void weights(Geometry g, Tensor x, Tensor dy, Tensor dw) {
-        Buffer turned = engine.scratch(DType.F32.bytes() * turned(g));
-        Buffer gradient = engine.scratch(DType.F32.bytes() * gradient(g));
-        Buffer parts = engine.scratch(DType.F32.bytes() * parts(g));
-        turn(x, turned, g.padH(), g.padW());
-        turn(dy, gradient, 0, 0);
-        int row = (g.w() + 2 * g.padW()) * g.n();
-        int inner = g.q() * g.n();
-        int width = g.r() * g.c();
-        Matrix xs = new Matrix(DType.F32, turned.address(), row, (long) g.c() * row);
-        Matrix ys = new Matrix(DType.F32, gradient.address(), inner, (long) g.k() * inner);
-        Matrix sums = new Matrix(DType.F32, parts.address(), g.k(), (long) g.k() * width);
-        for (int s = 0; s < g.s(); s++)
-            products.multiply(
-                    false, true, width, g.k(), inner, xs.at((long) s * g.n()), ys, sums.at(s * part(g)), g.p());
-        engine.launch(Kernel.ADD_PARTS, DType.F32)
-                .address(parts.address())
-                .tensor(dw)
-                .integer(g.k())
-                .integer(g.r())
-                .integer(g.s())
-                .integer(g.c())
-                .integer(g.p())
-                .grid((g.k() + TILE - 1) / TILE, (g.c() + TILE - 1) / TILE, g.r() * g.s(), TILE, TILE / 4, 0);
-        parts.release();
-        gradient.release();
-        turned.release();
+        List<Buffer> blocks = new ArrayList<>();
+        try {
+            Buffer turned = scratch(turned(g), blocks);
+            Buffer gradient = scratch(gradient(g), blocks);
+            Buffer parts = scratch(parts(g), blocks);
+            turn(x, turned, g.padH(), g.padW());
+            turn(dy, gradient, 0, 0);
+            int row = (g.w() + 2 * g.padW()) * g.n();
+            int inner = g.q() * g.n();
+            int width = g.r() * g.c();
+            Matrix xs = new Matrix(DType.F32, turned.address(), row, (long) g.c() * row);
+            Matrix ys = new Matrix(DType.F32, gradient.address(), inner, (long) g.k() * inner);
+            Matrix sums = new Matrix(DType.F32, parts.address(), g.k(), (long) g.k() * width);
+            for (int s = 0; s < g.s(); s++)
+                products.multiply(
+                        false, true, width, g.k(), inner, xs.at((long) s * g.n()), ys, sums.at(s * part(g)), g.p());
+            engine.launch(Kernel.ADD_PARTS, DType.F32)
+                    .address(parts.address())
+                    .tensor(dw)
+                    .integer(g.k())
+                    .integer(g.r())
+                    .integer(g.s())
+                    .integer(g.c())
+                    .integer(g.p())
+                    .grid((g.k() + TILE - 1) / TILE, (g.c() + TILE - 1) / TILE, g.r() * g.s(), TILE, TILE / 4, 0);
+        } finally {
+            blocks.forEach(Buffer::release);
+        }
+    }
+
+    private Buffer scratch(long values, List<Buffer> blocks) {
+        blocks.add(engine.scratch(DType.F32.bytes() * values));
+        return blocks.get(blocks.size() - 1);
     }
 
     /** turned [h + 2·top, c, w + 2·left, n] ← x [n, h, w, c]. */

@@ -1,5 +1,6 @@
 package tensor.backend.cuda;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -328,37 +329,56 @@ final class Convolutions implements AutoCloseable {
     }
 
     private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y, Pointer workspace, long bytes) {
+        List<ConvolutionPlan> tried = new ArrayList<>();
+        ConvolutionPlan found = null;
+        try {
+            found = fastest(tried, key, name, x, w, y, workspace, bytes);
+            return found;
+        } finally {
+            for (ConvolutionPlan plan : tried) if (plan != found) plan.close();
+        }
+    }
+
+    /** Notes the plans that it makes. */
+    private ConvolutionPlan fastest(
+            List<ConvolutionPlan> tried,
+            Key key,
+            String name,
+            Tensor x,
+            Tensor w,
+            Tensor y,
+            Pointer workspace,
+            long bytes) {
         Pointer xs = Engine.pointer(x);
         Pointer ws = Engine.pointer(w);
         Pointer ys = Engine.pointer(y);
         ConvolutionPlan plan = plan(key, false);
+        tried.add(plan);
         float time = plan.search(xs, ws, ys, workspace, bytes);
         boolean forward = key.direction == Direction.FORWARD;
         float adding = forward ? milliseconds(() -> engine.addBias(y, null, y)) : 0;
         if (forward && time < Float.POSITIVE_INFINITY) {
             Buffer bias = engine.scratch((long) key.geometry.k() * w.dtype().bytes());
-            time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
-            bias.release();
+            try {
+                time = plan.withBias(time, adding, xs, ws, new Device(bias.address()), ys, workspace);
+            } finally {
+                bias.release();
+            }
         }
         if (forward && key.geometry.isProduct()) {
             if (plan.addsBias() && time < milliseconds(() -> pointwise.forward(key.geometry, x, w, y)) + adding)
                 return plan;
-            plan.close();
             return null;
         }
         if (key.direction == Direction.FILTER
                 && canBeProduct(key, bytes)
-                && milliseconds(() -> batchLast.weights(key.geometry, x, y, w)) < time) {
-            plan.close();
-            return null;
-        }
+                && milliseconds(() -> batchLast.weights(key.geometry, x, y, w)) < time) return null;
         if (key.direction != Direction.FILTER && key.geometry.isTurnable()) {
             Pointer filters = new Device(engine.turned().of(key.geometry, w).address());
             ConvolutionPlan other = plan(key, true);
+            tried.add(other);
             float otherTime = other.search(ys, filters, xs, workspace, bytes) + adding;
-            boolean better = otherTime < time;
-            (better ? plan : other).close();
-            if (better) plan = other;
+            if (otherTime < time) plan = other;
             else engine.turned().forget(w);
             time = Math.min(time, otherTime);
         }
@@ -369,10 +389,7 @@ final class Convolutions implements AutoCloseable {
     }
 
     private float milliseconds(Runnable call) {
-        return RecordedTime.of(engine.context(), () -> {
-            call.run();
-            return 0;
-        });
+        return RecordedTime.of(engine.context(), call);
     }
 
     @Override

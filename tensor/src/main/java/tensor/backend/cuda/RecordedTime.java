@@ -21,6 +21,18 @@ final class RecordedTime {
 
     private RecordedTime() {}
 
+    /** The same for a call of ours, which is refused where there is no memory for what it needs beside its tensors. */
+    static float of(CudaContext context, Runnable call) {
+        return of(context, (IntSupplier) () -> {
+            try {
+                call.run();
+                return 0;
+            } catch (OutOfMemoryError e) {
+                return 1;
+            }
+        });
+    }
+
     /**
      * Milliseconds of one call, the least of some replays.
      *
