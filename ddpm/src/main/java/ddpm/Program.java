@@ -147,8 +147,10 @@ abstract class Program implements Callable<Integer> {
         if (e instanceof OutOfMemoryError)
             return new Failure(
                     Failure.MEMORY,
-                    "not enough memory (" + e.getMessage()
-                            + "): try half the --batch-size, or raise -Xmx in .mvn/jvm.config",
+                    "not enough memory (" + e.getMessage() + "): try half the --batch-size"
+                            + (String.valueOf(e.getMessage()).matches("(Java heap|GC overhead).*")
+                                    ? ", or raise -Xmx in .mvn/jvm.config"
+                                    : ""),
                     e);
         if (e instanceof UncheckedIOException wrapped) return explain(wrapped.getCause());
         if (e instanceof IOException) return new Failure(Failure.IO, "file trouble: " + e.getMessage(), e);

@@ -50,8 +50,8 @@ public final class CudaBackend implements Backend {
     private final Updates updates;
     private final boolean graphs = !"false".equals(System.getProperty(GRAPH));
 
-    private CudaBackend(Precision precision) {
-        engine = new Engine(precision);
+    private CudaBackend(Engine engine) {
+        this.engine = engine;
         staging = new Staging(engine);
         dnn = new Dnn(engine.context());
         products = new Products(engine);
@@ -71,10 +71,20 @@ public final class CudaBackend implements Backend {
     /**
      * Opens the backend on the first GPU.
      *
-     * @throws IllegalStateException when a library or the GPU is missing, with a sentence that says which and what to do
+     * @throws IllegalStateException when a library or the GPU is missing, or the GPU is full, with a sentence that says which and
+     *     what to do
      */
     public static CudaBackend open(Precision precision) {
-        return new CudaBackend(precision);
+        Engine engine = new Engine(precision);
+        try {
+            return new CudaBackend(engine);
+        } catch (OutOfMemoryError e) {
+            engine.context().close(); // gives back what has been taken
+            throw new IllegalStateException(
+                    "there is no room on the GPU to begin with: " + e.getMessage()
+                            + "; nvidia-smi tells who else uses it",
+                    e);
+        }
     }
 
     /** What of NVIDIA's lies where on this machine, a line for each library; loads nothing. */
