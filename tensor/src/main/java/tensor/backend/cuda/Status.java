@@ -2,7 +2,7 @@ package tensor.backend.cuda;
 
 import jcuda.driver.CUresult;
 import jcuda.jcublas.cublasStatus;
-import jcuda.jcudnn.cudnnStatus;
+import jcuda.jcudnn.JCudnn;
 
 /** Turns the numbers that NVIDIA's libraries answer with into sentences. */
 final class Status {
@@ -21,8 +21,8 @@ final class Status {
         if (status != 0) throw new IllegalStateException(call + ": cuBLAS says " + cublasStatus.stringFor(status));
     }
 
-    /** Throws unless cuDNN was content. */
+    /** Throws unless cuDNN was content. It names its own numbers: those of version 9 are not the ones that JCuda knows. */
     static void dnn(int status, String call) {
-        if (status != 0) throw new IllegalStateException(call + ": cuDNN says " + cudnnStatus.stringFor(status));
+        if (status != 0) throw new IllegalStateException(call + ": cuDNN says " + JCudnn.cudnnGetErrorString(status));
     }
 }
