@@ -14,7 +14,7 @@ import nativelib.LibraryCache;
 
 /**
  * Loads NVIDIA's libraries and JCuda's bridges to them, once, or says in one sentence what is missing. The order is
- * driver, cuBLAS, cuDNN, bridges: the system's loader takes a library that is in the process already before it looks
+ * driver, cuBLAS, NVRTC, cuDNN, bridges: the system's loader takes a library that is in the process already before it looks
  * for a file of that name, so it does not matter in which folder each of them was found.
  *
  * <p>The bridges were linked to {@code libcublas.so.12}; where only version 13 is found, the one to cuBLAS is
@@ -49,7 +49,8 @@ final class Libraries {
         List<String> lines = new ArrayList<>();
         for (String name : List.of(DRIVER, blas(12), blas(13), DNN)) {
             Path file = search.find(name);
-            lines.add(name + ": " + (file == null ? "not found (" + search.where() + ")" : describe(file)));
+            String version = name.substring(0, name.indexOf(".so.") + 4);
+            lines.add(name + ": " + (file == null ? "not found (" + search.where(version) + ")" : describe(file)));
         }
         return lines;
     }
@@ -83,12 +84,14 @@ final class Libraries {
     /** The first library that is not on this machine, in a sentence, or {@code null}. */
     static String missing(LibrarySearch search) {
         if (search.find(DRIVER) == null)
-            return "no NVIDIA driver: " + DRIVER + " was not found (" + search.where() + "); install the driver";
+            return "no NVIDIA driver: " + DRIVER + " was not found (" + search.where("libcuda.so.")
+                    + "); install the driver";
         if (blasVersion(search) == 0)
-            return "no cuBLAS: neither " + blas(12) + " nor " + blas(13) + " was found (" + search.where()
-                    + "); install CUDA 12 or 13, or name the folder with -D" + LibrarySearch.PROPERTY;
+            return "no cuBLAS: neither " + blas(12) + " nor " + blas(13) + " was found ("
+                    + search.where("libcublas.so.") + "); install CUDA 12 or 13, or name the folder with -D"
+                    + LibrarySearch.PROPERTY;
         if (search.find(DNN) == null)
-            return "no cuDNN: " + DNN + " was not found (" + search.where()
+            return "no cuDNN: " + DNN + " was not found (" + search.where("libcudnn.so.")
                     + "); install cuDNN 9, or name the folder with -D" + LibrarySearch.PROPERTY;
         return null;
     }
@@ -111,8 +114,13 @@ final class Libraries {
         if (!Files.exists(light)) light = search.find("libcublasLt.so." + version);
         if (light != null) System.load(absolute(light));
         System.load(absolute(blas));
+        Path compiler = search.find("libnvrtc.so." + version);
+        if (compiler != null) {
+            loadAll(compiler.resolveSibling("libnvrtc-builtins.so." + version + ".*"));
+            loads(compiler);
+        }
         Path dnn = search.find(DNN);
-        loadParts(dnn);
+        loadAll(dnn.resolveSibling("libcudnn_*.so.9"));
         System.load(absolute(dnn));
         String missing = bridge("JCudaDriver", version, () -> JCudaDriver.setExceptionsEnabled(false));
         if (missing == null) missing = bridge("JCublas2", version, JCublas2::initialize);
@@ -125,14 +133,16 @@ final class Libraries {
     }
 
     /**
-     * cuDNN opens its parts by name when it needs them, which fails where they lie in a folder that the system's loader
-     * does not know; a part that is in the process already is found. They need each other, so rounds are made until one
-     * changes nothing; a part that cannot be loaded will be missed by cuDNN, which says so.
+     * cuDNN opens its parts and NVRTC, with which it compiles some of its kernels, by name when it needs them, which fails where they
+     * lie in a folder that the system's loader does not know; what is in the process already is found. Parts need each other,
+     * so rounds are made until one changes nothing; one that cannot be loaded will be missed by cuDNN, which says so.
+     *
+     * @param pattern the files, a {@code *} in the name
      */
-    private static void loadParts(Path dnn) throws IOException {
+    private static void loadAll(Path pattern) throws IOException {
         List<Path> parts = new ArrayList<>();
-        try (DirectoryStream<Path> files =
-                Files.newDirectoryStream(dnn.toAbsolutePath().getParent(), "libcudnn_*.so.9")) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(
+                pattern.toAbsolutePath().getParent(), pattern.getFileName().toString())) {
             files.forEach(parts::add);
         }
         while (parts.removeIf(Libraries::loads)) continue;
@@ -140,7 +150,7 @@ final class Libraries {
 
     private static boolean loads(Path part) {
         try {
-            System.load(part.toString());
+            System.load(absolute(part));
             return true;
         } catch (UnsatisfiedLinkError e) {
             return false;

@@ -13,8 +13,8 @@ import java.util.Set;
 
 /**
  * Where a shared library of NVIDIA's may lie, in the order in which it is looked for: the folders that the user names
- * ({@code -Dddpm.cuda.path} or {@code DDPM_CUDA_PATH}), {@code LD_LIBRARY_PATH}, the system's folders, CUDA's own, and
- * the {@code nvidia/*}{@code /lib} folders of Python packages.
+ * ({@code -Dddpm.cuda.path} or {@code DDPM_CUDA_PATH}), {@code LD_LIBRARY_PATH}, the system's folders, CUDA's own, and those of Python's
+ * environments: {@code lib}, where conda puts libraries, and the {@code nvidia/*}{@code /lib} of packages.
  */
 final class LibrarySearch {
     /** System property with folders to look in first, separated by colons. */
@@ -33,8 +33,7 @@ final class LibrarySearch {
             "/usr/local/cuda/lib64",
             "/usr/local/cuda/targets/x86_64-linux/lib",
             "/usr/local/cuda-*/lib64",
-            "/opt/cuda/lib64",
-            "/opt/conda/lib");
+            "/opt/cuda/lib64");
     private static final List<String> PYTHON = List.of("lib/python3*/site-packages", "lib/python3*/dist-packages");
 
     private final List<Path> folders;
@@ -63,8 +62,10 @@ final class LibrarySearch {
                 prefixes.add(programs.getParent());
         prefixes.add(Path.of(home, ".local"));
         for (String prefix : List.of("usr/local", "usr", "opt/conda")) prefixes.add(root.resolve(prefix));
-        for (Path prefix : prefixes)
+        for (Path prefix : prefixes) {
+            found.add(prefix.resolve("lib"));
             for (String packages : PYTHON) found.addAll(expand(prefix, packages + "/nvidia/*/lib"));
+        }
         return new LibrarySearch(found.stream().filter(Files::isDirectory).toList());
     }
 
@@ -108,9 +109,18 @@ final class LibrarySearch {
         return null;
     }
 
-    /** For sentences: where {@link #find} looked. */
-    String where() {
-        return "looked in " + folders.size() + " folders: " + VARIABLE
-                + ", LD_LIBRARY_PATH, the system's, CUDA's and Python's";
+    /**
+     * For sentences: where {@link #find} looked, and what lies there of which it looked for another version.
+     *
+     * @param library its name without the version, {@code libcudnn.so.}
+     */
+    String where(String library) {
+        List<String> others = new ArrayList<>();
+        for (Path folder : folders) for (Path file : expand(folder, library + "*")) others.add(file.toString());
+        String looked = folders.isEmpty()
+                ? "none of the usual folders is there"
+                : "looked in "
+                        + String.join(", ", folders.stream().map(Path::toString).toList());
+        return others.isEmpty() ? looked : looked + "; there are only " + String.join(", ", others);
     }
 }

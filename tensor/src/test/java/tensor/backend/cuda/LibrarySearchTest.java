@@ -49,6 +49,14 @@ class LibrarySearchTest {
     }
 
     @Test
+    void anEnvironmentOfCondaHasThemBesideItsPrograms() throws IOException {
+        Path dnn = file("env/lib/libcudnn.so.9");
+        assertNull(search(Map.of(), null).find("libcudnn.so.9"));
+        Map<String, String> active = Map.of("CONDA_PREFIX", root.resolve("env").toString());
+        assertEquals(dnn, search(active, null).find("libcudnn.so.9"));
+    }
+
+    @Test
     void whatIsMissingIsSaidInTheOrderInWhichOneInstallsIt() throws IOException {
         assertTrue(
                 Libraries.missing(search(Map.of(), null)).startsWith("no NVIDIA driver: libcuda.so.1 was not found"));
@@ -58,8 +66,13 @@ class LibrarySearchTest {
         file("usr/lib64/libcublas.so.13");
         assertEquals(13, Libraries.blasVersion(search(Map.of(), null)));
         String noDnn = Libraries.missing(search(Map.of(), null));
-        assertTrue(noDnn.startsWith("no cuDNN: libcudnn.so.9 was not found"), noDnn);
+        assertTrue(
+                noDnn.startsWith("no cuDNN: libcudnn.so.9 was not found (looked in " + root.resolve("usr/lib64")),
+                noDnn);
         assertTrue(noDnn.endsWith("install cuDNN 9, or name the folder with -Dddpm.cuda.path"), noDnn);
+        Path old = file("usr/lib64/libcudnn.so.8");
+        String tooOld = Libraries.missing(search(Map.of(), null));
+        assertTrue(tooOld.contains("; there are only " + old + "); install cuDNN 9"), tooOld);
         file("usr/lib64/libcudnn.so.9");
         file("usr/lib64/libcublas.so.12");
         assertNull(Libraries.missing(search(Map.of(), null)));
