@@ -8,7 +8,9 @@
 // that are no device addresses, calls that a capture forbids. Fresh memory holds NaN, so an unwritten value shows.
 //
 // FAKE_CUDA_MEMORY=bytes      how much the device has (default 8 GiB)
-// FAKE_CUDA_FAIL=name:n       the n-th call of this function fails (cuMemAlloc: out of memory, else: unknown error)
+// FAKE_CUDA_FAIL=name:n       the n-th call of this function fails (cuMemAlloc: out of memory, a kernel: an illegal address,
+//                             else: unknown error)
+// FAKE_CUDA_NO_DEVICE=1       the driver finds no device
 // FAKE_CUDA_DRIVER=12060      the version of CUDA that the driver reports
 // FAKE_CUDA_CAPABILITY=75     ten times its compute capability (default 90)
 // FAKE_CUDA_LOG=1             names every launch on stderr

@@ -96,6 +96,7 @@ API cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, void *, int block, size_
 }
 static int run(const Function *function, void **parameters, const EmuLaunch &launch) {
     const EmuKernel *k = function->kernel;
+    if (planted(k->name)) return fault(ILLEGAL_ADDRESS, k->name, "planted fault");
     for (int i = 0; i < k->parameters; i++) {
         if (!k->pointers[i]) continue;
         Address p;
