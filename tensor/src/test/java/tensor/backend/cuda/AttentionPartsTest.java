@@ -25,8 +25,13 @@ class AttentionPartsTest {
         float[][] whole = null;
         String shape =
                 "-" + precision.compute() + "-" + precision + "-" + images + "x" + length + "-" + heads + "x" + width;
+        float differs;
+        try (Backend there = CudaTest.open(precision)) { // or there is nothing to test
+            boolean standIn = there.description().contains("stand-in");
+            // for fewer images cuBLAS may take another kernel, which adds up in another order
+            differs = standIn ? 0 : precision == Precision.FP32 ? 1e-5f : 3e-2f;
+        }
         for (int parts = 1; parts <= 8; parts *= 2) {
-            CudaTest.open(precision).close(); // or there is nothing to test
             try (Engine engine = new Engine(precision)) {
                 SearchFile file = SearchFile.ofUser("attentions", engine.context(), CudaModules.version());
                 for (String direction : new String[] {"forward", "backward"})
@@ -34,7 +39,7 @@ class AttentionPartsTest {
             }
             float[][] found = attention(precision, images, heads, length, width);
             if (whole == null) whole = found;
-            for (int i = 0; i < found.length; i++) assertArrayEquals(whole[i], found[i], 0, parts + " parts");
+            for (int i = 0; i < found.length; i++) assertArrayEquals(whole[i], found[i], differs, parts + " parts");
         }
     }
 
