@@ -48,11 +48,6 @@ final class Axes {
         return this;
     }
 
-    /** Whether the innermost axis moves by one element in the first array. */
-    boolean isPacked() {
-        return rank > 0 && first[rank - 1] == 1;
-    }
-
     /** Number of axes; 0 for one element. */
     int rank() {
         return rank;

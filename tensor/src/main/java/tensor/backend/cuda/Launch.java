@@ -49,6 +49,8 @@ final class Launch implements AutoCloseable {
 
     /** The place of the next argument, of {@code size} bytes at a multiple of 8. */
     private int next(int size) {
+        if (count == MOST_ARGUMENTS)
+            throw new IllegalStateException("a kernel takes " + MOST_ARGUMENTS + " arguments at most: MOST_ARGUMENTS");
         int at = end;
         bytes.putLong(8 * count++, block.address(at));
         end += (size + 7) / 8 * 8;
