@@ -315,7 +315,7 @@ final class Convolutions implements AutoCloseable {
         long workspace = 0;
         while (workspace == 0)
             try {
-                workspace = engine.context().allocate(bytes);
+                workspace = engine.lending().allocate(bytes);
             } catch (OutOfMemoryError e) {
                 engine.arena().trim();
                 bytes /= 2;
@@ -324,7 +324,7 @@ final class Convolutions implements AutoCloseable {
         try {
             return search(key, name, x, w, y, new Device(workspace), bytes);
         } finally {
-            engine.context().free(workspace, bytes);
+            engine.lending().free(workspace, bytes);
         }
     }
 

@@ -13,6 +13,7 @@ final class Engine implements AutoCloseable {
     private static final int ZERO = 8;
 
     private final CudaContext context;
+    private final Lending lending;
     private final CachingAllocator arena;
     private final SideStream side;
     private final FinalSums sums;
@@ -29,7 +30,8 @@ final class Engine implements AutoCloseable {
     Engine(Precision precision) {
         this.precision = precision;
         context = new CudaContext(precision);
-        arena = new CachingAllocator(context);
+        lending = new Lending(context);
+        arena = new CachingAllocator(lending);
         side = new SideStream(context);
         sums = new FinalSums(this);
         turned = new TurnedFilters(this);
@@ -44,6 +46,11 @@ final class Engine implements AutoCloseable {
 
     CudaContext context() {
         return context;
+    }
+
+    /** Where blocks come from that no recording keeps. */
+    Lending lending() {
+        return lending;
     }
 
     /** Where tensors lie; while calls are being recorded, those of the recording. */

@@ -32,6 +32,8 @@ final class GraphRecording implements Recording, Recording.Recorder {
     private final ReplayResults[] results = new ReplayResults[2];
 
     private int next;
+    /** Whether all calls are recorded. */
+    private boolean complete;
 
     private final Set<String> indexed = new LinkedHashSet<>();
     /** What was made before, and is written by each replay. */
@@ -46,8 +48,22 @@ final class GraphRecording implements Recording, Recording.Recorder {
         this.indices = indices;
         this.joins = joins;
         this.cuts = cuts;
-        arena = new CachingAllocator(engine.context(), true);
+        arena = new CachingAllocator(new Growing(), true);
         updates = new Updates(engine, staging);
+    }
+
+    /** The device, until all calls are recorded; what is then asked for is to be lent, and of what is there. */
+    private final class Growing implements CachingAllocator.Source {
+        @Override
+        public long allocate(long bytes) {
+            if (complete) throw new OutOfMemoryError("a recording that has been made takes no more");
+            return engine.context().allocate(bytes);
+        }
+
+        @Override
+        public void free(long address, long bytes) {
+            engine.context().free(address, bytes);
+        }
     }
 
     /** Everything asked for so far is on the main stream, or waited for there: what comes next may read and write anything. */
@@ -69,15 +85,15 @@ final class GraphRecording implements Recording, Recording.Recorder {
         engine.requireEager("another recording");
         GraphRecording recording = new GraphRecording(engine, staging, indices, joins, cuts);
         CUgraph captured = new CUgraph();
-        boolean complete = false;
         try {
             recording.capture(body, captured);
             Status.driver(cuGraphInstantiate(recording.graph, captured, 0), "cuGraphInstantiate");
-            complete = true;
+            recording.complete = true;
         } finally {
             cuGraphDestroy(captured); // refused when there is none
-            if (!complete) recording.discard();
+            if (!recording.complete) recording.discard();
         }
+        engine.lending().add(recording.arena);
         return recording;
     }
 
@@ -162,6 +178,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     public Replay replay(Numbers now) {
         engine.context().enter();
         settle();
+        engine.lending().giveBack(engine.arena());
         for (Buffer buffer : written) if (buffer.isLive()) buffer.written();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
@@ -187,6 +204,8 @@ final class GraphRecording implements Recording, Recording.Recorder {
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();
         for (ReplayResults each : results) if (each != null) each.close();
+        engine.lending().giveBack(engine.arena());
+        engine.lending().remove(arena);
         arena.close();
     }
 }

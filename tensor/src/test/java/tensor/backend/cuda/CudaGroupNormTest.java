@@ -193,19 +193,10 @@ class CudaGroupNormTest {
             NormParams p = new NormParams(1, EPS, false);
             try (Scope spare = Scope.open("spare")) {
                 x.empty(Shape.of(1 << 18)); // 1 MiB, half of which is enough
-                for (int size = 1 << 24; size >= 1 << 16; size >>= 1) fill(scope, x, size);
+                for (int size = 1 << 24; size >= 1 << 16; size >>= 1) CudaTest.fill(scope, x, size);
             }
             backend.groupNormBackward(p, null, in, mean, mean, x, before, NormInputs.of(dx));
             assertThrows(OutOfMemoryError.class, x::emptyLike);
-        }
-    }
-
-    /** Takes all blocks of so many values that there are. */
-    private static void fill(Scope scope, Tensor x, int size) {
-        try {
-            for (; ; ) scope.own(x.empty(Shape.of(size)).buffer().retain());
-        } catch (OutOfMemoryError full) {
-            assertTrue(full.getMessage().contains("are in use"), full.getMessage());
         }
     }
 

@@ -289,6 +289,44 @@ class GraphRecordingTest extends CudaTest {
         }
     }
 
+    /** As the last batch of an epoch, which is smaller than the one that has been recorded. */
+    @Test
+    void whatARecordingHasFreeIsLentBetweenReplaysWhereTheDeviceIsFull() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
+            Recording.Body body = r -> {
+                try (Scope step = Scope.open("step")) {
+                    x.set_(x.add(x));
+                }
+            };
+            try (Scope spare = Scope.open("spare")) {
+                x.emptyLike();
+                for (int size = 1 << 24; size >= 1 << 17; size >>= 1) CudaTest.fill(scope, x, size);
+            }
+            try (Recording recording = record(body)) {
+                for (int i = 0; i < 3; i++) {
+                    recording.replay(Recording.Numbers.NONE);
+                    try (Scope call = Scope.open("call")) {
+                        Tensor y = x.empty(Shape.of(1 << 19)); // half of what lies there free
+                        backend.fill(y, 7);
+                        assertEquals(7, y.toFloats()[77]);
+                        assertThrows(OutOfMemoryError.class, y::emptyLike, "it is lent once");
+                    }
+                }
+                assertEquals(8, x.toFloats()[77]);
+                try (Scope call = Scope.open("call")) {
+                    x.empty(Shape.of(1 << 19));
+                    IllegalStateException e =
+                            assertThrows(IllegalStateException.class, () -> recording.replay(Recording.Numbers.NONE));
+                    assertTrue(e.getMessage().contains("outlive the calls between two replays"), e.getMessage());
+                }
+                recording.replay(Recording.Numbers.NONE);
+                assertEquals(16, x.toFloats()[77]);
+            }
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
     @Test
     void whatCannotBeRecordedIsRefusedAndTheBackendGoesOn() {
         try (Scope scope = Scope.open("test")) {
