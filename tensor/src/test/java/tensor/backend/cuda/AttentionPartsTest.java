@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import nativelib.CudaModules;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,6 +41,30 @@ class AttentionPartsTest {
             float[][] found = attention(precision, images, heads, length, width);
             if (whole == null) whole = found;
             for (int i = 0; i < found.length; i++) assertArrayEquals(whole[i], found[i], differs, parts + " parts");
+        }
+    }
+
+    /** There is room for one of two arrays: P forward, S backward. */
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void aCallThatFindsNoMemoryKeepsNone(boolean backward) {
+        try (Backend backend = CudaTest.open(Precision.BF16);
+                Scope scope = Scope.open("test")) {
+            Tensor qkv = Tensor.full(backend, DType.BF16, Shape.of(9, 64, 24), 1);
+            Tensor dqkv = qkv.emptyLike();
+            Tensor y = qkv.empty(Shape.of(9, 64, 8));
+            Tensor logSum = qkv.emptyExact(Shape.of(9, 2, 64));
+            AttentionParams p = new AttentionParams(2, 0.5);
+            try (Scope spare = Scope.open("spare")) {
+                qkv.empty(Shape.of((backward ? 2 : 1) * 9 * 2 * 64 * 64));
+                for (int size = 1 << 25; size >= 1 << 15; size >>= 1) CudaTest.fill(scope, qkv, size);
+            }
+            long live = backend.memory().live();
+            assertThrows(OutOfMemoryError.class, () -> {
+                if (backward) backend.attentionBackward(p, qkv, y, logSum, y, dqkv);
+                else backend.attention(p, qkv, y, logSum);
+            });
+            assertEquals(live, backend.memory().live());
         }
     }
 

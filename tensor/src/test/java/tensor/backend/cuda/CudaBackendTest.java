@@ -247,6 +247,24 @@ class CudaBackendTest extends CudaTest {
         assertArrayEquals(results[0], results[1], precision == Precision.FP32 ? 1e-4f : 5e-2f);
     }
 
+    /** 40 MiB are free; the search takes 32 for cuDNN, and products, which would need 14, have what is left. */
+    @Test
+    void aSearchGoesOnWhereProductsFindNoMemory() {
+        Conv2dParams p = Conv2dParams.of(1, 1);
+        try (Backend on = Backends.open("cuda", 0, Precision.TF32).backend();
+                Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(on, DType.F32, Shape.of(4, 32, 31, 96), 1);
+            Tensor dw = x.empty(Shape.of(96, 3, 3, 96));
+            try (Scope spare = Scope.open("spare")) {
+                x.empty(Shape.of(10 << 20));
+                for (int size = 1 << 24; size >= 1 << 17; size >>= 1) fill(scope, x, size);
+            }
+            on.conv2dBackwardWeights(p, x, x, dw, null);
+            assertEquals(4 * 32 * 31, dw.toFloats()[4 * 96]); // the middle of the first filter
+            assertTrue(((CudaBackend) on).algorithm(Direction.FILTER, p, x, dw, x) != null);
+        }
+    }
+
     @Test
     void columnsOfMoreMatricesThanAGridHolds() {
         try (Scope scope = Scope.open("test")) {
