@@ -266,6 +266,15 @@ class CudaBackendTest extends CudaTest {
     }
 
     @Test
+    void aKernelWithMoreArgumentsThanThereIsRoomForIsRefused() {
+        try (Engine engine = new Engine(Precision.FP32)) {
+            Launch launch = engine.launch(Kernel.FILL, DType.F32);
+            for (int i = 0; i < 32; i++) launch.integer(i);
+            assertThrows(IllegalStateException.class, () -> launch.integer(32));
+        }
+    }
+
+    @Test
     void columnsOfMoreMatricesThanAGridHolds() {
         try (Scope scope = Scope.open("test")) {
             Tensor sums = Tensor.full(backend, DType.F32, Shape.of(65536, 33, 2), 1)
