@@ -45,6 +45,11 @@ public final class Shape {
         return size;
     }
 
+    /** Number of elements at one index of the first axis: of a row of a table [V, …]. */
+    public int rowSize() {
+        return size / get(0);
+    }
+
     /** Extent of an axis; negative axes count from the end, −1 being the last. */
     public int get(int axis) {
         return extents[place(axis)];
@@ -103,6 +108,14 @@ public final class Shape {
         for (int i = 0; i < target.rank(); i++)
             if (padded.extents[i] != target.extents[i] && padded.extents[i] != 1) return false;
         return true;
+    }
+
+    /** Element strides of an array of this shape read as if it had the shape {@code target}: 0 along the axes where it is stretched. */
+    public long[] stridesIn(Shape target) {
+        Shape padded = padTo(target.rank());
+        long[] strides = padded.strides();
+        for (int i = 0; i < strides.length; i++) if (padded.extents[i] == 1) strides[i] = 0;
+        return strides;
     }
 
     /** The shape of the same size with these extents, of which one may be −1 and is worked out. */

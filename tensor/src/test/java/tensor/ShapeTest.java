@@ -52,6 +52,21 @@ class ShapeTest {
     }
 
     @Test
+    void aStretchedArrayStaysWhereItIsAlongTheAxesThatStretch() {
+        Shape images = Shape.of(2, 13, 7, 3);
+        assertArrayEquals(images.strides(), images.stridesIn(images));
+        assertArrayEquals(new long[] {0, 0, 0, 1}, Shape.of(3).stridesIn(images));
+        assertArrayEquals(new long[] {7, 0, 1, 0}, Shape.of(2, 1, 7, 1).stridesIn(images));
+        assertArrayEquals(new long[4], Shape.SCALAR.stridesIn(images));
+    }
+
+    @Test
+    void aRowIsWhatLiesAtOneIndexOfTheFirstAxis() {
+        assertEquals(13 * 7 * 3, Shape.of(2, 13, 7, 3).rowSize());
+        assertEquals(1, Shape.of(5).rowSize());
+    }
+
+    @Test
     void anExtentOfOneStretchesAndAxesAreAlignedAtTheEnd() {
         Shape images = Shape.of(2, 13, 7, 3);
         assertEquals(images, images.broadcast(Shape.of(3)));

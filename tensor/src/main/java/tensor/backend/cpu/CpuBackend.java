@@ -229,20 +229,12 @@ public final class CpuBackend implements Backend {
                 half(a),
                 f.ordinal(),
                 address(a),
-                broadcast(a, shape),
+                a.shape().stridesIn(shape),
                 address(b),
-                broadcast(b, shape),
+                b.shape().stridesIn(shape),
                 address(y),
                 shape.toArray());
         written(y);
-    }
-
-    /** Element strides of x read with the given shape: 0 along the axes where x is stretched. */
-    private static long[] broadcast(Tensor x, Shape shape) {
-        Shape padded = x.shape().padTo(shape.rank());
-        long[] strides = padded.strides();
-        for (int i = 0; i < strides.length; i++) if (padded.get(i) == 1) strides[i] = 0;
-        return strides;
     }
 
     @Override
@@ -299,7 +291,7 @@ public final class CpuBackend implements Backend {
                 half(table),
                 address(table),
                 rows,
-                width(table),
+                table.shape().rowSize(),
                 address(index),
                 index.shape().size(),
                 address(y));
@@ -313,7 +305,13 @@ public final class CpuBackend implements Backend {
         enter();
         int rows = dtable.shape().get(0);
         int wrong = Kernels.scatterAdd(
-                half(dtable), address(index), index.shape().size(), address(dy), address(dtable), rows, width(dtable));
+                half(dtable),
+                address(index),
+                index.shape().size(),
+                address(dy),
+                address(dtable),
+                rows,
+                dtable.shape().rowSize());
         written(dtable);
         refuse("scatterAdd", wrong, index, rows);
     }
@@ -321,10 +319,6 @@ public final class CpuBackend implements Backend {
     /** Throws when the kernel met an index that names no row. */
     private void refuse(String call, int wrong, Tensor index, int rows) {
         if (wrong >= 0) Checks.row(call, wrong, index.toDoubles()[wrong], rows);
-    }
-
-    private static int width(Tensor table) {
-        return table.shape().size() / table.shape().get(0);
     }
 
     // ---- 3 linear algebra -------------------------------------------------------------------------------------

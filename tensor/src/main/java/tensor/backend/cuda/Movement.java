@@ -132,8 +132,8 @@ final class Movement {
 
     void binary(BinaryOp f, Tensor a, Tensor b, Tensor y) {
         Shape shape = y.shape();
-        long[] first = stretched(a.shape(), shape);
-        long[] second = stretched(b.shape(), shape);
+        long[] first = a.shape().stridesIn(shape);
+        long[] second = b.shape().stridesIn(shape);
         axes.clear();
         for (int i = 0; i < first.length; i++) axes.add(shape.get(i), first[i], second[i]);
         int n = shape.size();
@@ -145,14 +145,6 @@ final class Movement {
                 .integer(n)
                 .axes(axes)
                 .flat(n);
-    }
-
-    /** Element strides of a tensor read with the given shape: 0 along the axes where it is stretched. */
-    private static long[] stretched(Shape s, Shape shape) {
-        Shape padded = s.padTo(shape.rank());
-        long[] strides = padded.strides();
-        for (int i = 0; i < strides.length; i++) if (padded.get(i) == 1) strides[i] = 0;
-        return strides;
     }
 
     void random(Distribution distribution, long seed, long offset, Tensor y) {

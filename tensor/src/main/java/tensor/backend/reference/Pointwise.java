@@ -17,7 +17,7 @@ final class Pointwise {
 
     /** y[i] = f(a[i], b[i]); along an axis where a or b has extent 1 its one element serves every i. */
     static void binary(BinaryOp f, double[] a, Shape as, double[] b, Shape bs, double[] y, Shape ys) {
-        long[][] strides = {Rows.stretched(as, ys), Rows.stretched(bs, ys), ys.strides()};
+        long[][] strides = {as.stridesIn(ys), bs.stridesIn(ys), ys.strides()};
         Rows.forEach(ys.toArray(), new long[3], strides, (at, step, length) -> {
             for (int i = 0; i < length; i++) y[at[2] + i] = f.apply(a[at[0] + i * step[0]], b[at[1] + i * step[1]]);
         });

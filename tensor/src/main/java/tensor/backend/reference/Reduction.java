@@ -14,7 +14,7 @@ final class Reduction {
      */
     static void reduce(ReduceOp f, double[] x, Shape xs, double[] y, Shape ys) {
         Arrays.fill(y, f == ReduceOp.SUM ? 0 : Double.NEGATIVE_INFINITY);
-        long[][] strides = {xs.strides(), Rows.stretched(ys, xs)};
+        long[][] strides = {xs.strides(), ys.stridesIn(xs)};
         Rows.forEach(xs.toArray(), new long[2], strides, (at, step, length) -> {
             for (int i = 0; i < length; i++) {
                 int j = at[1] + i * step[1];

@@ -233,7 +233,7 @@ public final class ReferenceBackend implements Backend {
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         double[] values = room(y);
-        Movement.gather(read(table), read(index), width(table), values);
+        Movement.gather(read(table), read(index), table.shape().rowSize(), values);
         store(y, values);
     }
 
@@ -241,13 +241,8 @@ public final class ReferenceBackend implements Backend {
     public void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
         Checks.scatterAdd(this, index, dy, dtable);
         double[] values = room(dtable);
-        Movement.scatterAdd(read(index), read(dy), width(dtable), values);
+        Movement.scatterAdd(read(index), read(dy), dtable.shape().rowSize(), values);
         store(dtable, values);
-    }
-
-    /** Number of elements in one row [i, …]. */
-    private static int width(Tensor table) {
-        return table.shape().size() / table.shape().get(0);
     }
 
     // ---- 3 linear algebra -------------------------------------------------------------------------------------

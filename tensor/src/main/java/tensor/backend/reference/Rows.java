@@ -1,7 +1,5 @@
 package tensor.backend.reference;
 
-import tensor.Shape;
-
 /**
  * The walk through a box of indices that strided calls share. Several arrays are visited at once: element (i₀, …, iₙ)
  * of array k lies at {@code offset[k] + Σ iⱼ · strides[k][j]}, and a stride of 0 stays where it is, which is all there
@@ -42,13 +40,5 @@ final class Rows {
             if (axis < 0) return;
             for (int k = 0; k < arrays; k++) at[k] += (int) strides[k][axis];
         }
-    }
-
-    /** Strides of an array of shape {@code s} read as if it had shape {@code target}: 0 along stretched axes. */
-    static long[] stretched(Shape s, Shape target) {
-        Shape padded = s.padTo(target.rank());
-        long[] strides = padded.strides();
-        for (int i = 0; i < strides.length; i++) if (padded.get(i) == 1) strides[i] = 0;
-        return strides;
     }
 }
