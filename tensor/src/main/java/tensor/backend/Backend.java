@@ -192,7 +192,7 @@ public interface Backend extends AutoCloseable {
     /** Σ over all elements of all x[i], of any type, of x², added in double in a fixed order; not finite when any element is not. */
     double sumOfSquares(Tensor[] x);
 
-    /** Gives back what the backend holds beyond tensors: threads, primitives, cached memory. */
+    /** Gives back what the backend holds for itself beyond tensors: cached memory; descriptors and queues, where it has such. */
     @Override
     void close();
 }

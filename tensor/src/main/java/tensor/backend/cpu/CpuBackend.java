@@ -572,13 +572,14 @@ public final class CpuBackend implements Backend {
     }
 
     /**
-     * Gives the cached memory back.
+     * Lets the calling thread run on every core again and gives the cached memory back. The other threads and oneDNN's primitives
+     * are the process's and stay, for the next backend.
      *
      * @throws IllegalStateException when tensors are still in use
      */
     @Override
     public void close() {
+        Cpu.leave(); // first: the allocator throws when tensors are in use
         allocator.close();
-        Cpu.leave();
     }
 }

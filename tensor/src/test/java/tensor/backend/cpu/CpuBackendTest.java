@@ -209,6 +209,17 @@ class CpuBackendTest {
         assertEquals(before, coresOfANewProcess());
     }
 
+    @Test
+    void aBackendThatIsClosedTooEarlyLetsTheThreadGoAllTheSame() throws IOException, InterruptedException {
+        String before = coresOfANewProcess();
+        try (Scope scope = Scope.open("too long")) {
+            Backend backend = CpuBackend.open(2);
+            normal(backend, 1, 8, 8);
+            assertThrows(IllegalStateException.class, backend::close);
+            assertEquals(before, coresOfANewProcess());
+        }
+    }
+
     private static String coresOfANewProcess() throws IOException, InterruptedException {
         Process process = new ProcessBuilder("grep", "Cpus_allowed_list", "/proc/self/status").start();
         String line = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
