@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ForkJoinPool;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.Tag;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tensor.DType;
+import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
@@ -116,6 +118,36 @@ class BackendParityTest {
         actual[77_777] = Double.NaN;
         assertFalse(relativeError(expected, actual) <= bound);
         assertFalse(relativeError(new double[1], new double[] {1e-9}) <= bound);
+    }
+
+    /** Another backend's guard would wait there for who still reads; here it looks at what is still to be read. */
+    @TestFactory
+    List<DynamicNode> whoGuardsABlockIsAskedBeforeItIsWritten() {
+        List<DynamicNode> backends = new ArrayList<>();
+        for (String name : Backends.names())
+            if (name.matches(System.getProperty("test.backends", ".*")))
+                backends.add(dynamicTest(name, () -> {
+                    Backend backend = name.equals(REFERENCE.name()) ? REFERENCE : opened(name);
+                    try (Scope scope = Scope.open("guarded")) {
+                        Tensor two = Tensor.full(backend, DType.F32, Shape.of(3), 2);
+                        List<Consumer<Tensor>> calls = List.of(
+                                y -> backend.fill(y, 2),
+                                y -> backend.upload(new float[] {2, 2, 2}, y),
+                                y -> backend.upload(new double[] {2, 2, 2}, y),
+                                y -> backend.copy(Region.of(two), Region.of(y)),
+                                y -> backend.binary(BinaryOp.ADD, y, y, y),
+                                y -> backend.exponentialAverage(0, new Tensor[] {y}, new Tensor[] {two}));
+                        for (Consumer<Tensor> call : calls) {
+                            Tensor y = two.fullLike(1);
+                            List<Double> seen = new ArrayList<>();
+                            y.buffer().guard(() -> seen.add(y.toDoubles()[0]));
+                            call.accept(y);
+                            assertEquals(List.of(1.0), seen);
+                            assertArrayEquals(two.toDoubles(), y.toDoubles());
+                        }
+                    }
+                }));
+        return backends;
     }
 
     private static Backend opened(String name) {

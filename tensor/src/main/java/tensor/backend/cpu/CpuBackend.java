@@ -90,6 +90,7 @@ public final class CpuBackend implements Backend {
         caller = Thread.currentThread();
     }
 
+    /** Before a call that writes them. */
     private static void written(Tensor... outputs) {
         for (Tensor y : outputs) if (y != null) y.buffer().written();
     }
@@ -130,15 +131,15 @@ public final class CpuBackend implements Backend {
     @Override
     public void upload(float[] source, Tensor y) {
         Checks.upload(this, source.length, y);
-        Kernels.upload(half(y), source, address(y));
         written(y);
+        Kernels.upload(half(y), source, address(y));
     }
 
     @Override
     public void upload(double[] source, Tensor y) {
         Checks.upload(this, source.length, y);
-        Kernels.uploadDoubles(half(y), source, address(y));
         written(y);
+        Kernels.uploadDoubles(half(y), source, address(y));
     }
 
     @Override
@@ -168,8 +169,8 @@ public final class CpuBackend implements Backend {
     public void fill(Tensor y, double value) {
         Checks.fill(this, y);
         enter();
-        Kernels.fill(half(y), address(y), y.shape().size(), (float) value);
         written(y);
+        Kernels.fill(half(y), address(y), y.shape().size(), (float) value);
     }
 
     @Override
@@ -177,8 +178,8 @@ public final class CpuBackend implements Backend {
         Checks.copy(this, from, to);
         fewAxes("copy", to.sizes().length);
         enter();
-        Kernels.copy(half(from.tensor()), start(from), from.strides(), start(to), to.strides(), to.sizes());
         written(to.tensor());
+        Kernels.copy(half(from.tensor()), start(from), from.strides(), start(to), to.strides(), to.sizes());
     }
 
     @Override
@@ -206,17 +207,17 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
+        written(y);
         if (half(y)) Kernels.narrow(address(x), address(y), y.shape().size());
         else Kernels.widen(address(x), address(y), y.shape().size());
-        written(y);
     }
 
     @Override
     public void unary(UnaryOp f, Tensor x, Tensor y) {
         Checks.unary(this, f, x, y);
         enter();
-        Kernels.unary(half(x), f.ordinal(), address(x), address(y), y.shape().size());
         written(y);
+        Kernels.unary(half(x), f.ordinal(), address(x), address(y), y.shape().size());
     }
 
     @Override
@@ -224,6 +225,7 @@ public final class CpuBackend implements Backend {
         Checks.binary(this, f, a, b, y);
         fewAxes(f.name(), y.shape().rank());
         enter();
+        written(y);
         Shape shape = y.shape();
         Kernels.binary(
                 half(a),
@@ -234,7 +236,6 @@ public final class CpuBackend implements Backend {
                 b.shape().stridesIn(shape),
                 address(y),
                 shape.toArray());
-        written(y);
     }
 
     @Override
@@ -242,6 +243,7 @@ public final class CpuBackend implements Backend {
         Checks.reduce(this, f, x, y);
         fewAxes("reduce", x.shape().rank());
         enter();
+        written(y);
         Kernels.reduce(
                 half(x),
                 f.ordinal(),
@@ -249,13 +251,13 @@ public final class CpuBackend implements Backend {
                 x.shape().toArray(),
                 address(y),
                 y.shape().toArray());
-        written(y);
     }
 
     @Override
     public void random(Distribution distribution, long seed, long offset, Tensor y) {
         Checks.random(this, offset, y);
         enter();
+        written(y);
         Kernels.random(
                 half(y),
                 distribution.kind().ordinal(),
@@ -264,13 +266,13 @@ public final class CpuBackend implements Backend {
                 offset,
                 address(y),
                 y.shape().size());
-        written(y);
     }
 
     @Override
     public void dropout(Mask mask, Tensor x, Tensor y) {
         Checks.dropout(this, x, y);
         enter();
+        written(y);
         Kernels.dropout(
                 half(x),
                 mask.keep(),
@@ -279,13 +281,13 @@ public final class CpuBackend implements Backend {
                 address(x),
                 address(y),
                 y.shape().size());
-        written(y);
     }
 
     @Override
     public void gather(Tensor table, Tensor index, Tensor y) {
         Checks.gather(this, table, index, y);
         enter();
+        written(y);
         int rows = table.shape().get(0);
         int wrong = Kernels.gather(
                 half(table),
@@ -295,7 +297,6 @@ public final class CpuBackend implements Backend {
                 address(index),
                 index.shape().size(),
                 address(y));
-        written(y);
         refuse("gather", wrong, index, rows);
     }
 
@@ -303,6 +304,7 @@ public final class CpuBackend implements Backend {
     public void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
         Checks.scatterAdd(this, index, dy, dtable);
         enter();
+        written(dtable);
         int rows = dtable.shape().get(0);
         int wrong = Kernels.scatterAdd(
                 half(dtable),
@@ -312,7 +314,6 @@ public final class CpuBackend implements Backend {
                 address(dtable),
                 rows,
                 dtable.shape().rowSize());
-        written(dtable);
         refuse("scatterAdd", wrong, index, rows);
     }
 
@@ -327,8 +328,8 @@ public final class CpuBackend implements Backend {
     public void matmul(boolean ta, boolean tb, Tensor a, Tensor b, Tensor bias, Tensor y) {
         Checks.matmul(this, ta, tb, a, b, bias, y);
         enter();
-        Layers.matmul(ta, tb, a, b, bias, y);
         written(y);
+        Layers.matmul(ta, tb, a, b, bias, y);
     }
 
     @Override
@@ -350,8 +351,8 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
-        Layers.conv2d(p, x, w, bias, y);
         written(y);
+        Layers.conv2d(p, x, w, bias, y);
         if (z != null) binary(BinaryOp.ADD, y, z, y);
     }
 
@@ -367,8 +368,8 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
-        Layers.conv2dBackwardData(p, w, dy, dx);
         written(dx);
+        Layers.conv2dBackwardData(p, w, dy, dx);
     }
 
     @Override
@@ -400,8 +401,8 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
-        Layers.conv2dBackwardWeights(p, x, dy, dw, dbias);
         written(dw, dbias);
+        Layers.conv2dBackwardWeights(p, x, dy, dw, dbias);
     }
 
     // ---- 4 normalisation, softmax, attention ------------------------------------------------------------------
@@ -410,8 +411,8 @@ public final class CpuBackend implements Backend {
     public void groupNorm(NormParams p, Mask mask, NormInputs in, Tensor y, Tensor mean, Tensor rstd) {
         Checks.groupNorm(this, p, in, y, mean, rstd);
         enter();
-        Norms.forward(p, in, y, mean, rstd);
         written(y, mean, rstd);
+        Norms.forward(p, in, y, mean, rstd);
         if (mask != null) dropout(mask, y, y);
     }
 
@@ -435,30 +436,31 @@ public final class CpuBackend implements Backend {
             return;
         }
         enter();
-        Norms.backward(p, in, mean, rstd, dy, before, d);
         d.tensors().forEach(CpuBackend::written);
+        Norms.backward(p, in, mean, rstd, dy, before, d);
     }
 
     @Override
     public void softmax(int axis, Tensor x, Tensor y) {
         Checks.softmax(this, axis, x, y);
         enter();
-        Layers.softmax(axis, x, y);
         written(y);
+        Layers.softmax(axis, x, y);
     }
 
     @Override
     public void softmaxBackward(int axis, Tensor y, Tensor dy, Tensor dx) {
         Checks.softmaxBackward(this, axis, y, dy, dx);
         enter();
-        Layers.softmaxBackward(axis, y, dy, dx);
         written(dx);
+        Layers.softmaxBackward(axis, y, dy, dx);
     }
 
     @Override
     public void attention(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum) {
         Checks.attention(this, p, qkv, y, logSum);
         enter();
+        written(y, logSum);
         Shape s = qkv.shape();
         Kernels.attention(
                 half(qkv),
@@ -470,13 +472,13 @@ public final class CpuBackend implements Backend {
                 address(qkv),
                 address(y),
                 address(logSum));
-        written(y, logSum);
     }
 
     @Override
     public void attentionBackward(AttentionParams p, Tensor qkv, Tensor y, Tensor logSum, Tensor dy, Tensor dqkv) {
         Checks.attentionBackward(this, p, qkv, y, logSum, dy, dqkv);
         enter();
+        written(dqkv);
         Shape s = qkv.shape();
         Kernels.attentionBackward(
                 half(qkv),
@@ -490,13 +492,13 @@ public final class CpuBackend implements Backend {
                 address(logSum),
                 address(dy),
                 address(dqkv));
-        written(dqkv);
     }
 
     @Override
     public void linearAttention(AttentionParams p, Tensor x, Tensor w, Tensor y, Tensor context, Tensor logSum) {
         Checks.linearAttention(this, p, x, w, y, context, logSum);
         enter();
+        written(y, context, logSum);
         Shape s = Projection.shape(x, w);
         Kernels.linearAttention(
                 half(x),
@@ -511,7 +513,6 @@ public final class CpuBackend implements Backend {
                 address(y),
                 address(context),
                 address(logSum));
-        written(y, context, logSum);
     }
 
     @Override
@@ -519,6 +520,7 @@ public final class CpuBackend implements Backend {
             AttentionParams p, Tensor x, Tensor w, Tensor context, Tensor logSum, Tensor dy, Tensor dx, Tensor dw) {
         Checks.linearAttentionBackward(this, p, x, w, context, logSum, dy, dx, dw);
         enter();
+        written(dx, dw);
         Shape s = Projection.shape(x, w);
         Kernels.linearAttentionBackward(
                 half(x),
@@ -535,7 +537,6 @@ public final class CpuBackend implements Backend {
                 address(dy),
                 address(dx),
                 address(dw));
-        written(dx, dw);
     }
 
     // ---- 5 updates --------------------------------------------------------------------------------------------
@@ -544,18 +545,18 @@ public final class CpuBackend implements Backend {
     public void adam(AdamParams p, Tensor[] w, Tensor[] dw, Tensor[] m, Tensor[] v) {
         Checks.adam(this, w, dw, m, v);
         enter();
-        Updates.adam(p, w, dw, m, v);
         written(w);
         written(m);
         written(v);
+        Updates.adam(p, w, dw, m, v);
     }
 
     @Override
     public void exponentialAverage(double decay, Tensor[] average, Tensor[] w) {
         Checks.exponentialAverage(this, decay, average, w);
         enter();
-        Updates.exponentialAverage(decay, average, w);
         written(average);
+        Updates.exponentialAverage(decay, average, w);
     }
 
     @Override

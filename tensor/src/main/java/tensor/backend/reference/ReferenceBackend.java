@@ -97,8 +97,8 @@ public final class ReferenceBackend implements Backend {
     /** Stores what was computed, rounded once. */
     private static void store(Tensor t, double[] values) {
         if (t == null) return;
-        block(t).store(values);
         t.buffer().written();
+        block(t).store(values);
     }
 
     // ---- 1 memory ---------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void upload(float[] source, Tensor y) {
         Checks.upload(this, source.length, y);
-        block(y).store(source);
         y.buffer().written();
+        block(y).store(source);
     }
 
     @Override
