@@ -1,10 +1,16 @@
 package tensor.backend;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertIterableEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,6 +70,18 @@ class PointwiseTableTest {
             double kept = KEEP_RESULT.contains(f) ? f.apply(x) : x;
             assertEquals(expected, gradient.apply(kept, 1.7), 1e-8 * (1 + Math.abs(expected)), f + " at " + x);
         }
+    }
+
+    /** Calls cross into native code by the number of a row. */
+    @Test
+    void theNativeTableHasTheSameRowsInTheSameOrder() throws IOException {
+        List<String> rows = new ArrayList<>();
+        for (UnaryOp f : UnaryOp.values()) rows.add("UNARY(" + f + ", " + f.expression() + ")");
+        for (BinaryOp f : BinaryOp.values()) rows.add("BINARY(" + f + ", " + f.expression() + ")");
+        List<String> table = Files.readAllLines(Path.of("../native/src/main/cpp/pointwise.def")).stream()
+                .filter(line -> !line.startsWith("//"))
+                .toList();
+        assertIterableEquals(rows, table);
     }
 
     @Test
