@@ -5,7 +5,8 @@ import tensor.backend.Distribution;
 
 /**
  * A stream of random numbers: a seed and how far it has been read. Because the generator is counter-based
- * ({@link tensor.backend.Philox}) this pair is the whole state; the same pair gives the same numbers on every backend.
+ * ({@link tensor.backend.Philox}) this pair is the whole state; the same pair gives the same numbers on every backend, but
+ * for the last bit of a normal one: logarithm, sine and cosine are the library's.
  */
 public final class Rng {
     private final long seed;

@@ -30,7 +30,7 @@
  * <ul>
  *   <li>Shapes and types never change; contents change only by methods whose name ends in {@code _} and by updates.
  *   <li>Every tensor belongs to exactly one scope: the innermost one open on its thread when it was made.
- *   <li>The same seed and position give the same random numbers on every backend.
+ *   <li>The same seed and position give the same random numbers on every backend, but for the last bit of normal ones.
  * </ul>
  *
  * <h3>Example (test {@code ChapterTest.arraysAndMemory})</h3>

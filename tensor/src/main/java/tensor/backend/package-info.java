@@ -4,7 +4,8 @@
  * <p><b>Who computes, and what must everyone who computes agree on?</b>
  *
  * <p>{@link tensor.backend.Backend} is the whole contract between mathematics and silicon: some thirty calls in five
- * groups. The caller allocates outputs, a call fills them, and nothing is remembered between calls:
+ * groups. What a backend remembers between them, such as plans for shapes and filters in another layout, saves time and changes
+ * no result. The caller allocates outputs, and a call fills them:
  *
  * <pre>binary(MUL, a, b, y)          y ← a · b, broadcast
  * matmul(ta, tb, a, b, bias, y) y ← op(a) · op(b) + bias

@@ -12,10 +12,11 @@
  * a copy in that layout is kept beside the filter, valid for one {@linkplain tensor.memory.Buffer#version() version} of
  * its buffer.
  *
- * <p>A convolution of 1x1 pixels is a product of matrices and is computed as one: y [N·H·W, K] = x [N·H·W, C] · wᵀ; but the
- * gradient of w in bf16, a sum over many pixels of few channels, is our own loop ({@code kernels_pixels.cpp}). A convolution
- * of 3x3 and stride 1 is our own as well, with 36 products where the sum asks for 144 (Winograd's F(4x4, 3x3), or in bf16 and
- * where pixels are few F(2x2, 3x3): {@code kernels_winograd.cpp}). The weight gradient of a depthwise convolution and the
+ * <p>A convolution of 1x1 pixels is a product of matrices and is computed as one: y [N·H·W, K] = x [N·H·W, C] · wᵀ; but
+ * where the processor multiplies bf16 by itself (AVX512_BF16), the gradient of w in it, a sum over many pixels of few channels,
+ * is our own loop ({@code kernels_pixels.cpp}). A convolution of 3x3 and stride 1, from 16 channels and 128 squares of 2x2 pixels
+ * on and in bf16 on such processors only, is our own as well, with 36 products where the sum asks for 144 (Winograd's
+ * F(4x4, 3x3), or in bf16 and where pixels are few F(2x2, 3x3): {@code kernels_winograd.cpp}). The weight gradient of a depthwise convolution and the
  * softmax gradient off the last axis are our own loops, because oneDNN's are 6 and 100 times slower there; group norm and
  * attention are our own because fusing them saves passes over memory, which is what they cost.
  *

@@ -13,7 +13,8 @@
  *
  * <p>Loops are ordered for reading first. The heavy ones (products, convolutions, attention) run their innermost loop over
  * neighbouring elements and their outermost over threads; each output element is summed by one thread in the order of the
- * formula, so results are the same bits on any machine. Fresh memory holds NaN: a value that nobody wrote shows.
+ * formula, so results are the same bits for any number of threads. On another machine the last bit of a double may differ where
+ * Java lets it: in exp, log, sin, cos, tanh and pow. Fresh memory holds NaN: a value that nobody wrote shows.
  *
  * <h3>Reading order</h3>
  *
