@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Function;
 import tensor.Tensor;
 import tensor.memory.Scope;
 
@@ -18,24 +17,21 @@ import tensor.memory.Scope;
  * the tape are therefore gone after {@code backward}, but for the loss itself: read them before, or copy them.
  */
 public final class Tape implements AutoCloseable {
-    /** (dy₀, dy₁, …), what other uses of x₀ have contributed ↦ (dx₀, dx₁, …). */
-    @FunctionalInterface
-    private interface Step {
-        Tensor[] apply(Tensor[] dy, Tensor[] before, boolean[] needed);
-    }
+    /** y = op(x): what the reverse sweep needs to know. */
+    private record Node(String op, Variable[] x, Variable[] y, JointOp.Pullback pullback, Scope saved) {}
 
-    /** y = op(x): what the reverse sweep needs to know; whether dx₀ has what was there before added to it. */
-    private record Node(String op, Variable[] x, Variable[] y, Step pullback, boolean adds, Scope saved) {
-        boolean[] needed() {
-            boolean[] needed = new boolean[x.length];
-            for (int k = 0; k < x.length; k++) needed[k] = x[k].needsGradient();
-            return needed;
+    /** The pullback of an op with one value as that of an op with several. */
+    private record OfOne(Pullback pullback) implements JointOp.Pullback {
+        @Override
+        public Tensor[] apply(Tensor[] dy, boolean[] needed) {
+            return pullback.apply(dy[0], needed);
         }
     }
 
     private static final ThreadLocal<Tape> OPEN = new ThreadLocal<>();
 
     private final List<Node> nodes = new ArrayList<>();
+    private boolean swept;
 
     private Tape() {}
 
@@ -58,57 +54,35 @@ public final class Tape implements AutoCloseable {
 
     /** y = op(x), noted when a tape is open and some x needs a gradient. */
     public static Variable record(Op op, Variable... x) {
-        return note(
-                op.name(),
-                inputs -> {
-                    Op.Result result = op.apply(inputs);
-                    Tensor[] value = {result.value()};
-                    return result.pullback() instanceof Pullback.Adding adding
-                            ? new Noted(value, (dy, before, needed) -> adding.apply(dy[0], before, needed), true)
-                            : new Noted(
-                                    value,
-                                    (dy, before, needed) -> result.pullback().apply(dy[0], needed),
-                                    false);
-                },
-                x)[0];
+        JointOp one = inputs -> {
+            Op.Result result = op.apply(inputs);
+            return new JointOp.Result(new Tensor[] {result.value()}, new OfOne(result.pullback()));
+        };
+        return note(op.name(), one, x)[0];
     }
 
     /** (y₀, y₁, …) = op(x), likewise. */
     public static Variable[] recordAll(JointOp op, Variable... x) {
-        return note(
-                op.name(),
-                inputs -> {
-                    JointOp.Result result = op.apply(inputs);
-                    return new Noted(
-                            result.values(),
-                            (dy, before, needed) -> result.pullback().apply(dy, needed),
-                            false);
-                },
-                x);
+        return note(op.name(), op, x);
     }
 
-    /** What applying an op of either kind yields. */
-    private record Noted(Tensor[] values, Step pullback, boolean adds) {}
-
-    private static Variable[] note(String name, Function<Tensor[], Noted> op, Variable... x) {
-        Tensor[] inputs = new Tensor[x.length];
-        boolean needsGradient = false;
-        for (int k = 0; k < x.length; k++) {
-            inputs[k] = x[k].value();
-            needsGradient |= x[k].needsGradient();
-        }
+    private static Variable[] note(String name, JointOp op, Variable... x) {
+        Tensor[] inputs = Arrays.stream(x).map(Variable::value).toArray(Tensor[]::new);
         Tape tape = OPEN.get();
-        if (tape == null || !needsGradient)
+        if (tape == null || Arrays.stream(x).noneMatch(Variable::needsGradient))
             try (Scope scope = Scope.open(name)) {
                 Tensor[] values = op.apply(inputs).values();
-                for (Tensor value : values) scope.keep(value);
-                return variables(values, Variable::constant);
+                return Arrays.stream(values)
+                        .map(scope::keep)
+                        .map(Variable::constant)
+                        .toArray(Variable[]::new);
             }
         Scope saved = Scope.open(name);
         try {
-            Noted result = op.apply(inputs);
-            Variable[] y = variables(result.values(), Variable::recorded);
-            tape.nodes.add(new Node(name, x.clone(), y, result.pullback(), result.adds(), saved.leave()));
+            JointOp.Result result = op.apply(inputs);
+            Variable[] y =
+                    Arrays.stream(result.values()).map(Variable::recorded).toArray(Variable[]::new);
+            tape.nodes.add(new Node(name, x.clone(), y, result.pullback(), saved.leave()));
             return y;
         } catch (RuntimeException | Error e) {
             saved.close();
@@ -116,19 +90,22 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    private static Variable[] variables(Tensor[] values, Function<Tensor, Variable> kind) {
-        return Arrays.stream(values).map(kind).toArray(Variable[]::new);
-    }
-
     /**
      * dL/dx for every leaf x that L depends on. Execution order is a topological order, so the reverse sweep is a loop
      * that counts down. The tape can be swept once.
      *
-     * @param loss L, of size 1, the result of a recorded op
+     * @param loss L, of size 1, the result of an op on this tape
      */
     public Gradients backward(Variable loss) {
         if (loss.shape().size() != 1)
             throw new IllegalArgumentException("backward starts from one number, not from shape " + loss.shape());
+        if (swept) throw new IllegalStateException("this tape has been swept: compute the loss anew on a new one");
+        int made = nodes.size() - 1;
+        while (made >= 0 && !Arrays.asList(nodes.get(made).y).contains(loss)) made--;
+        if (made < 0)
+            throw new IllegalArgumentException(
+                    "the loss was not computed, while this tape was open, from anything that needs a gradient");
+        swept = true;
         Gradients gradients = new Gradients();
         try {
             try (Scope scope = Scope.open("loss")) {
@@ -137,7 +114,7 @@ public final class Tape implements AutoCloseable {
             for (int i = nodes.size() - 1; i >= 0; i--) {
                 Node node = nodes.get(i);
                 pullBack(node, gradients);
-                if (Arrays.asList(node.y).contains(loss)) continue; // its value stays readable
+                if (i == made) continue; // the loss stays readable
                 node.saved.close();
                 nodes.remove(i);
             }
@@ -153,10 +130,13 @@ public final class Tape implements AutoCloseable {
         try (Scope scope = Scope.open(node.op + "'")) {
             Tensor[] dy = Arrays.stream(node.y).map(gradients::take).toArray(Tensor[]::new);
             if (Arrays.stream(dy).allMatch(Objects::isNull)) return; // y does not reach the loss
-            Tensor[] before = node.adds && node.x[0].needsGradient() ? gradients.takeParts(node.x[0]) : new Tensor[0];
-            Tensor[] dx = node.pullback.apply(dy, before, node.needed());
-            for (int k = 0; k < node.x.length; k++) // a variable used twice receives both contributions
-            if (node.x[k].needsGradient() && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
+            boolean[] needed = new boolean[node.x.length];
+            for (int k = 0; k < needed.length; k++) needed[k] = node.x[k].needsGradient();
+            Tensor[] dx = node.pullback instanceof OfOne one && one.pullback instanceof Pullback.Adding adding
+                    ? adding.apply(dy[0], gradients.takeParts(node.x[0]), needed)
+                    : node.pullback.apply(dy, needed);
+            for (int k = 0; k < needed.length; k++)
+                if (needed[k] && dx[k] != null) gradients.add(node.x[k], dx[k].sumTo(node.x[k].shape()));
         }
     }
 
@@ -165,6 +145,6 @@ public final class Tape implements AutoCloseable {
     public void close() {
         for (int i = nodes.size() - 1; i >= 0; i--) nodes.get(i).saved.close();
         nodes.clear();
-        OPEN.remove();
+        if (OPEN.get() == this) OPEN.remove(); // closed twice, it leaves the next one open
     }
 }

@@ -266,6 +266,44 @@ class TapeTest {
     }
 
     @Test
+    void aTapeIsSweptOnce() {
+        Variable x = Variable.leaf(f64(1));
+        try (Tape tape = Tape.start()) {
+            Variable loss = Sum.sum(Pointwise.exp(x));
+            tape.backward(loss);
+            for (Variable again : List.of(loss, Sum.sum(Pointwise.exp(x))))
+                assertThrows(IllegalStateException.class, () -> tape.backward(again));
+        }
+    }
+
+    /** Of frozen parameters only, computed too early, or on another tape: a step by such a loss would change nothing. */
+    @Test
+    void aLossThatThisTapeHasNotSeenComputedIsRefused() {
+        Variable x = Variable.leaf(f64(1));
+        Variable early = Sum.sum(Pointwise.exp(x));
+        List<Variable> losses = new ArrayList<>(List.of(early, x));
+        try (Tape tape = Tape.start()) {
+            losses.add(Sum.sum(Pointwise.exp(x)));
+        }
+        try (Tape tape = Tape.start()) {
+            losses.add(Sum.sum(Pointwise.exp(Variable.constant(f64(1)))));
+            for (Variable loss : losses) assertThrows(IllegalArgumentException.class, () -> tape.backward(loss));
+            Variable loss = Sum.sum(Pointwise.exp(x));
+            assertArrayEquals(new double[] {Math.E}, tape.backward(loss).of(x).toDoubles(), 1e-12);
+        }
+    }
+
+    @Test
+    void aTapeThatIsClosedAgainLeavesTheNextOneOpen() {
+        Tape first = Tape.start();
+        first.close();
+        try (Tape next = Tape.start()) {
+            first.close();
+            assertTrue(Tape.isRecording());
+        }
+    }
+
+    @Test
     void whatDoesNotReachTheLossHasNoGradient() {
         Variable x = Variable.leaf(f64(1));
         Variable unused = Variable.leaf(f64(2));
