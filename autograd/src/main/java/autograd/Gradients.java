@@ -1,14 +1,17 @@
 package autograd;
 
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.Map;
+import tensor.DType;
 import tensor.Tensor;
 import tensor.memory.Scope;
 
 /**
  * dL/dx for every x that asked for it: the result of {@link Tape#backward}, keyed by variable. There is no mutable
- * {@code .grad} field, hence nothing to zero. A gradient that was rounded on its way may be of a type with fewer bits than x
- * ({@link autograd.ops.CastAll}). The tensors belong to the scope in which {@code backward} was called.
+ * {@code .grad} field, hence nothing to zero. A gradient that was rounded on its way may be of another type than x
+ * ({@link autograd.ops.CastAll}); a pullback is given it in the type of x all the same. The tensors belong to the scope in
+ * which {@code backward} was called.
  */
 public final class Gradients {
     /**
@@ -21,7 +24,7 @@ public final class Gradients {
 
     private final Map<Variable, Entry> entries = new IdentityHashMap<>();
 
-    /** dL/dx, or {@code null} when the loss does not depend on x. */
+    /** dL/dx for a leaf x; {@code null} when the loss does not depend on x, and for what is no leaf: the sweep has let go of that. */
     public Tensor of(Variable x) {
         Entry entry = sum(x);
         return entry == null ? null : entry.first;
@@ -39,10 +42,10 @@ public final class Gradients {
 
     /** Adds up what there is of dL/dx; {@code null} when there is nothing. */
     private Entry sum(Variable x) {
-        return entries.computeIfPresent(x, (key, entry) -> summed(entry));
+        return entries.computeIfPresent(x, Gradients::summed);
     }
 
-    private static Entry summed(Entry entry) {
+    private static Entry summed(Variable x, Entry entry) {
         if (entry.second == null) return entry;
         try (Scope scope = Scope.open("sum")) {
             boolean alike = entry.first.dtype() == entry.second.dtype();
@@ -51,19 +54,19 @@ public final class Gradients {
                 scope.own(entry.second.buffer());
                 return new Entry(entry.first, true, null);
             }
-            Tensor sum =
-                    alike ? entry.first.add(entry.second) : exact(entry.first).add(exact(entry.second));
+            DType type = alike ? entry.first.dtype() : x.value().dtype().exact();
+            Tensor sum = in(type, entry.first).add(in(type, entry.second));
             sum.buffer().retain();
             pass(entry);
             return new Entry(sum, true, null);
         }
     }
 
-    private static Tensor exact(Tensor x) {
-        return x.cast(x.dtype().exact());
+    private static Tensor in(DType type, Tensor x) {
+        return x.dtype() == type ? x : x.cast(type);
     }
 
-    /** Removes dL/dx and passes its reference to the innermost scope; {@code null} when there is none. */
+    /** Removes dL/dx, in the type of x, and passes its reference to the innermost scope; {@code null} when there is none. */
     Tensor take(Variable x) {
         sum(x);
         Tensor[] parts = takeParts(x);
@@ -73,7 +76,10 @@ public final class Gradients {
     /** The same for the tensors, at most two, whose sum is dL/dx; an empty array when there are none. */
     Tensor[] takeParts(Variable x) {
         Entry entry = entries.remove(x);
-        return entry == null ? new Tensor[0] : pass(entry);
+        if (entry == null) return new Tensor[0];
+        return Arrays.stream(pass(entry))
+                .map(part -> in(x.value().dtype(), part))
+                .toArray(Tensor[]::new);
     }
 
     /** Passes the references of an entry to the innermost scope. */
@@ -85,7 +91,7 @@ public final class Gradients {
 
     /** Adds up all that is not summed yet. */
     void sum() {
-        entries.replaceAll((x, entry) -> summed(entry));
+        entries.replaceAll(Gradients::summed);
     }
 
     /** Passes every reference to the innermost scope: the sweep is over. */

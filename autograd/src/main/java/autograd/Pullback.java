@@ -9,7 +9,7 @@ public interface Pullback {
     /**
      * The gradients of the inputs.
      *
-     * @param dy gradient of the value, of its shape; not to be written to
+     * @param dy gradient of the value, of its shape and type; not to be written to
      * @param needed which inputs want one; the others may be {@code null} in the result
      */
     Tensor[] apply(Tensor dy, boolean[] needed);
@@ -23,7 +23,7 @@ public interface Pullback {
         /**
          * As {@link Pullback#apply}, with dx₀ ← Σ before + the gradient.
          *
-         * @param before at most two tensors of the shape of the first input, not to be written to
+         * @param before at most two tensors of the shape and type of the first input, not to be written to
          */
         Tensor[] apply(Tensor dy, Tensor[] before, boolean[] needed);
 

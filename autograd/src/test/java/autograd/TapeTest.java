@@ -9,6 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.ops.Add;
+import autograd.ops.Cast;
+import autograd.ops.CastAll;
+import autograd.ops.GroupNorm;
 import autograd.ops.MeanSquaredError;
 import autograd.ops.Mul;
 import autograd.ops.Pointwise;
@@ -25,6 +28,7 @@ import tensor.DType;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
+import tensor.backend.NormParams;
 import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
@@ -129,6 +133,36 @@ class TapeTest {
         Tensor[] taken = gradients.takeParts(x);
         assertEquals(21, taken[0].item());
         assertSame(parts[2], taken[1]);
+    }
+
+    @Test
+    void aGradientThatWasRoundedGoesOnInTheTypeOfItsVariable() {
+        Variable x = Variable.leaf(f64(3, 5));
+        try (Tape tape = Tape.start()) {
+            Variable square = Mul.mul(x, x);
+            Variable rounded = CastAll.castAll(DType.F32, square)[0];
+            Tensor dx = tape.backward(Sum.sum(rounded)).of(x);
+            assertEquals(DType.F64, dx.dtype());
+            assertArrayEquals(new double[] {6, 10}, dx.toDoubles());
+        }
+    }
+
+    @Test
+    void aLeafMayBeRoundedForOneUseAndNormalisedInAnother() {
+        Variable x = Variable.leaf(f64(3, 5, 4, 1).reshape(1, 2, 2));
+        Variable gamma = Variable.constant(f64(1, 2));
+        Variable beta = Variable.constant(f64(0, 0));
+        List<double[]> gradients = new ArrayList<>();
+        for (DType type : new DType[] {DType.F64, DType.F32})
+            try (Tape tape = Tape.start()) {
+                Variable norm = GroupNorm.groupNorm(new NormParams(1, 1e-5, false), x, gamma, beta);
+                Variable rounded = CastAll.castAll(type, x)[0]; // the sweep meets it first
+                Variable sum = Add.add(Pointwise.square(norm), Cast.cast(rounded, DType.F64));
+                Tensor dx = tape.backward(Sum.sum(sum)).of(x);
+                assertEquals(DType.F64, dx.dtype());
+                gradients.add(dx.toDoubles());
+            }
+        assertArrayEquals(gradients.get(0), gradients.get(1));
     }
 
     @Test

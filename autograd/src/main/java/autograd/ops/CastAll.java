@@ -7,8 +7,8 @@ import tensor.DType;
 import tensor.Tensor;
 
 /**
- * {@link Cast} of many variables at once: {@code yᵢ = xᵢ}, rounded to another type; dxᵢ = dyᵢ, in the type of yᵢ: a gradient
- * that has been rounded is as good in few bits, and who uses it reads half as much. Keeps: nothing.
+ * {@link Cast} of many variables at once: {@code yᵢ = xᵢ}, rounded to another type; dxᵢ = dyᵢ, for a leaf in the type of yᵢ: a
+ * gradient that has been rounded is as good in few bits, and who uses it reads half as much. Keeps: nothing.
  */
 public record CastAll(DType type) implements JointOp {
     public static Variable[] castAll(DType type, Variable... x) {
