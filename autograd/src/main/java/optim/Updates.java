@@ -59,9 +59,17 @@ public record Updates(String[] names, Tensor[] values, Tensor[] gradients) {
         return new Updates(names, values, copies);
     }
 
-    /** Adds the gradients of another batch to those of a {@link #copy}, in place. */
+    /**
+     * Adds the gradients of another batch to those of a {@link #copy}, in place.
+     *
+     * @throws IllegalArgumentException when the losses of the two depend on different parameters
+     */
     public void add(Updates other) {
+        int i = Arrays.mismatch(names, other.names);
+        if (i >= 0)
+            throw new IllegalArgumentException("the losses of two batches depend on different parameters, from "
+                    + (i < names.length ? names : other.names)[i] + " on");
         Tensor[] more = other.copy().gradients;
-        for (int i = 0; i < gradients.length; i++) gradients[i].add_(more[i]);
+        for (int k = 0; k < gradients.length; k++) gradients[k].add_(more[k]);
     }
 }

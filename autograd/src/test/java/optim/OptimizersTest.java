@@ -163,6 +163,32 @@ class OptimizersTest {
     }
 
     @Test
+    void batchesThatReachDifferentParametersDoNotAddUp() {
+        class Branches extends Layer {
+            final Parameter a = parameter("a", f64(1), Parameter.Layout.PLAIN);
+            final Parameter b = parameter("b", f64(1), Parameter.Layout.PLAIN);
+
+            Updates slopes(Parameter... reached) {
+                try (Tape tape = Tape.start()) {
+                    Variable sum = Variable.constant(f64(0));
+                    for (Parameter p : reached) sum = Add.add(sum, p.variable());
+                    return Updates.of(parameters(), tape.backward(sum));
+                }
+            }
+        }
+        Branches branches = new Branches();
+        Updates first = branches.slopes(branches.a).copy();
+        Updates second = branches.slopes(branches.a, branches.b).copy();
+        for (Updates[] two : new Updates[][] {{first, branches.slopes(branches.b)}, {first, second}, {second, first}}) {
+            String message = assertThrows(IllegalArgumentException.class, () -> two[0].add(two[1]))
+                    .getMessage();
+            assertTrue(message.startsWith("the losses of two batches depend on different parameters"), message);
+        }
+        first.add(branches.slopes(branches.a));
+        assertArrayEquals(new double[] {2}, first.gradients()[0].toDoubles());
+    }
+
+    @Test
     void clippingBringsTheGlobalNormDownToTheLimit() {
         Bowl bowl = new Bowl(new double[] {3, 4}, 1, 1);
         Updates slopes = bowl.slopes();
