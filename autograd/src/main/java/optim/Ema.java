@@ -50,21 +50,21 @@ public final class Ema {
 
     /** Runs {@code body} with the averages in the parameters' place and puts the parameters back, whatever happens. */
     public void within(Runnable body) {
-        swap();
+        int swapped = 0;
         try {
+            for (; swapped < from.length; swapped++) swap(swapped);
             body.run();
         } finally {
-            swap();
+            while (swapped > 0) swap(--swapped);
         }
     }
 
-    private void swap() {
-        for (int i = 0; i < from.length; i++) {
-            try (Scope scope = Scope.open("swap")) {
-                Tensor kept = from[i].emptyLike().set_(from[i]);
-                from[i].set_(to[i]);
-                to[i].set_(kept);
-            }
+    private void swap(int i) {
+        try (Scope scope = Scope.open("swap")) {
+            // where memory is short, this fails, and nothing is changed
+            Tensor kept = from[i].emptyLike().set_(from[i]);
+            from[i].set_(to[i]);
+            to[i].set_(kept);
         }
     }
 }

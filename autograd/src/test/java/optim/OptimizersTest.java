@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import autograd.Tape;
 import autograd.Variable;
@@ -252,6 +253,27 @@ class OptimizersTest {
                 }));
         assertEquals(6, bowl.w.value().toDoubles()[0], 0);
         assertEquals(1, ema.average().get("w").toDoubles()[0], 0);
+    }
+
+    /** A parameter that is gone stands for one whose copy finds no memory. */
+    @Test
+    void anExchangeThatStopsHalfwayIsTakenBack() {
+        class Pair extends Layer {
+            final Parameter first = parameter("first", f64(1), Parameter.Layout.PLAIN);
+            final Parameter second = parameter("second", f64(2), Parameter.Layout.PLAIN);
+        }
+        Pair pair;
+        Ema ema;
+        try (Scope inner = Scope.open("inner")) {
+            pair = new Pair();
+            ema = new Ema(pair.parameters(), 0.9);
+            inner.keep(pair.first.value());
+            ema.average().values().forEach(inner::keep);
+        }
+        pair.first.value().add_(f64(5));
+        assertThrows(IllegalStateException.class, () -> ema.within(() -> fail("the averages are not in place")));
+        assertEquals(6, pair.first.value().item());
+        assertEquals(1, ema.average().get("first").item());
     }
 
     @Test
