@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import autograd.ops.Add;
 import autograd.ops.Cast;
 import autograd.ops.CastAll;
+import autograd.ops.CrossEntropy;
 import autograd.ops.GroupNorm;
 import autograd.ops.MeanSquaredError;
 import autograd.ops.Mul;
@@ -364,6 +365,15 @@ class TapeTest {
             assertThrows(IllegalArgumentException.class, () -> Tape.record(broken, x));
             Variable y = Tape.record(brokenBackward, Pointwise.exp(x));
             assertThrows(IllegalArgumentException.class, () -> tape.backward(Sum.sum(y)));
+        }
+    }
+
+    @Test
+    void aLabelThatNamesNoClassIsRefused() {
+        Variable logits = Variable.leaf(f64(1, 2, 3, 4).reshape(2, 2));
+        for (double wrong : new double[] {-1, 2, 0.5, Double.NaN}) {
+            Variable label = Variable.constant(f64(1, wrong));
+            assertThrows(IllegalArgumentException.class, () -> CrossEntropy.crossEntropy(logits, label));
         }
     }
 

@@ -356,6 +356,12 @@ public final class OpCatalogue {
         add("AveragePool", "squares of 2", x -> AveragePool.averagePool(x[0], 2), of(2, 6, 4, 5));
         add("SpaceToDepth", "squares of 2", x -> SpaceToDepth.spaceToDepth(x[0], 2), of(2, 6, 4, 5));
         add("CrossEntropy", "of 5 classes", x -> CrossEntropy.crossEntropy(x[0], x[1]), of(7, 5), index(5, 7));
+        add(
+                "CrossEntropy",
+                "of 50,000 classes", // of which not every pair is worth a number
+                x -> CrossEntropy.crossEntropy(x[0], x[1]),
+                of(2, 50_000),
+                index(50_000, 2));
         add("Gather", "rows", x -> Gather.gather(x[0], x[1]), of(5, 7), index(5, 11));
         add("Gather", "numbers", x -> Gather.gather(x[0], x[1]), of(9), index(9, 4));
         add("Dropout", "a quarter", x -> Dropout.dropout(x[0], new Mask(0.75, 3, 0)), of(4, 33));

@@ -3,11 +3,13 @@ package autograd.ops;
 import autograd.Op;
 import autograd.Tape;
 import autograd.Variable;
+import java.util.stream.IntStream;
 import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.BinaryOp;
 import tensor.backend.ReduceOp;
 import tensor.backend.UnaryOp;
+import tensor.memory.Scope;
 
 /**
  * {@code y = −ln p[label]}, p = softmax(logits), the surprise at the true class; dlogits = (p − e[label]) · dy, e[k] the k-th
@@ -26,16 +28,26 @@ public record CrossEntropy() implements Op {
         Tensor logits = in[0];
         Tensor label = in[1];
         int n = logits.shape().get(0);
-        int k = logits.shape().get(1);
         Tensor p = logits.emptyLike();
         p.backend().softmax(1, logits, p);
-        double[] unit = new double[k * k];
-        for (int i = 0; i < k; i++) unit[i * k + i] = 1;
-        Tensor truth = logits.emptyLike(); // e[label], [N,K]
-        p.backend().gather(Tensor.of(p.backend(), p.dtype(), Shape.of(k, k), unit), label, truth);
+        Tensor truth = truth(logits, label);
         Tensor chosen = p.mul(truth).reduce(ReduceOp.SUM, Shape.of(n, 1));
         Tensor y = chosen.map(BinaryOp.MAX, p.scalar(SMALLEST)).map(UnaryOp.LOG).map(UnaryOp.NEG);
         return new Result(y.reshape(n), (dy, needed) ->
                 new Tensor[] {p.sub(truth).mul(dy.reshape(n, 1)), null});
+    }
+
+    /** e[label] [N,K]: 1 at the one class k with k ≥ label and label ≥ k. */
+    private static Tensor truth(Tensor logits, Tensor label) {
+        return Scope.local("truth", () -> {
+            int classes = logits.shape().get(1);
+            double[] numbers = IntStream.range(0, classes).asDoubleStream().toArray();
+            Tensor k = Tensor.of(label.backend(), label.dtype(), Shape.of(classes), numbers);
+            Tensor named = label.emptyLike();
+            label.backend().gather(k, label, named); // the label again, but one that names no class throws
+            Tensor own = named.reshape(-1, 1);
+            Tensor equal = k.map(BinaryOp.GREATER_EQUAL, own).mul(own.map(BinaryOp.GREATER_EQUAL, k));
+            return equal.cast(logits.dtype());
+        });
     }
 }
