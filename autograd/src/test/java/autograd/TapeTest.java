@@ -368,6 +368,18 @@ class TapeTest {
         }
     }
 
+    /** Of more than two, the gradients would be numbers that nobody wrote. */
+    @Test
+    void aNormOfThreeConditionsIsRefused() {
+        Variable x = Variable.leaf(f64(1, 2).reshape(1, 1, 2));
+        Variable vector = Variable.leaf(f64(1, 2));
+        Variable condition = Variable.leaf(f64(1, 2).reshape(1, 2));
+        NormParams p = new NormParams(1, 1e-5, false);
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> GroupNorm.groupNorm(p, x, vector, vector, condition, condition, condition));
+    }
+
     @Test
     void aLabelThatNamesNoClassIsRefused() {
         Variable logits = Variable.leaf(f64(1, 2, 3, 4).reshape(2, 2));

@@ -63,9 +63,13 @@ public record GroupNorm(NormParams params, Mask mask) implements Op {
 
     /** x, gamma, beta and a condition, or their gradients, by name. */
     private static NormInputs inputs(Tensor[] in) {
-        Tensor offset = in.length == 4 ? in[3] : null;
-        Tensor scale = in.length == 5 ? in[3] : null;
-        Tensor shift = in.length == 5 ? in[4] : null;
-        return new NormInputs(in[0], offset, in[1], in[2], scale, shift);
+        return switch (in.length - 3) {
+            case 0 -> new NormInputs(in[0], null, in[1], in[2], null, null);
+            case 1 -> new NormInputs(in[0], in[3], in[1], in[2], null, null);
+            case 2 -> new NormInputs(in[0], null, in[1], in[2], in[3], in[4]);
+            default ->
+                throw new IllegalArgumentException(
+                        "a condition is an offset, or scale and shift, not " + (in.length - 3) + " tensors");
+        };
     }
 }
