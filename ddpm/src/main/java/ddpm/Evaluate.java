@@ -6,6 +6,7 @@ import ddpm.diffusion.SamplerChoice;
 import ddpm.evaluate.Classifier;
 import ddpm.evaluate.Likeness;
 import ddpm.io.Json;
+import ddpm.io.WholeFile;
 import ddpm.report.ProgressLine;
 import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
@@ -18,9 +19,7 @@ import ddpm.unet.UNetConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -217,10 +216,7 @@ public final class Evaluate extends Program {
     private void save() {
         if (json == null) return;
         try {
-            Files.createDirectories(json.toAbsolutePath().getParent());
-            Path part = json.resolveSibling(json.getFileName() + ".part");
-            Files.write(part, Json.write(results).getBytes(StandardCharsets.UTF_8));
-            Files.move(part, json, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+            WholeFile.write(json, Json.write(results).getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -4,13 +4,13 @@ import datasets.Dataset;
 import datasets.Datasets;
 import datasets.ImageFolder;
 import ddpm.diffusion.NoiseSchedule;
+import ddpm.io.WholeFile;
 import ddpm.report.HtmlReport;
 import ddpm.report.LinePlot;
 import ddpm.report.Picture;
 import ddpm.train.NoiseStrip;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -207,7 +207,7 @@ public final class Visualize extends Program {
         }
         Path file = target("schedule.html");
         if (file.toString().endsWith(".svg")) {
-            Files.write(file, signal.toSvg().getBytes(StandardCharsets.UTF_8));
+            WholeFile.write(file, signal.toSvg().getBytes(StandardCharsets.UTF_8));
         } else {
             checkEnding("--out", out, ".html");
             new HtmlReport("Noise schedules", "T = " + timesteps)

@@ -302,9 +302,12 @@ class ProgramTest {
     @Test
     void theSchedulesAreDrawn() throws IOException {
         assertEquals(new Outcome(0, ""), run(new Visualize(), "schedule --out $/schedule.html -q"));
-        String page = Files.readString(folder.resolve("schedule.html"));
-        for (String name : List.of("linear", "linear-scaled", "cosine", "quadratic", "sigmoid"))
-            assertTrue(page.contains(">" + name + "<"), name);
+        assertEquals(new Outcome(0, ""), run(new Visualize(), "schedule --out $/new/schedule.svg -q"));
+        for (String file : List.of("schedule.html", "new/schedule.svg")) {
+            String text = Files.readString(folder.resolve(file));
+            for (String name : List.of("linear", "linear-scaled", "cosine", "quadratic", "sigmoid"))
+                assertTrue(text.contains(">" + name + "<"), name);
+        }
     }
 
     /** Files are readable for whoever the user's umask says, not for the user alone. */

@@ -5,15 +5,13 @@ import ddpm.io.CheckpointException;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsFile;
 import ddpm.io.SafetensorsWriter;
+import ddpm.io.WholeFile;
 import ddpm.train.Checkpoint;
 import ddpm.train.Settings;
 import ddpm.unet.NoisyClassifier;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.channels.Channels;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -57,13 +55,7 @@ public final class ClassifierFile {
         classifier
                 .parameters()
                 .forEach((name, p) -> writer.add(name, p.exchangeShape().toArray(), () -> p.toExchange(p.value())));
-        Files.createDirectories(file.toAbsolutePath().getParent());
-        try (OutputStream out = Files.newOutputStream(file);
-                WritableByteChannel channel = Channels.newChannel(out)) {
-            writer.write(bytes -> {
-                while (bytes.hasRemaining()) channel.write(bytes);
-            });
-        }
+        WholeFile.write(file, writer::write);
     }
 
     /** Reads a classifier; its parameters join the innermost scope. */

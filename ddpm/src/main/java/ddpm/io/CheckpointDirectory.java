@@ -85,7 +85,7 @@ public final class CheckpointDirectory {
         try {
             storage.createFolder(temp);
             for (Map.Entry<String, Contents> file : files.entrySet())
-                write(temp.resolve(file.getKey()), file.getValue());
+                storage.write(temp.resolve(file.getKey()), file.getValue());
             storage.forceFolder(temp);
             verify(temp);
             storage.move(temp, target);
@@ -95,17 +95,10 @@ public final class CheckpointDirectory {
         }
     }
 
-    private void write(Path file, Contents contents) throws IOException {
-        try (Storage.File out = storage.create(file)) {
-            contents.writeTo(out);
-            out.force();
-        }
-    }
-
     private void pointTo(String name) throws IOException {
         Path temp = folder.resolve(TEMP + ProcessHandle.current().pid() + "-" + LAST);
         try {
-            write(temp, Contents.text(name + "\n"));
+            storage.write(temp, Contents.text(name + "\n"));
             storage.move(temp, folder.resolve(LAST));
             storage.forceFolder(folder);
         } finally {

@@ -11,8 +11,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
 
 /**
- * The file operations that make a checkpoint durable, each of which may fail. One implementation touches the disk;
- * tests put another in front that fails the n-th call.
+ * The file operations that make a file or a checkpoint durable, each of which may fail. One implementation touches the
+ * disk; tests put another in front that fails the n-th call.
  */
 interface Storage {
     /** What may be written to a file that is open. */
@@ -26,6 +26,14 @@ interface Storage {
 
     /** Creates a file. */
     File create(Path file) throws IOException;
+
+    /** Creates a file and waits until its contents are on the disk. */
+    default void write(Path file, CheckpointDirectory.Contents contents) throws IOException {
+        try (File out = create(file)) {
+            contents.writeTo(out);
+            out.force();
+        }
+    }
 
     /** Creates a folder. */
     void createFolder(Path folder) throws IOException;

@@ -5,8 +5,8 @@
  * <p>Weights are exchanged as safetensors: a header in JSON, then plain arrays. {@link ddpm.io.SafetensorsFile} checks
  * everything in the header before it allocates anything, and {@link ddpm.io.SafetensorsWriter} adds a checksum for each
  * tensor, so that every flipped bit is found. {@link ddpm.io.CheckpointDirectory} makes a checkpoint appear in one
- * step, by renaming a folder; {@link ddpm.io.RunLock} keeps two processes apart; {@link ddpm.io.Json} is the strict
- * parser under all of them.
+ * step, by renaming a folder, and {@link ddpm.io.WholeFile} a single file; {@link ddpm.io.RunLock} keeps two processes
+ * apart; {@link ddpm.io.Json} is the strict parser under all of them; {@link ddpm.io.FileTrouble} says what failed.
  *
  * <p>Invariants: a checkpoint folder without the prefix {@code .tmp-} is complete; what {@code commit} has returned from
  * is on disk; the same content gives the same bytes; names in files are data and never become paths.

@@ -1,5 +1,6 @@
 package ddpm.report;
 
+import ddpm.io.WholeFile;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.io.ByteArrayOutputStream;
@@ -48,7 +49,7 @@ public final class AnimatedGif {
         } finally {
             writer.dispose();
         }
-        Picture.write(file, bytes.toByteArray());
+        WholeFile.write(file, bytes.toByteArray());
     }
 
     private static IIOMetadata metadata(ImageWriter writer, BufferedImage image, int shown, boolean first)

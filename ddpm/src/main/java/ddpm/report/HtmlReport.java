@@ -1,5 +1,6 @@
 package ddpm.report;
 
+import ddpm.io.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -110,7 +111,7 @@ public final class HtmlReport {
         String page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                 + "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" + escape(title)
                 + "</title><style>" + STYLE + "</style></head><body><main>" + body + "</main></body></html>\n";
-        Picture.write(file, page.getBytes(StandardCharsets.UTF_8));
+        WholeFile.write(file, page.getBytes(StandardCharsets.UTF_8));
     }
 
     static String escape(String text) {

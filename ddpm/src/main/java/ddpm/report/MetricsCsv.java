@@ -1,5 +1,6 @@
 package ddpm.report;
 
+import ddpm.io.WholeFile;
 import java.io.BufferedWriter;
 import java.io.Closeable;
 import java.io.IOException;
@@ -75,7 +76,7 @@ public final class MetricsCsv implements Closeable {
         // whatever bytes there are: Latin-1 has a character for each
         List<String> lines = Files.readAllLines(file, StandardCharsets.ISO_8859_1);
         for (String line : lines) if (stepOf(line) <= step) kept.add(line);
-        Picture.write(file, (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
+        WholeFile.write(file, (String.join("\n", kept) + "\n").getBytes(StandardCharsets.UTF_8));
         open();
     }
 

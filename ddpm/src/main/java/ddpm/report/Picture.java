@@ -1,12 +1,11 @@
 package ddpm.report;
 
+import ddpm.io.WholeFile;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import javax.imageio.ImageIO;
 
 /**
@@ -101,20 +100,6 @@ public record Picture(int width, int height, int channels, byte[] pixels) {
 
     /** Writes a PNG file, whole or not at all. */
     public void writePng(Path file) throws IOException {
-        write(file, toPng());
-    }
-
-    /** Writes a file beside its place and moves it there. */
-    static void write(Path file, byte[] bytes) throws IOException {
-        Path parent = file.toAbsolutePath().getParent();
-        Files.createDirectories(parent);
-        Path temp = parent.resolve(
-                "." + file.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
-        try {
-            Files.write(temp, bytes);
-            Files.move(temp, file, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(temp);
-        }
+        WholeFile.write(file, toPng());
     }
 }

@@ -4,7 +4,7 @@
  * <p>Everything here takes plain numbers and writes files: it knows neither tensors nor models. Images arrive as
  * batches [N,H,W,C] of floats in [−1, 1] and become 8-bit {@link ddpm.report.Picture}s by rounding and clamping
  * (casting without clamping wraps noisy values round, one of the notebook's bugs). Files are written whole or not at
- * all: to a temporary file beside the target, then moved.
+ * all ({@link ddpm.io.WholeFile}), but for those that grow by a line or an event each step.
  *
  * <p>In reading order: {@link ddpm.report.Picture}, {@link ddpm.report.ImageGrid}, {@link ddpm.report.AnimatedGif} with
  * its {@code Palette}; {@link ddpm.report.LinePlot}; {@link ddpm.report.MetricsCsv} and

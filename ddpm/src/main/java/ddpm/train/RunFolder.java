@@ -6,11 +6,11 @@ import ddpm.io.CheckpointException;
 import ddpm.io.Json;
 import ddpm.io.JsonException;
 import ddpm.io.RunLock;
+import ddpm.io.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Comparator;
@@ -124,9 +124,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Writes {@code config.json}: settings first, then the facts. */
     void writeConfig(Map<String, Object> config) throws IOException {
-        Path temp = path.resolve("." + Checkpoint.CONFIG + ".tmp");
-        Files.write(temp, Json.write(config).getBytes(StandardCharsets.UTF_8));
-        Files.move(temp, path.resolve(Checkpoint.CONFIG), StandardCopyOption.ATOMIC_MOVE);
+        WholeFile.write(path.resolve(Checkpoint.CONFIG), Json.write(config).getBytes(StandardCharsets.UTF_8));
     }
 
     /** A configuration file, whole. */

@@ -2,6 +2,7 @@ package ddpm.evaluate;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import datasets.Dataset;
@@ -81,6 +82,22 @@ class ClassifierTest {
             assertArrayEquals(last[0], last[1], 0);
             assertTrue(Files.size(file) < 4_000_000, "weights take " + Files.size(file) + " bytes");
             assertEquals(64, ClassifierFile.sha256(file).length());
+        }
+    }
+
+    /** Weights that cannot be had are no reason to lose those that were saved before. */
+    @Test
+    void aSaveThatFailsLeavesTheFormerFile() throws IOException {
+        Path file = folder.resolve("c.safetensors");
+        try (Backend backend = Backends.open("auto", 2).backend()) {
+            Classifier[] released = new Classifier[1];
+            try (Scope scope = Scope.open("classifier")) {
+                released[0] = ClassifierFile.bundled(backend);
+                ClassifierFile.save(file, released[0], 0.5, 1, "none");
+            }
+            String before = ClassifierFile.sha256(file);
+            assertThrows(IllegalStateException.class, () -> ClassifierFile.save(file, released[0], 0.5, 2, "none"));
+            assertEquals(before, ClassifierFile.sha256(file));
         }
     }
 }

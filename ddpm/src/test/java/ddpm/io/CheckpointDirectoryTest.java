@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -107,76 +106,17 @@ class CheckpointDirectoryTest {
         assertEquals(List.of(), names());
     }
 
-    /** Fails the n-th operation on files. */
-    private static final class Failing implements Storage {
-        private int left;
-        private boolean failed;
-
-        Failing(int n) {
-            left = n;
-        }
-
-        private void call() throws IOException {
-            if (--left == 0) {
-                failed = true;
-                throw new IOException("No space left on device");
-            }
-        }
-
-        @Override
-        public File create(Path file) throws IOException {
-            call();
-            File real = DISK.create(file);
-            return new File() {
-                @Override
-                public void write(ByteBuffer bytes) throws IOException {
-                    call();
-                    real.write(bytes);
-                }
-
-                @Override
-                public void force() throws IOException {
-                    call();
-                    real.force();
-                }
-
-                @Override
-                public void close() throws IOException {
-                    real.close();
-                }
-            };
-        }
-
-        @Override
-        public void createFolder(Path path) throws IOException {
-            call();
-            DISK.createFolder(path);
-        }
-
-        @Override
-        public void move(Path from, Path to) throws IOException {
-            call();
-            DISK.move(from, to);
-        }
-
-        @Override
-        public void forceFolder(Path path) throws IOException {
-            call();
-            DISK.forceFolder(path);
-        }
-    }
-
     /** The first operation fails, then the second, … until a save meets no failure: no checkpoint is ever lost. */
     @Test
     void whicheverOperationFailsTheFormerCheckpointStays() throws IOException {
         new CheckpointDirectory(folder).commit("step-1", files(1), 2);
         int n = 1;
         for (; ; n++) {
-            Failing storage = new Failing(n);
+            FailingStorage storage = new FailingStorage(n);
             CheckpointDirectory c = new CheckpointDirectory(folder, storage);
             try {
                 c.commit("step-2", files(2), 2);
-                assertTrue(!storage.failed);
+                assertTrue(!storage.failed());
                 break;
             } catch (IOException expected) {
                 Path latest = new CheckpointDirectory(folder).latest().orElseThrow();
@@ -195,13 +135,13 @@ class CheckpointDirectoryTest {
         new CheckpointDirectory(folder).commit("step-1", files(1), 1);
         boolean failed = true;
         for (int n = 1; failed; n++) {
-            Failing storage = new Failing(n);
+            FailingStorage storage = new FailingStorage(n);
             try {
                 new CheckpointDirectory(folder, storage).commit("step-" + (n + 1), files(n + 1), 1);
             } catch (IOException expected) {
                 new CheckpointDirectory(folder).commit("step-" + (n + 1), files(n + 1), 1);
             }
-            failed = storage.failed;
+            failed = storage.failed();
             assertEquals(List.of("last", "step-" + (n + 1)), names());
             assertEquals("step-" + (n + 1) + "\n", Files.readString(folder.resolve("last")));
         }

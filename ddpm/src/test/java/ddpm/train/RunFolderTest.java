@@ -4,11 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.io.FileTrouble;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,6 +60,21 @@ class RunFolderTest {
         Files.createDirectory(late.resolve("step-00000001"));
         Files.setLastModifiedTime(late, FileTime.fromMillis(2_000_000));
         assertEquals(Optional.of(runs.resolve("late")), RunFolder.newest(runs));
+    }
+
+    /** Nothing is left beside it, to lie in the run for ever. */
+    @Test
+    void aConfigThatCannotBeWrittenLeavesNothing() throws IOException {
+        try (RunFolder folder = RunFolder.create(runs, "run", "fashion")) {
+            Path taken = Files.createDirectory(folder.path().resolve("config.json"));
+            IOException e = assertThrows(IOException.class, () -> folder.writeConfig(Map.of("lr", 0.5)));
+            assertEquals(taken + ": this is a folder, and a file is needed", FileTrouble.sentence(e));
+            try (Stream<Path> children = Files.list(folder.path())) {
+                assertEquals(
+                        Set.of("config.json", "run.lock"),
+                        children.map(path -> path.getFileName().toString()).collect(Collectors.toSet()));
+            }
+        }
     }
 
     @Test
