@@ -4,6 +4,7 @@ import datasets.Dataset;
 import datasets.DatasetException;
 import datasets.Datasets;
 import ddpm.io.CheckpointException;
+import ddpm.io.FileTrouble;
 import ddpm.io.JsonException;
 import ddpm.train.Checkpoint;
 import ddpm.train.Interrupts;
@@ -153,7 +154,7 @@ abstract class Program implements Callable<Integer> {
                                     : ""),
                     e);
         if (e instanceof UncheckedIOException wrapped) return explain(wrapped.getCause());
-        if (e instanceof IOException) return new Failure(Failure.IO, "file trouble: " + e.getMessage(), e);
+        if (e instanceof IOException trouble) return new Failure(Failure.IO, FileTrouble.sentence(trouble), e);
         if (e instanceof IllegalArgumentException) return new Failure(Failure.USAGE, e.getMessage(), e);
         return new Failure(1, "this is a defect of the program, please report it with the trace of -v: " + e, e);
     }

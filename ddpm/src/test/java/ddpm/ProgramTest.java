@@ -150,6 +150,11 @@ class ProgramTest {
                 "Train | --resume $ --init $ | 2 | leave out",
                 "Train | --config $/nothing.json | 4 | there is no such configuration file",
                 "Train | --config $/broken.json | 4 | not JSON",
+                "Train | --config $/empty | 4 | /empty: this is a folder, and a file is needed",
+                "Visualize | schedule --out $/empty | 4 | /empty: this is a folder, and a file is needed",
+                "Visualize | schedule --out / | 4 | /: this is a folder, and a file is needed",
+                "Visualize | schedule --out $/notes.txt/s.html | 4 | /notes.txt: something of this name is in the way",
+                "Visualize | schedule --out $/notes.txt/new/s.html | 4 | a part of this path is a file",
                 "Train | --config $/array.json | 4 | a configuration is a JSON object",
                 "Train | --config $/unknown.json | 2 | unknown setting learning-rate",
                 "Train | --data $/nowhere | 3 | nowhere",
@@ -432,6 +437,27 @@ class ProgramTest {
         String judge = "$/runs/one --test-images 2 --metrics bpd -q --json $/other/deep/judged.json";
         assertEquals(new Outcome(0, ""), run(new Evaluate(), judge));
         assertTrue(Files.size(folder.resolve("other/deep/judged.json")) > 10);
+    }
+
+    /** A folder in the place of the results, a file in that of the runs: nothing is left beside them, and one sentence said. */
+    @Test
+    void resultsThatCannotBeWrittenLeaveNothing() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        List<String> before = names();
+        Outcome judged = run(new Evaluate(), "$/runs/one --test-images 2 --metrics bpd -q --json $/empty");
+        assertEquals(new Outcome(4, "error: " + folder + "/empty: this is a folder, and a file is needed\n"), judged);
+        Outcome weights = run(new Sample(), "$/runs/one -n 1 -q --out $/s.png --classifier $/empty --label 1");
+        assertEquals(new Outcome(4, "error: " + folder + "/empty: this is a folder, and a file is needed\n"), weights);
+        Outcome runs = run(new Train(), TINY + " --data $/digits --out $/notes.txt");
+        assertEquals(4, runs.code);
+        assertTrue(runs.error.contains("/notes.txt: something of this name is in the way"), runs.error);
+        assertEquals(before, names());
+    }
+
+    private List<String> names() throws IOException {
+        try (Stream<Path> children = Files.list(folder)) {
+            return children.map(path -> path.getFileName().toString()).sorted().toList();
+        }
     }
 
     /** Half-written pictures of a process that was killed, and what a file manager leaves, are no samples. */

@@ -90,6 +90,8 @@ public final class CheckpointDirectory {
             verify(temp);
             storage.move(temp, target);
             storage.forceFolder(folder);
+        } catch (IOException e) {
+            throw FileTrouble.with(target, e);
         } finally {
             Storage.remove(temp, this::warn);
         }

@@ -87,9 +87,14 @@ public final class SafetensorsFile {
 
     private ByteBuffer bytes(SeekableByteChannel channel, long from, int count) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
-        channel.position(from);
-        while (buffer.hasRemaining())
-            if (channel.read(buffer) < 0) throw wrong("ends at byte " + channel.position() + ", in the middle of data");
+        try {
+            channel.position(from);
+            while (buffer.hasRemaining())
+                if (channel.read(buffer) < 0)
+                    throw wrong("ends at byte " + channel.position() + ", in the middle of data");
+        } catch (IOException e) {
+            throw FileTrouble.with(path, e);
+        }
         return buffer.flip();
     }
 

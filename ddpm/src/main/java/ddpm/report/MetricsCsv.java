@@ -1,5 +1,6 @@
 package ddpm.report;
 
+import ddpm.io.FileTrouble;
 import ddpm.io.WholeFile;
 import java.io.BufferedWriter;
 import java.io.Closeable;
@@ -62,8 +63,12 @@ public final class MetricsCsv implements Closeable {
                 r.elapsedSeconds));
         for (double q : r.quarterLoss)
             line.append(',').append(Double.isNaN(q) ? "" : String.format(Locale.ROOT, "%.6g", q));
-        out.write(line.append('\n').toString());
-        out.flush();
+        try {
+            out.write(line.append('\n').toString());
+            out.flush();
+        } catch (IOException e) {
+            throw FileTrouble.with(file, e);
+        }
     }
 
     /**

@@ -1,5 +1,6 @@
 package ddpm.report;
 
+import ddpm.io.FileTrouble;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
@@ -16,13 +17,15 @@ import java.util.zip.CRC32C;
  * little-endian, the payload being an {@code Event} protocol buffer.
  */
 public final class TensorBoardWriter implements Closeable {
+    private final Path file;
     private final OutputStream out;
 
     /** Starts a new event file in a folder; TensorBoard merges several. */
     public TensorBoardWriter(Path folder, long unixSeconds) throws IOException {
-        Path file = folder.resolve("events.out.tfevents." + unixSeconds + ".ddpm");
-        for (int n = 1; Files.exists(file); n++)
-            file = folder.resolve("events.out.tfevents." + (unixSeconds + n) + ".ddpm");
+        Path path = folder.resolve("events.out.tfevents." + unixSeconds + ".ddpm");
+        for (int n = 1; Files.exists(path); n++)
+            path = folder.resolve("events.out.tfevents." + (unixSeconds + n) + ".ddpm");
+        file = path;
         out = Files.newOutputStream(file);
         Message version = new Message();
         version.bytes(3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));
@@ -63,8 +66,12 @@ public final class TensorBoardWriter implements Closeable {
         event.float64(1, wallSeconds);
         event.varint(2, step);
         event.append(rest);
-        out.write(record(event.toBytes()));
-        out.flush();
+        try {
+            out.write(record(event.toBytes()));
+            out.flush();
+        } catch (IOException e) {
+            throw FileTrouble.with(file, e);
+        }
     }
 
     /** A record around a payload. */

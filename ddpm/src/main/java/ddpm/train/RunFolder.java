@@ -3,6 +3,7 @@ package ddpm.train;
 import datasets.Dataset;
 import ddpm.io.CheckpointDirectory;
 import ddpm.io.CheckpointException;
+import ddpm.io.FileTrouble;
 import ddpm.io.Json;
 import ddpm.io.JsonException;
 import ddpm.io.RunLock;
@@ -139,6 +140,8 @@ public final class RunFolder implements AutoCloseable {
             throw new CheckpointException(file, "a configuration is a JSON object");
         } catch (JsonException e) {
             throw new CheckpointException(file, "not JSON: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw FileTrouble.with(file, e);
         }
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.io.FileTrouble;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -204,11 +205,12 @@ class ReportTest {
     @Test
     void aFullDiskIsNoticed() {
         if (!Files.exists(Path.of("/dev/full"))) return;
-        assertThrows(IOException.class, () -> {
+        IOException e = assertThrows(IOException.class, () -> {
             try (MetricsCsv csv = new MetricsCsv(Path.of("/dev/full"))) {
                 csv.write(new MetricsCsv.Row(1, 0, 1, 1, 1, 1, 1, 1, new double[4]));
             }
         });
+        assertTrue(FileTrouble.sentence(e).startsWith("/dev/full: "), FileTrouble.sentence(e));
     }
 
     @Test
