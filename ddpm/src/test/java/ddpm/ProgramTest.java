@@ -127,6 +127,7 @@ class ProgramTest {
                 "Train | --batch-size many | 2 | not many",
                 "Train | --batch-size | 2 | --batch-size",
                 "Train | --lr -1 | 2 | lr needs a number in 0.0..10.0",
+                "Train | --preset annotated --epochs 9000000000000000000 | 2 | epochs needs a whole number in 0..1073741824",
                 "Train | --schedule cosin | 2 | did you mean cosine?",
                 "Train | --loss l3 | 2 | loss needs one of l1, l2, huber, not l3",
                 "Train | --preset fast | 2 | preset needs one of",

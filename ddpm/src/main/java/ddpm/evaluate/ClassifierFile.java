@@ -7,6 +7,7 @@ import ddpm.io.SafetensorsFile;
 import ddpm.io.SafetensorsWriter;
 import ddpm.io.WholeFile;
 import ddpm.train.Checkpoint;
+import ddpm.train.Labels;
 import ddpm.train.Settings;
 import ddpm.unet.NoisyClassifier;
 import ddpm.unet.UNetConfig;
@@ -110,7 +111,7 @@ public final class ClassifierFile {
                 network.height(),
                 network.width(),
                 network.channels(),
-                Math.toIntExact((Long) config.get(CLASSES)),
+                ((Long) config.get(CLASSES)).intValue(),
                 Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO));
         Checkpoint.load(file, classifier.parameters());
         return classifier;
@@ -118,8 +119,11 @@ public final class ClassifierFile {
 
     private static Map<?, ?> configOf(Path file) throws IOException {
         String text = SafetensorsFile.read(file).metadata().get(CONFIG);
-        if (text != null && Json.parse(text) instanceof Map<?, ?> config && config.get(CLASSES) instanceof Long)
-            return config;
+        if (text != null
+                && Json.parse(text) instanceof Map<?, ?> config
+                && config.get(CLASSES) instanceof Long classes
+                && classes > 0
+                && classes <= Labels.MOST) return config;
         throw new CheckpointException(
                 file, "this is not a classifier of noisy images; ddpm.TrainClassifier --noisy RUN makes one");
     }

@@ -5,6 +5,9 @@ import datasets.DatasetException;
 
 /** The classes of a data set, for networks that are told them. */
 public final class Labels {
+    /** More classes than any data has; a file that speaks of more is damaged. */
+    public static final int MOST = 1 << 20;
+
     private Labels() {}
 
     /**

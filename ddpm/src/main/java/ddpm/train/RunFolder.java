@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import tensor.Shape;
 
 /**
  * The folder of one run, {@code runs/NAME}, which belongs to one process at a time and is never overwritten:
@@ -156,14 +157,27 @@ public final class RunFolder implements AutoCloseable {
     public static int[] imageOf(Path file, Map<String, Object> config) {
         if (about(config).get(IMAGE) instanceof List<?> image
                 && image.size() == 3
-                && image.stream().allMatch(Long.class::isInstance))
-            return image.stream().mapToInt(v -> Math.toIntExact((Long) v)).toArray();
+                && isOneArray(image))
+            return image.stream().mapToInt(v -> ((Long) v).intValue()).toArray();
         throw new CheckpointException(file, "config.json does not say how large the images are (about.image)");
+    }
+
+    private static boolean isOneArray(List<?> extents) {
+        long size = 1;
+        for (Object extent : extents) {
+            if (!(extent instanceof Long n) || n < 1 || n > Shape.MAX_SIZE / size) return false;
+            size *= n;
+        }
+        return true;
     }
 
     /** Number of classes that the network of a configuration's run is told; 0 for none. */
     public static int classesOf(Map<String, Object> config) {
-        return about(config).get(CLASSES) instanceof Long n ? Math.toIntExact(n) : 0;
+        if (!(about(config).get(CLASSES) instanceof Long n)) return 0;
+        if (n < 0 || n > Labels.MOST)
+            throw new IllegalArgumentException(
+                    "about.classes in config.json needs a whole number in 0.." + Labels.MOST + ", not " + n);
+        return n.intValue();
     }
 
     /** The facts of a configuration that are not settings. */

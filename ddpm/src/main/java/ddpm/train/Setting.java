@@ -28,7 +28,8 @@ public enum Setting {
     IMAGE_SIZE("image-size", new Kind.Whole(0, 4096), "side to which pictures of a folder are brought; 0: 32"),
     FLIP("flip", new Kind.Flag(), "mirror images at random while training"),
     STEPS("steps", new Kind.Whole(0, Long.MAX_VALUE), "optimizer updates; 0: from epochs or max-minutes"),
-    EPOCHS("epochs", new Kind.Whole(0, Long.MAX_VALUE), "passes over the data; 0: from max-minutes"),
+    // an epoch has fewer than 2^31 steps, so that their number in all is a long
+    EPOCHS("epochs", new Kind.Whole(0, 1 << 30), "passes over the data; 0: from max-minutes"),
     MAX_MINUTES(
             "max-minutes",
             new Kind.Number(0, 1e6),

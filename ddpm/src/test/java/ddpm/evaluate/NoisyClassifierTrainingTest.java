@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import autograd.Variable;
 import ddpm.Halves;
 import ddpm.io.CheckpointException;
+import ddpm.io.Json;
+import ddpm.io.SafetensorsWriter;
+import ddpm.io.WholeFile;
 import ddpm.train.Interrupts;
 import ddpm.train.Sampling;
 import ddpm.train.Settings;
@@ -15,9 +18,12 @@ import ddpm.unet.NoisyClassifier;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tensor.DType;
 import tensor.Rng;
 import tensor.Shape;
@@ -114,6 +120,25 @@ class NoisyClassifierTrainingTest {
                     () -> ClassifierFile.loadNoisy(file, settings(), settings().network(8, 12, 1), backend));
             assertTrue(e.getMessage().contains("[8, 12, 1]"), e.getMessage());
         }
+    }
+
+    /** Numbers as a damaged file has them: refused before a network is built. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, -1, 1048577, 4294967298L, Long.MAX_VALUE})
+    void classesThatNoDataHasAreRefused(long classes) throws IOException {
+        Path file = folder.resolve("c.safetensors");
+        Map<String, Object> config = Map.of(
+                "image",
+                List.of(8L, 8L, 1L),
+                "classes",
+                classes,
+                "noise",
+                settings().noise());
+        WholeFile.write(file, new SafetensorsWriter().metadata("config", Json.compact(config))::write);
+        CheckpointException e = assertThrows(
+                CheckpointException.class,
+                () -> ClassifierFile.loadNoisy(file, settings(), settings().network(8, 8, 1), null));
+        assertTrue(e.getMessage().contains("this is not a classifier of noisy images"), e.getMessage());
     }
 
     private static double brightness(Training training, NoisyClassifier classifier, int label, double guidance) {

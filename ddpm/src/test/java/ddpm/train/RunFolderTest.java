@@ -1,14 +1,17 @@
 package ddpm.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ddpm.io.CheckpointException;
 import ddpm.io.FileTrouble;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RunFolderTest {
     @TempDir
@@ -75,6 +79,32 @@ class RunFolderTest {
                         children.map(path -> path.getFileName().toString()).collect(Collectors.toSet()));
             }
         }
+    }
+
+    /** Numbers as a damaged file has them. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, -1, 65536, 2147483648L, 4294967324L, Long.MAX_VALUE})
+    void imagesThatNoArrayHoldsAreRefused(long side) {
+        Path file = runs.resolve("model.safetensors");
+        Map<String, Object> config = Map.of("about", Map.of("image", List.of(side, 65536L, 1L)));
+        CheckpointException e = assertThrows(CheckpointException.class, () -> RunFolder.imageOf(file, config));
+        assertTrue(e.getMessage().contains("about.image"), e.getMessage());
+    }
+
+    @Test
+    void imagesAndClassesAreRead() {
+        Map<String, Object> about = Map.of("image", List.of(28L, 32L, 3L), "classes", 10L);
+        assertArrayEquals(new int[] {28, 32, 3}, RunFolder.imageOf(runs, Map.of("about", about)));
+        assertEquals(10, RunFolder.classesOf(Map.of("about", about)));
+        assertEquals(0, RunFolder.classesOf(Map.of()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {-1, 1048577, 4294967306L, Long.MAX_VALUE})
+    void classesThatNoDataHasAreRefused(long classes) {
+        Map<String, Object> config = Map.of("about", Map.of("classes", classes));
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> RunFolder.classesOf(config));
+        assertEquals("about.classes in config.json needs a whole number in 0..1048576, not " + classes, e.getMessage());
     }
 
     @Test

@@ -60,6 +60,7 @@ class SettingsTest {
                 "flip | maybe | flip needs true or false, not maybe",
                 "preset | quik | not quik (did you mean quick?)",
                 "steps | 9223372036854775808 | steps needs a whole number",
+                "epochs | 9000000000000000000 | epochs needs a whole number in 0..1073741824, not 9000000000000000000",
                 "low-noise | 0.5 | low-noise needs at most the low-noise-max that is trained, 0.4, not 0.5",
                 "ema | 1 | ema needs a number in 0.0..0.999999, not 1.0",
             })
