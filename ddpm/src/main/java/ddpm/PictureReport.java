@@ -129,15 +129,13 @@ final class PictureReport {
         String against = "no floor: " + (onlyTest ? "only the test images are on this machine" : "too few real ones");
         if (floor != null) {
             found.put("floor", Likeness.round(floor.mean()));
-            found.put("floor-deviation", Likeness.round(floor.deviation()));
+            if (floor.draws() > 1) found.put("floor-deviation", Likeness.round(floor.deviation()));
             found.put("floor-draws", (long) floor.draws());
             found.put("ratio", Likeness.round(fid / floor.mean()));
             against = String.format(
                     Locale.ROOT,
-                    "floor %.3f ± %.3f (%d draws of real training images), ratio %.2f at N %d and %d features",
-                    floor.mean(),
-                    floor.deviation(),
-                    floor.draws(),
+                    "floor %s, ratio %.2f at N %d and %d features",
+                    floor,
                     fid / floor.mean(),
                     n,
                     Classifier.FEATURES);

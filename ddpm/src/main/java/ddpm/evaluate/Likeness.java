@@ -43,8 +43,21 @@ public final class Likeness {
         return KernelDistance.between(features, reference, seed);
     }
 
-    /** FID of real training pictures, several draws of as many as were generated. */
-    public record Floor(double mean, double deviation, int draws) {}
+    /**
+     * FID of real training pictures, in draws of as many as were generated.
+     *
+     * @param deviation of the draws; NaN of one alone
+     */
+    public record Floor(double mean, double deviation, int draws) {
+        /** For people. */
+        @Override
+        public String toString() {
+            return draws == 1
+                    ? String.format(Locale.ROOT, "%.3f (one draw of real training images)", mean)
+                    : String.format(
+                            Locale.ROOT, "%.3f ± %.3f (%d draws of real training images)", mean, deviation, draws);
+        }
+    }
 
     /** The floor, from as many disjoint draws as the rows allow, at most three; {@code null} when there is not even one. */
     public Floor floor(double[][] real, int n) {
@@ -55,7 +68,7 @@ public final class Likeness {
         double mean = scores.stream().mapToDouble(v -> v).average().orElseThrow();
         double square =
                 scores.stream().mapToDouble(v -> (v - mean) * (v - mean)).sum();
-        return new Floor(mean, scores.size() == 1 ? 0 : Math.sqrt(square / (scores.size() - 1)), scores.size());
+        return new Floor(mean, Math.sqrt(square / (scores.size() - 1)), scores.size());
     }
 
     /** Precision and recall against as many of the reference's pictures. */

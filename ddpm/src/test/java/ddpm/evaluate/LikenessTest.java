@@ -68,6 +68,16 @@ class LikenessTest {
         assertNull(likeness.floor(normal(500, 8, 0, 1, 3), 1000));
     }
 
+    /** One draw says nothing of how much draws differ. */
+    @Test
+    void theFloorOfOneDrawHasNoDeviation() {
+        Likeness likeness = new Likeness(normal(1500, 4, 0, 1, 1));
+        Likeness.Floor one = likeness.floor(normal(1900, 4, 0, 1, 2), 1000);
+        assertTrue(Double.isNaN(one.deviation()), one.toString());
+        assertTrue(one.toString().matches("0\\.\\d{3} \\(one draw of real training images\\)"), one.toString());
+        assertEquals("8.830 ± 0.280 (3 draws of real training images)", new Likeness.Floor(8.83, 0.28, 3).toString());
+    }
+
     @Test
     void fidOfFewImagesIsRefused() {
         Likeness likeness = new Likeness(normal(100, 3, 0, 1, 1));
