@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * The checkpoints of a run: one folder each, which is there whole or not at all.
  *
  * <pre>write into .tmp-PID-NAME → fsync each file → read back and verify → rename to NAME → fsync folder
- *   → the same for the small file {@code last} → remove all but the newest</pre>
+ *   → remove all but the newest</pre>
  *
  * A process killed at any moment leaves the checkpoints it had acknowledged, and at most one temporary folder, which the
  * next process removes. Renaming a folder means that a model and the state that belongs to it cannot be mixed up.
@@ -23,7 +23,6 @@ import java.util.stream.Stream;
 public final class CheckpointDirectory {
     private static final System.Logger LOG = System.getLogger("ddpm.io");
     private static final String TEMP = ".tmp-";
-    private static final String LAST = "last";
     private static final String STEP = "step-";
     private static final String NAME = STEP + "\\d{1,18}";
 
@@ -63,7 +62,7 @@ public final class CheckpointDirectory {
         storage.createFolder(folder);
         Path target = folder.resolve(name);
         if (!isWhole(target)) save(target, files);
-        pointTo(name);
+        storage.forceFolder(folder); // also for an earlier save of this step that got no further than its renaming
         prune(target, keep);
     }
 
@@ -89,20 +88,8 @@ public final class CheckpointDirectory {
             storage.forceFolder(temp);
             verify(temp);
             storage.move(temp, target);
-            storage.forceFolder(folder);
         } catch (IOException e) {
             throw FileTrouble.with(target, e);
-        } finally {
-            Storage.remove(temp, this::warn);
-        }
-    }
-
-    private void pointTo(String name) throws IOException {
-        Path temp = folder.resolve(TEMP + ProcessHandle.current().pid() + "-" + LAST);
-        try {
-            storage.write(temp, Contents.text(name + "\n"));
-            storage.move(temp, folder.resolve(LAST));
-            storage.forceFolder(folder);
         } finally {
             Storage.remove(temp, this::warn);
         }
