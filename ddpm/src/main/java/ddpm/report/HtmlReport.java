@@ -58,11 +58,6 @@ public final class HtmlReport {
         return this;
     }
 
-    public HtmlReport paragraph(String text) {
-        body.append("<p>").append(escape(text)).append("</p>");
-        return this;
-    }
-
     public HtmlReport plot(LinePlot plot) {
         body.append("<figure>").append(plot.toSvg()).append("</figure>");
         return this;
