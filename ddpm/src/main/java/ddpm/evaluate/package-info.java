@@ -11,8 +11,9 @@
  * <p>The same {@link ddpm.evaluate.ClassifierTraining} makes the classifiers of noisy images that guide sampling;
  * {@link ddpm.evaluate.NoisyAccuracy} says how often those are right.
  *
- * <p>Invariants: no number stands without N, the reference and the floor, which is what real training images score against
- * the same reference; below 1,000 images there is no FID. Such numbers compare models under one classifier and nothing else.
+ * <p>Invariants: FID, KID, precision and recall stand with N and the reference; FID also with the floor, which is what as
+ * many real training images score against the same reference, where there are as many on the machine; below 1,000 images
+ * there is no FID. Such numbers compare models under one classifier and nothing else.
  *
  * <p>Not here, because: the features of networks trained on other pictures say little about these.
  */
