@@ -53,9 +53,9 @@ public final class Doctor extends Program {
                         Runtime.getRuntime().maxMemory() >> 20,
                         memory()));
         for (String name : Backends.names()) backend(name, advice);
-        data(advice);
+        Dataset fashion = data(advice);
         for (String library : CudaBackend.libraries()) line("gpu", library);
-        speed(advice);
+        speed(fashion, advice);
         System.out.println();
         if (advice.isEmpty()) advice.add("all is well: mvn compile exec:java -Dexec.mainClass=ddpm.Train");
         for (String sentence : advice) System.out.println("next      " + sentence);
@@ -105,20 +105,31 @@ public final class Doctor extends Program {
         }
     }
 
-    private void data(List<String> advice) {
-        for (String name : List.of("fashion", "mnist", "cifar10"))
-            try {
-                Dataset found = Datasets.open(name);
-                line("data", found.description());
-                if (name.equals("fashion") && found.size() < 60_000)
-                    advice.add("for all 60,000 training images: apt install dataset-fashion-mnist, or --download");
-            } catch (DatasetException e) {
-                line("data", name + ": " + e.getMessage());
-            }
+    /** Says which data is here; Fashion-MNIST, or {@code null} where its files are damaged. */
+    private static Dataset data(List<String> advice) {
+        Dataset fashion = open("fashion");
+        if (fashion == null)
+            advice.add(
+                    "remove the damaged file of Fashion-MNIST: --download fetches it again, else the test images serve");
+        else if (fashion.size() < 60_000)
+            advice.add("for all 60,000 training images: apt install dataset-fashion-mnist, or --download");
+        for (String name : List.of("mnist", "cifar10")) open(name);
+        return fashion;
     }
 
-    /** About five seconds of products, adds and training steps. */
-    private void speed(List<String> advice) {
+    private static Dataset open(String name) {
+        try {
+            Dataset found = Datasets.open(name);
+            line("data", found.description());
+            return found;
+        } catch (DatasetException e) {
+            line("data", name + ": " + e.getMessage());
+            return null;
+        }
+    }
+
+    /** About five seconds of products, adds and training steps; these only with data. */
+    private void speed(Dataset fashion, List<String> advice) {
         try (Backend on = chooseBackend().backend();
                 Scope root = Scope.open("speed")) {
             Rng rng = new Rng(1);
@@ -129,8 +140,9 @@ public final class Doctor extends Program {
             Tensor x = Tensor.full(on, DType.F32, Shape.of(1 << 22), 1);
             double add = perSecond(0.7, () -> on.binary(BinaryOp.ADD, x, x, x));
             line("speed", String.format(Locale.ROOT, "add 16 MiB: %.1f GB/s", add * 2e-9 * 4 * (1 << 22)));
+            if (fashion == null) return;
             Settings quick = Settings.of(Map.of(), Map.of());
-            try (Training training = new Training(quick, Datasets.open("fashion"), on)) {
+            try (Training training = new Training(quick, fashion, on)) {
                 double steps = perSecond(2.5, () -> training.step(quick.learningRate(Long.MAX_VALUE), true));
                 line(
                         "speed",

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ddpm.io.CheckpointDirectory;
 import ddpm.io.Json;
@@ -324,6 +325,40 @@ class ProgramTest {
         assertEquals(
                 Files.getPosixFilePermissions(ordinary),
                 Files.getPosixFilePermissions(folder.resolve("schedule.html")));
+    }
+
+    /** Data that cannot be read is what a doctor is asked about: it says what to do next, and all else that it knows. */
+    @Test
+    void theDoctorSaysWhatToDoAboutDamagedData() throws IOException {
+        assumeTrue(
+                System.getenv("XDG_CACHE_HOME") == null && Files.notExists(Path.of("/usr/share/datasets/fashion-mnist")),
+                "the data is not sought below user.home");
+        Path data = Files.createDirectories(folder.resolve(".cache/ddpm-java/datasets/fashion"));
+        for (String name : List.of("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"))
+            Files.write(data.resolve(name), new byte[] {1, 2, 3});
+        String home = System.setProperty("user.home", folder.toString());
+        String text;
+        try {
+            text = said(new Doctor(), "");
+        } finally {
+            System.setProperty("user.home", home);
+        }
+        assertTrue(text.contains("data      fashion: " + data), text);
+        assertTrue(text.contains("speed     add"), text);
+        assertTrue(text.contains("next      remove the damaged file"), text);
+    }
+
+    /** What a program that succeeds says on standard output. */
+    private String said(Program program, String line) {
+        PrintStream out = System.out;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            assertEquals(new Outcome(0, ""), run(program, line));
+        } finally {
+            System.setOut(out);
+        }
+        return said.toString(StandardCharsets.UTF_8);
     }
 
     @Test
