@@ -63,7 +63,7 @@ public final class Doctor extends Program {
     }
 
     private static void line(String topic, String text) {
-        System.out.printf("%-9s %s%n", topic, text);
+        System.out.printf(Locale.ROOT, "%-9s %s%n", topic, text);
     }
 
     private static String processor() throws IOException {

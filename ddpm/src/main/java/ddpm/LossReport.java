@@ -142,13 +142,13 @@ final class LossReport {
     /** Two columns for each set of weights. */
     private void printByTimestep() {
         StringBuilder head = new StringBuilder("loss-by-t      t");
-        for (String name : found.keySet()) head.append(String.format("   %s noise mse   bits/dim", name));
+        for (String name : found.keySet()) head.append(String.format(Locale.ROOT, "   %s noise mse   bits/dim", name));
         System.out.println(head);
         int timesteps = settings.timesteps();
         int lines = Math.min(ROWS, timesteps);
         for (int i = 0; i < lines; i++) {
             int t = i * (timesteps - 1) / Math.max(1, lines - 1);
-            StringBuilder line = new StringBuilder(String.format("          %6d", t));
+            StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "          %6d", t));
             for (TimestepLosses losses : found.values())
                 line.append(String.format(Locale.ROOT, "   %13.5f   %8.5f", losses.noise()[t], losses.bits()[t]));
             System.out.println(line);

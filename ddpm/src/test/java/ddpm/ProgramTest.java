@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -359,6 +360,21 @@ class ProgramTest {
             System.setOut(out);
         }
         return said.toString(StandardCharsets.UTF_8);
+    }
+
+    /** Numbers are written alike everywhere, also where people write them with other digits. */
+    @Test
+    void theTableOfLossesIsTheSameInEveryLanguage() {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        String line = "$/runs/one --test-images 2 --metrics loss-by-t -q --weights ema";
+        String here = said(new Evaluate(), line);
+        Locale before = Locale.getDefault();
+        Locale.setDefault(Locale.forLanguageTag("ar-EG"));
+        try {
+            assertEquals(here, said(new Evaluate(), line));
+        } finally {
+            Locale.setDefault(before);
+        }
     }
 
     @Test

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -233,7 +234,7 @@ public final class Json {
         for (char c : string.toCharArray()) {
             if (c == '"' || c == '\\') out.append('\\').append(c);
             else if (c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || Character.isSurrogate(c) && string.length() == 1)
-                out.append(String.format("\\u%04x", (int) c));
+                out.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
             else out.append(c);
         }
         return out.toString();
