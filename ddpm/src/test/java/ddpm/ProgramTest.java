@@ -332,7 +332,8 @@ class ProgramTest {
     @Test
     void theDoctorSaysWhatToDoAboutDamagedData() throws IOException {
         assumeTrue(
-                System.getenv("XDG_CACHE_HOME") == null && Files.notExists(Path.of("/usr/share/datasets/fashion-mnist")),
+                System.getenv("XDG_CACHE_HOME") == null
+                        && Files.notExists(Path.of("/usr/share/datasets/fashion-mnist")),
                 "the data is not sought below user.home");
         Path data = Files.createDirectories(folder.resolve(".cache/ddpm-java/datasets/fashion"));
         for (String name : List.of("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"))
@@ -500,6 +501,10 @@ class ProgramTest {
         assertEquals(new Outcome(4, "error: " + folder + "/empty: this is a folder, and a file is needed\n"), judged);
         Outcome weights = run(new Sample(), "$/runs/one -n 1 -q --out $/s.png --classifier $/empty --label 1");
         assertEquals(new Outcome(4, "error: " + folder + "/empty: this is a folder, and a file is needed\n"), weights);
+        String longest = "x".repeat(255); // a name that the folder beside it, longer by a little, cannot have
+        Outcome export = run(new Export(), "$/runs/one --format diffusers -q --out $/" + longest);
+        assertEquals(4, export.code);
+        assertTrue(export.error.startsWith("error: " + folder + "/" + longest + ": "), export.error);
         Outcome runs = run(new Train(), TINY + " --data $/digits --out $/notes.txt");
         assertEquals(4, runs.code);
         assertTrue(runs.error.contains("/notes.txt: something of this name is in the way"), runs.error);

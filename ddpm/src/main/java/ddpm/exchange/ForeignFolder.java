@@ -4,19 +4,19 @@ import ddpm.diffusion.AncestralSampler.Variance;
 import ddpm.diffusion.NoiseSchedule;
 import ddpm.diffusion.Target;
 import ddpm.diffusion.Timesteps;
+import ddpm.io.FileTrouble;
 import ddpm.io.Json;
 import ddpm.io.SafetensorsWriter;
+import ddpm.io.WholeFile;
 import ddpm.unet.AnnotatedConfig;
 import ddpm.unet.LucidrainsConfig;
 import ddpm.unet.UNet2DConfig;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -89,23 +89,17 @@ public final class ForeignFolder {
         Path target = folder.toAbsolutePath().normalize();
         if (Files.exists(target)) throw new IllegalArgumentException(folder + " exists already: choose another --out");
         Files.createDirectories(target.getParent());
-        // a folder like any other: one of createTempDirectory is its owner's alone, and stays so
-        Path temp = Files.createDirectory(target.resolveSibling(
-                "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp"));
+        Path temp = target.resolveSibling(
+                "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
         try {
-            for (Map.Entry<String, byte[]> text : texts.entrySet()) {
-                Path file = temp.resolve(text.getKey());
-                Files.createDirectories(file.getParent());
-                Files.write(file, text.getValue());
-            }
-            Files.createDirectories(temp.resolve(weightsFile).getParent());
-            try (FileChannel out = FileChannel.open(
-                    temp.resolve(weightsFile), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                weights.write(bytes -> {
-                    while (bytes.hasRemaining()) out.write(bytes);
-                });
-            }
+            // a folder like any other: one of createTempDirectory is its owner's alone, and stays so
+            Files.createDirectory(temp);
+            for (Map.Entry<String, byte[]> text : texts.entrySet())
+                WholeFile.write(temp.resolve(text.getKey()), text.getValue());
+            WholeFile.write(temp.resolve(weightsFile), weights::write);
             Files.move(temp, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw FileTrouble.with(folder, e);
         } finally {
             remove(temp);
         }
