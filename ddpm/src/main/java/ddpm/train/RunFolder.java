@@ -155,9 +155,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Height, width and channels of the images of a configuration's run. */
     public static int[] imageOf(Path file, Map<String, Object> config) {
-        if (about(config).get(IMAGE) instanceof List<?> image
-                && image.size() == 3
-                && isOneArray(image))
+        if (about(config).get(IMAGE) instanceof List<?> image && image.size() == 3 && isOneArray(image))
             return image.stream().mapToInt(v -> ((Long) v).intValue()).toArray();
         throw new CheckpointException(file, "config.json does not say how large the images are (about.image)");
     }
