@@ -14,10 +14,10 @@ namespace {
 
 // Workspace of a thread, in floats: what belongs to a whole head, blocks of rows, and copies of both for the products. Rows of
 // features are d apart, rows of positions l.
-struct Room {
+struct Layout {
     int64_t d, l, all, block, scores, thread;
 
-    explicit Room(const AttentionShape& s)
+    explicit Layout(const AttentionShape& s)
         : d(spaced(s.width)), l(spaced(s.length)), all((s.length + 1) * d), block(kRows * d), scores(kRows * l) {
         int64_t turned = (s.width + 1) * l;
         thread = 4 * turned + 4 * all + 4 * block + 3 * scores;
@@ -38,19 +38,19 @@ struct Pieces {
 template <class Word>
 void forward(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {
     using T = Terms<Word>;
-    Room room(s);
-    int64_t d = room.d, l = room.l, features = padded(s.width), positions = padded(s.length);
+    Layout layout(s);
+    int64_t d = layout.d, l = layout.l, features = padded(s.width), positions = padded(s.length);
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
-        Pieces pieces{workspace + omp_get_thread_num() * room.thread};
-        float *turned = pieces((s.width + 1) * l), *plain = pieces(room.all);
+        Pieces pieces{workspace + omp_get_thread_num() * layout.thread};
+        float *turned = pieces((s.width + 1) * l), *plain = pieces(layout.all);
         turn(qkv + part.k, part.stride, s.length, s.width, turned, l);
         widen(qkv + part.v, part.stride, s.length, s.width, plain, d);
         const Word* keys = T::over_rows(turned, s.width, l, pieces((s.width + 1) * l));
-        const Word* values = T::over_rows(plain, s.length, d, pieces(room.all));
-        float *scores = pieces(room.scores), *rows = pieces(room.block);
-        float *copy = pieces(room.block), *scores_copy = pieces(room.scores);
+        const Word* values = T::over_rows(plain, s.length, d, pieces(layout.all));
+        float *scores = pieces(layout.scores), *rows = pieces(layout.block);
+        float *copy = pieces(layout.block), *scores_copy = pieces(layout.scores);
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
             widen(qkv + part.q + first * part.stride, part.stride, count, s.width, rows, d);
@@ -78,23 +78,23 @@ template <class Word>
 void backward(const AttentionShape& s, const Value* qkv, const Value* y, const float* log_sum, const Value* dy,
               Value* dqkv, float* workspace) {
     using T = Terms<Word>;
-    Room room(s);
-    int64_t d = room.d, l = room.l, features = padded(s.width), positions = padded(s.length);
+    Layout layout(s);
+    int64_t d = layout.d, l = layout.l, features = padded(s.width), positions = padded(s.length);
     int64_t across = (s.width + 1) * l;
 #pragma omp parallel for schedule(static) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         Part part(s, task);
-        Pieces pieces{workspace + omp_get_thread_num() * room.thread};
-        float *keys_turned = pieces(across), *values_turned = pieces(across), *keys = pieces(room.all);
+        Pieces pieces{workspace + omp_get_thread_num() * layout.thread};
+        float *keys_turned = pieces(across), *values_turned = pieces(across), *keys = pieces(layout.all);
         turn(qkv + part.k, part.stride, s.length, s.width, keys_turned, l);
         turn(qkv + part.v, part.stride, s.length, s.width, values_turned, l);
         widen(qkv + part.k, part.stride, s.length, s.width, keys, d);
         const Word* kt = T::over_rows(keys_turned, s.width, l, pieces(across));
         const Word* vt = T::over_rows(values_turned, s.width, l, pieces(across));
-        const Word* k = T::over_rows(keys, s.length, d, pieces(room.all));
-        float *dk = pieces(room.all), *dv = pieces(room.all);
-        float *p = pieces(room.scores), *ds = pieces(room.scores), *q = pieces(room.block), *dyw = pieces(room.block);
-        float *dq = pieces(room.block), *copy = pieces(room.block), *scores_copy = pieces(room.scores);
+        const Word* k = T::over_rows(keys, s.length, d, pieces(layout.all));
+        float *dk = pieces(layout.all), *dv = pieces(layout.all);
+        float *p = pieces(layout.scores), *ds = pieces(layout.scores), *q = pieces(layout.block), *dyw = pieces(layout.block);
+        float *dq = pieces(layout.block), *copy = pieces(layout.block), *scores_copy = pieces(layout.scores);
         for (int64_t i = 0; i < s.length * d; i++) dk[i] = dv[i] = 0;
         for (int64_t first = 0; first < s.length; first += kRows) {
             int64_t count = at_most(kRows, s.length - first);
@@ -132,7 +132,7 @@ void backward(const AttentionShape& s, const Value* qkv, const Value* y, const f
 }  // namespace
 
 int64_t attention_workspace(const AttentionShape& s) {
-    return omp_get_max_threads() * Room(s).thread;
+    return omp_get_max_threads() * Layout(s).thread;
 }
 
 void attention(const AttentionShape& s, const Value* qkv, Value* y, float* log_sum, float* workspace) {

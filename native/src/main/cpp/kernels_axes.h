@@ -32,7 +32,7 @@ inline int merged(const int32_t* sizes, const int64_t* a, const int64_t* b, int 
 // Calls line(row, a, b) for all rows that the axes count, with where they begin, in blocks for the threads; `length` is that of
 // a row.
 template <class Line>
-void over_rows(const Axis* axis, int rank, int64_t length, Line line) {
+void each_row(const Axis* axis, int rank, int64_t length, Line line) {
     int64_t rows = 1;
     for (int k = 0; k < rank; k++) rows *= axis[k].size;
     int64_t block = length > 1024 ? 1 : 1024 / length;  // rows that share one computation of where they lie

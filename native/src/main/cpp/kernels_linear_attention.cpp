@@ -24,10 +24,10 @@ constexpr int64_t kParts = 16;  // of the sum over images, at most
 enum Which { kQuery, kKey, kValue };
 
 // Where everything of a call lies in the workspace, in floats. Widths of heads and channels are rounded up to whole vectors.
-struct Room {
+struct Layout {
     int64_t d, channels, parts, turned, weights, image, block, head, thread, total;
 
-    Room(const AttentionShape& s, bool backward) : d(padded(s.width)), channels(padded(s.channels)) {
+    Layout(const AttentionShape& s, bool backward) : d(padded(s.width)), channels(padded(s.channels)) {
         bool projected = s.channels > 0;
         parts = backward && projected ? at_most(s.n, kParts) : 0;
         turned = 3 * s.heads * (s.channels + 1) * d;              // w, for each part and head [channels, d]
@@ -45,24 +45,24 @@ template <class Word>
 struct Weights {
     const Word *turned, *plain;
 
-    Weights(const AttentionShape& s, const Room& room, const Value* w, float* at) : turned(nullptr), plain(nullptr) {
+    Weights(const AttentionShape& s, const Layout& layout, const Value* w, float* at) : turned(nullptr), plain(nullptr) {
         if (!w) return;
-        float *turns = at, *turn_words = turns + room.turned, *plains = turn_words + room.turned;
-        float* plain_words = plains + room.weights;
+        float *turns = at, *turn_words = turns + layout.turned, *plains = turn_words + layout.turned;
+        float* plain_words = plains + layout.weights;
         for (int64_t block = 3 * s.heads - 1; block >= 0; block--) {  // the first one's addresses are those of all
             const Value* from = w + block * s.width * s.channels;
-            float *t = turns + block * s.channels * room.d, *p = plains + block * s.width * room.channels;
-            turn(from, s.channels, s.width, s.channels, t, room.d);
-            widen(from, s.channels, s.width, s.channels, p, room.channels);
-            turned = Terms<Word>::over_rows(t, s.channels, room.d, turn_words + block * turned_size(s, room));
-            plain = Terms<Word>::over_rows(p, s.width, room.channels, plain_words + block * plain_size(s, room));
+            float *t = turns + block * s.channels * layout.d, *p = plains + block * s.width * layout.channels;
+            turn(from, s.channels, s.width, s.channels, t, layout.d);
+            widen(from, s.channels, s.width, s.channels, p, layout.channels);
+            turned = Terms<Word>::over_rows(t, s.channels, layout.d, turn_words + block * turned_size(s, layout));
+            plain = Terms<Word>::over_rows(p, s.width, layout.channels, plain_words + block * plain_size(s, layout));
         }
     }
-    static int64_t turned_size(const AttentionShape& s, const Room& room) {
-        return Terms<Word>::words(s.channels) * room.d;
+    static int64_t turned_size(const AttentionShape& s, const Layout& layout) {
+        return Terms<Word>::words(s.channels) * layout.d;
     }
-    static int64_t plain_size(const AttentionShape& s, const Room& room) {
-        return Terms<Word>::words(s.width) * room.channels;
+    static int64_t plain_size(const AttentionShape& s, const Layout& layout) {
+        return Terms<Word>::words(s.width) * layout.channels;
     }
 };
 
@@ -70,7 +70,7 @@ struct Weights {
 template <class Word>
 struct Head {
     const AttentionShape& s;
-    const Room& room;
+    const Layout& layout;
     Part part;
     int64_t head;
     const Value* qkv;  // without a projection
@@ -82,26 +82,26 @@ struct Head {
     // Rows [count, d].
     const float* rows(Which which, int64_t first, int64_t count, float* to) const {
         if (s.channels) {
-            int64_t words = Terms<Word>::words(room.channels);
-            product(count, room.d, Terms<Word>::words(s.channels), x_in_rows + first * words, words, 1,
-                    w.turned + (which * s.heads + head) * w.turned_size(s, room), room.d, to, room.d, 1.0f, false);
+            int64_t words = Terms<Word>::words(layout.channels);
+            product(count, layout.d, Terms<Word>::words(s.channels), x_in_rows + first * words, words, 1,
+                    w.turned + (which * s.heads + head) * w.turned_size(s, layout), layout.d, to, layout.d, 1.0f, false);
         } else {
             const Value* from = qkv + part.of(which) + first * part.stride;
-            widen(from, part.stride, count, s.width, to, room.d);
+            widen(from, part.stride, count, s.width, to, layout.d);
         }
         return to;
     }
 
     void gradient(Which which, int64_t first, int64_t count, const float* from, float* copies) const {
         if (s.channels) {
-            int64_t c = room.channels, block = which * s.heads + head, d = room.d;
+            int64_t c = layout.channels, block = which * s.heads + head, d = layout.d;
             product(count, c, Terms<Word>::words(s.width), Terms<Word>::in_rows(from, count, d, copies),
-                    Terms<Word>::words(d), 1, w.plain + block * w.plain_size(s, room), c, dx + first * c, c, 1.0f, true);
+                    Terms<Word>::words(d), 1, w.plain + block * w.plain_size(s, layout), c, dx + first * c, c, 1.0f, true);
             product(s.width, c, Terms<Word>::words(count),
-                    Terms<Word>::over_rows(from, count, d, copies + room.block), 1, d,
+                    Terms<Word>::over_rows(from, count, d, copies + layout.block), 1, d,
                     x_over_rows + first / Terms<Word>::kEach * c, c, dw + block * s.width * c, c, 1.0f, true);
         } else {
-            narrow(from, room.d, count, s.width, dqkv + part.of(which) + first * part.stride, part.stride);
+            narrow(from, layout.d, count, s.width, dqkv + part.of(which) + first * part.stride, part.stride);
         }
     }
 };
@@ -202,19 +202,19 @@ template <int N, class Word>
 void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context, float* log_sum,
              float* workspace) {
     using T = Terms<Word>;
-    Room room(s, false);
-    int64_t d = room.d;
-    Weights<Word> weights(s, room, w, workspace);
-    float* rooms = workspace + 2 * (room.turned + room.weights);
+    Layout layout(s, false);
+    int64_t d = layout.d;
+    Weights<Word> weights(s, layout, w, workspace);
+    float* of_threads = workspace + 2 * (layout.turned + layout.weights);
 #pragma omp parallel for schedule(dynamic) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t task = 0; task < s.n * s.heads; task++) {
         int64_t image = task / s.heads;
-        float *xs = rooms + omp_get_thread_num() * room.thread, *copy = xs + room.image;
-        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, xs, room.channels);
-        const Word* rows = T::in_rows(xs, w ? s.length : 0, room.channels, copy);
-        Head<Word> head{s, room, Part(s, task), task % s.heads, x, nullptr, weights, rows, nullptr, nullptr, nullptr};
-        float *k = copy + room.image, *v = k + room.block, *copies = v + room.block;
-        float *ctx = copies + 2 * room.block, *ctx_copy = ctx + d * d;
+        float *xs = of_threads + omp_get_thread_num() * layout.thread, *copy = xs + layout.image;
+        if (w) widen(x + image * s.length * s.channels, s.channels, s.length, s.channels, xs, layout.channels);
+        const Word* rows = T::in_rows(xs, w ? s.length : 0, layout.channels, copy);
+        Head<Word> head{s, layout, Part(s, task), task % s.heads, x, nullptr, weights, rows, nullptr, nullptr, nullptr};
+        float *k = copy + layout.image, *v = k + layout.block, *copies = v + layout.block;
+        float *ctx = copies + 2 * layout.block, *ctx_copy = ctx + d * d;
         float *offset = ctx_copy + d * d, *sums = offset + d, *top = sums + d;
         for (int64_t j = 0; j < d; j++) {
             offset[j] = j < s.width ? -__builtin_inff() : __builtin_inff();
@@ -229,7 +229,7 @@ void forward(const AttentionShape& s, const Value* x, const Value* w, Value* y, 
             add_rows<N>(count, d, k, sums);
             head.rows(kValue, first, count, v);
             product(s.width, d, T::words(count), T::over_rows(k, count, d, copies), 1, d,
-                    T::over_rows(v, count, d, copies + room.block), d, ctx, d, 1.0f, true);
+                    T::over_rows(v, count, d, copies + layout.block), d, ctx, d, 1.0f, true);
         }
         for (int64_t i = 0; i < s.width; i++) {
             float inverse = 1.0f / sums[i];
@@ -255,7 +255,7 @@ template <int N, class Word>
 void backward(const Head<Word>& head, const Value* context, const float* log_sum, const Value* dy, float* own) {
     using T = Terms<Word>;
     const AttentionShape& s = head.s;
-    int64_t d = head.room.d, block = head.room.block;
+    int64_t d = head.layout.d, block = head.layout.block;
     float *a = own, *da = a + block, *b = da + block, *db = b + block, *copies = db + block;  // blocks of rows
     float *dctx = copies + 2 * block, *turned = dctx + d * d, *copy = turned + d * d, *second = copy + d * d;
     float *mean = second + d * d, *offset = mean + d;
@@ -301,35 +301,35 @@ void backward(const Head<Word>& head, const Value* context, const float* log_sum
 template <int N, class Word>
 void backward_all(const AttentionShape& s, const Value* x, const Value* w, const Value* context, const float* log_sum,
                   const Value* dy, Value* dx, Value* dw, float* workspace) {
-    Room room(s, true);
-    Weights<Word> weights(s, room, w, workspace);
-    float *sums = workspace + 2 * (room.turned + room.weights), *rooms = sums + room.parts * room.weights;
-    int64_t parts = w ? room.parts : s.n, size = s.length * s.channels;
+    Layout layout(s, true);
+    Weights<Word> weights(s, layout, w, workspace);
+    float *sums = workspace + 2 * (layout.turned + layout.weights), *of_threads = sums + layout.parts * layout.weights;
+    int64_t parts = w ? layout.parts : s.n, size = s.length * s.channels;
 #pragma omp parallel for schedule(dynamic) if (s.n * s.heads * s.length * s.width > 4096)
     for (int64_t part = 0; part < parts; part++) {
-        float *xs = rooms + omp_get_thread_num() * room.thread, *copy = xs + room.image, *second = copy + room.image;
-        float *dxs = second + room.image, *own = dxs + room.image, *dws = sums + part * room.weights;
-        for (int64_t i = 0; w && i < room.weights; i++) dws[i] = 0;
+        float *xs = of_threads + omp_get_thread_num() * layout.thread, *copy = xs + layout.image, *second = copy + layout.image;
+        float *dxs = second + layout.image, *own = dxs + layout.image, *dws = sums + part * layout.weights;
+        for (int64_t i = 0; w && i < layout.weights; i++) dws[i] = 0;
         for (int64_t image = part * s.n / parts; image < (part + 1) * s.n / parts; image++) {
-            if (w) widen(x + image * size, s.channels, s.length, s.channels, xs, room.channels);
-            const Word* in_rows = Terms<Word>::in_rows(xs, w ? s.length : 0, room.channels, copy);
-            const Word* over_rows = Terms<Word>::over_rows(xs, w ? s.length : 0, room.channels, second);
-            for (int64_t i = 0; i < room.image; i++) dxs[i] = 0;
+            if (w) widen(x + image * size, s.channels, s.length, s.channels, xs, layout.channels);
+            const Word* in_rows = Terms<Word>::in_rows(xs, w ? s.length : 0, layout.channels, copy);
+            const Word* over_rows = Terms<Word>::over_rows(xs, w ? s.length : 0, layout.channels, second);
+            for (int64_t i = 0; i < layout.image; i++) dxs[i] = 0;
             for (int64_t head = 0; head < s.heads; head++) {
                 int64_t task = image * s.heads + head;
-                backward<N, Word>({s, room, Part(s, task), head, x, dx, weights, in_rows, over_rows, dxs, dws},
+                backward<N, Word>({s, layout, Part(s, task), head, x, dx, weights, in_rows, over_rows, dxs, dws},
                                   context + task * s.width * s.width, log_sum + task * s.width, dy, own);
             }
-            if (w) narrow(dxs, room.channels, s.length, s.channels, dx + image * size, s.channels);
+            if (w) narrow(dxs, layout.channels, s.length, s.channels, dx + image * size, s.channels);
         }
     }
     if (!w) return;
-#pragma omp parallel for schedule(static) if (room.weights > kSerial / kParts)
+#pragma omp parallel for schedule(static) if (layout.weights > kSerial / kParts)
     for (int64_t i = 0; i < 3 * s.heads * s.width; i++)
 #pragma omp simd
         for (int64_t c = 0; c < s.channels; c++) {
             float sum = 0;
-            for (int64_t part = 0; part < parts; part++) sum += sums[part * room.weights + i * room.channels + c];
+            for (int64_t part = 0; part < parts; part++) sum += sums[part * layout.weights + i * layout.channels + c];
             dw[i * s.channels + c] = sum;
         }
 }
@@ -349,7 +349,7 @@ void as_this(const AttentionShape& s, Body body) {
 }  // namespace
 
 int64_t linear_attention_workspace(const AttentionShape& s) {
-    return Room(s, true).total;
+    return Layout(s, true).total;
 }
 
 void linear_attention(const AttentionShape& s, const Value* x, const Value* w, Value* y, Value* context, float* log_sum,

@@ -73,7 +73,7 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
     if (inner.b != 1 || inner.a > 1 || inner.size < kShort) {
         Run run(axis, rank);
         if (run.size >= kShort) {
-            over_rows(run.rest, run.rank, run.size, [&](int64_t, int64_t f, int64_t t) { run.copy(from + f, to + t); });
+            each_row(run.rest, run.rank, run.size, [&](int64_t, int64_t f, int64_t t) { run.copy(from + f, to + t); });
             return;
         }
     }
@@ -88,8 +88,8 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
                  at_most(kChunk, inner.size - c * kChunk));
         return;
     }
-    over_rows(axis, rank, inner.size,
-              [&](int64_t, int64_t f, int64_t t) { line(from + f, inner.a, to + t, inner.b, inner.size); });
+    each_row(axis, rank, inner.size,
+             [&](int64_t, int64_t f, int64_t t) { line(from + f, inner.a, to + t, inner.b, inner.size); });
 }
 
 namespace {
@@ -99,7 +99,7 @@ constexpr int64_t kStrip = 256;        // neighbouring sums that are kept in cac
 constexpr int64_t kFew = 64;           // terms whose places are worked out once for all results
 
 // NaN wins: a comparison with it is false.
-inline float larger(float a, float b) {
+inline float larger_or_nan(float a, float b) {
     return a >= b || a != a ? a : b;
 }
 
@@ -107,7 +107,7 @@ inline float larger(float a, float b) {
 double run(bool maximum, const Value* x, int64_t n) {
     if (maximum) {
         float best = x[0];
-        for (int64_t i = 1; i < n; i++) best = larger(best, x[i]);
+        for (int64_t i = 1; i < n; i++) best = larger_or_nan(best, x[i]);
         return best;
     }
     double total = 0;
@@ -200,7 +200,7 @@ void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, cons
             } else if (t == 0) {
                 for (int64_t j = 0; j < width; j++) strip[j] = from[j];
             } else if (maximum) {
-                for (int64_t j = 0; j < width; j++) strip[j] = larger(strip[j], from[j]);
+                for (int64_t j = 0; j < width; j++) strip[j] = larger_or_nan(strip[j], from[j]);
             } else {
 #pragma omp simd
                 for (int64_t j = 0; j < width; j++) strip[j] += from[j];

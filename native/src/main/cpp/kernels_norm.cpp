@@ -87,7 +87,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         }
         repeat(A, width, s.channels);
         clear(sum, width);
-        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+        in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
             T d = get<T>(x + i) - get<T>(A + j);
             add(sum + j, d * d);
@@ -99,7 +99,7 @@ void group_norm(const NormShape& given, const NormArrays& a, const Value* xs, Va
         }
         k.affine(A, B, width);
         Value* to = y + image * n;
-        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+        in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
             T z = get<T>(x + i) * get<T>(A + j) + get<T>(B + j);
             put(to + i, s.silu ? z / (1.0f + exp(-z)) : z);
@@ -133,7 +133,7 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
         repeat(rstd, width, s.channels);
         clear(S1, width);
         clear(S2, width);
-        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+        in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
             T value = get<T>(x + i), d = get<T>(dyi + i);
             if (s.silu) {
@@ -186,10 +186,10 @@ void group_norm_backward(const NormShape& given, const NormArrays& a, const Valu
         float* sum = doffset ? S2 : nullptr;
         clear(S2, width);
         if (!first && !sum) {
-            over_rows(n, width, [&](auto zero, int64_t i, int64_t j) { put(to + i, gradient(zero, i, j)); });
+            in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) { put(to + i, gradient(zero, i, j)); });
             continue;
         }
-        over_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
+        in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) {
             using T = decltype(zero);
             T d = gradient(zero, i, j);
             if (sum) add(sum + j, d);

@@ -18,10 +18,10 @@ constexpr int64_t kPartPixels = 512;  // at least
 constexpr int64_t kBlock = 64;        // pixels that are copied at a time
 
 // Where everything lies in the workspace, in floats.
-struct Room {
+struct Layout {
     int64_t pixels, parts, each, width, rows, sums, part, thread;
 
-    explicit Room(const Geometry& g)
+    explicit Layout(const Geometry& g)
         : pixels(int64_t(g.n) * g.p * g.q),
           parts(at_most(kParts, (pixels + kPartPixels - 1) / kPartPixels)),
           each((pixels + parts - 1) / parts),
@@ -49,42 +49,42 @@ void as_terms(const Value* x, int64_t rows, int64_t channels, Word* to) {
 }  // namespace
 
 int64_t pixel_weights_workspace(const Geometry& g) {
-    Room room(g);
-    return room.parts * room.part + omp_get_max_threads() * room.thread;
+    Layout layout(g);
+    return layout.parts * layout.part + omp_get_max_threads() * layout.thread;
 }
 
 void pixel_weights(const Geometry& g, const Value* x, const Value* dy, Value* dw, Value* dbias, float* workspace) {
-    Room room(g);
+    Layout layout(g);
 #pragma omp parallel
     {
-        float* own = workspace + room.parts * room.part + omp_get_thread_num() * room.thread;
-        Word *of_x = reinterpret_cast<Word*>(own), *of_dy = of_x + kBlock * room.width;
+        float* own = workspace + layout.parts * layout.part + omp_get_thread_num() * layout.thread;
+        Word *of_x = reinterpret_cast<Word*>(own), *of_dy = of_x + kBlock * layout.width;
 #pragma omp for schedule(dynamic)
-        for (int64_t part = 0; part < room.parts; part++) {
-            float *sums = workspace + part * room.part, *bias = sums + room.sums;
-            int64_t from = part * room.each, end = at_most(from + room.each, room.pixels);
-            clear(bias, room.rows);
+        for (int64_t part = 0; part < layout.parts; part++) {
+            float *sums = workspace + part * layout.part, *bias = sums + layout.sums;
+            int64_t from = part * layout.each, end = at_most(from + layout.each, layout.pixels);
+            clear(bias, layout.rows);
             for (int64_t first = from; first < end; first += kBlock) {
                 int64_t count = at_most(kBlock, end - first);
                 as_terms(x + first * g.c, count, g.c, of_x);
                 as_terms(dy + first * g.k, count, g.k, of_dy);
-                product(g.k, room.width, (count + kTerms - 1) / kTerms, of_dy, 1, padded(g.k), of_x, room.width, sums,
-                        room.width, 1.0f, first > from);
-                if (dbias) add_rows(dy + first * g.k, count * g.k, room.rows, bias);
+                product(g.k, layout.width, (count + kTerms - 1) / kTerms, of_dy, 1, padded(g.k), of_x, layout.width, sums,
+                        layout.width, 1.0f, first > from);
+                if (dbias) add_rows(dy + first * g.k, count * g.k, layout.rows, bias);
             }
         }
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < g.k; k++) {
             over_channels(g.c, [&](int64_t c) {
                 Vector sum = {};
-                for (int64_t part = 0; part < room.parts; part++)
-                    sum += load(workspace + part * room.part + k * room.width + c);
+                for (int64_t part = 0; part < layout.parts; part++)
+                    sum += load(workspace + part * layout.part + k * layout.width + c);
                 store(dw + k * g.c + c, sum);
             });
             if (!dbias) continue;
             double sum = 0;
-            for (int64_t part = 0; part < room.parts; part++)
-                sum += fold(workspace + part * room.part + room.sums, room.rows, g.k, k, 1);
+            for (int64_t part = 0; part < layout.parts; part++)
+                sum += fold(workspace + part * layout.part + layout.sums, layout.rows, g.k, k, 1);
             dbias[k] = static_cast<float>(sum);
         }
     }

@@ -89,7 +89,7 @@ void binary(int f, const Value* a, const int64_t* a_strides, const Value* b, con
         }
         return;
     }
-    over_rows(axis, rank - 1, inner.size, [&](int64_t row, int64_t oa, int64_t ob) {
+    each_row(axis, rank - 1, inner.size, [&](int64_t row, int64_t oa, int64_t ob) {
         loop(a + oa, inner.a, b + ob, inner.b, y + row * inner.size, inner.size);
     });
 }

@@ -44,7 +44,7 @@ inline void add(float* to, T v) {
 // Calls body(zero, i, j) for the n values of rows that are taken together, j within `width`: for vectors of them, and one by one
 // for what is left of the last rows. The zero is of the type to compute with.
 template <class Body>
-inline void over_rows(int64_t n, int64_t width, Body body) {
+inline void in_whole_rows(int64_t n, int64_t width, Body body) {
     for (int64_t first = 0; first < n; first += width) {
         int64_t count = at_most(width, n - first), j = 0;
         for (; j + kVector <= count; j += kVector) body(Vector{}, first + j, j);
@@ -55,7 +55,7 @@ inline void over_rows(int64_t n, int64_t width, Body body) {
 // sum [width] += the n values of rows.
 template <class From>
 inline void add_rows(const From* x, int64_t n, int64_t width, float* sum) {
-    over_rows(n, width, [&](auto zero, int64_t i, int64_t j) { add(sum + j, get<decltype(zero)>(x + i)); });
+    in_whole_rows(n, width, [&](auto zero, int64_t i, int64_t j) { add(sum + j, get<decltype(zero)>(x + i)); });
 }
 
 inline void clear(float* x, int64_t n) {
