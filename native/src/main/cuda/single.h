@@ -22,6 +22,8 @@ DEVICE Single operator-(Single a) { return -a.v; }
 DEVICE bool operator<(Single a, Single b) { return a.v < b.v; }
 DEVICE bool operator>(Single a, Single b) { return a.v > b.v; }
 DEVICE bool operator>=(Single a, Single b) { return a.v >= b.v; }
+DEVICE bool operator<=(Single a, Single b) { return a.v <= b.v; }
+DEVICE bool operator!=(Single a, Single b) { return a.v != b.v; }
 DEVICE Single abs(Single x) { return fabsf(x.v); }
 DEVICE Single sqrt(Single x) { return sqrtf(x.v); }
 DEVICE Single exp(Single x) { return expf(x.v); }

@@ -12,8 +12,10 @@ public enum BinaryOp {
     SUB("a - b", (a, b) -> a - b),
     MUL("a * b", (a, b) -> a * b),
     DIV("a / b", (a, b) -> a / b),
-    MAX("a > b ? a : b", (a, b) -> a > b ? a : b),
-    MIN("a < b ? a : b", (a, b) -> a < b ? a : b),
+    /** The larger; NaN where either is, for a comparison with it is false. */
+    MAX("a > b || a != a ? a : b", (a, b) -> a > b || a != a ? a : b),
+    /** The smaller, likewise. */
+    MIN("a < b || a != a ? a : b", (a, b) -> a < b || a != a ? a : b),
     /** 1 where a ≥ b, else 0. */
     GREATER_EQUAL("a >= b ? 1 : 0", (a, b) -> a >= b ? 1 : 0),
     ABS_GRAD("a > 0 ? b : a < 0 ? -b : 0", (a, b) -> a > 0 ? b : a < 0 ? -b : 0),
@@ -28,7 +30,7 @@ public enum BinaryOp {
     COS_GRAD("-sin(a) * b", (a, b) -> -Math.sin(a) * b),
     /** a = y = tanh x. */
     TANH_GRAD("(1 - a * a) * b", (a, b) -> (1 - a * a) * b),
-    RELU_GRAD("a > 0 ? b : 0", (a, b) -> a > 0 ? b : 0),
+    RELU_GRAD("a <= 0 ? 0 : b", (a, b) -> a <= 0 ? 0 : b),
     /** a = y = sigmoid x. */
     SIGMOID_GRAD("a * (1 - a) * b", (a, b) -> a * (1 - a) * b),
     SILU_GRAD("b * (1 + a * (1 - 1 / (1 + exp(-a)))) / (1 + exp(-a))", (a, b) -> {

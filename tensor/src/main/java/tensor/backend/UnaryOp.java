@@ -20,7 +20,8 @@ public enum UnaryOp {
     SIN("sin(x)", Math::sin),
     COS("cos(x)", Math::cos),
     TANH("tanh(x)", Math::tanh),
-    RELU("x > 0 ? x : 0", x -> x > 0 ? x : 0),
+    /** max(x, 0); NaN stays NaN. */
+    RELU("x <= 0 ? 0 : x", x -> x <= 0 ? 0 : x),
     SIGMOID("1 / (1 + exp(-x))", x -> 1 / (1 + Math.exp(-x))),
     /** x · sigmoid(x), also called swish. */
     SILU("x / (1 + exp(-x))", x -> x / (1 + Math.exp(-x))),

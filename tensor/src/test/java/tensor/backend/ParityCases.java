@@ -190,11 +190,41 @@ final class ParityCases {
             b.binary(BinaryOp.ADD, x, x, x);
             return outputs(x, z);
         });
+        add("NaN in what chooses an argument", 1, (b, in) -> {
+            Tensor x = in.of(Shape.of(1003), withNaN(1003, 3));
+            Tensor z = in.of(Shape.of(1003), withNaN(1003, 5));
+            Tensor[] y = new Tensor[8];
+            for (int i = 0; i < y.length; i++) y[i] = in.room(1003);
+            b.unary(UnaryOp.RELU, x, y[0]);
+            b.binary(BinaryOp.RELU_GRAD, x, z, y[1]);
+            int next = 2;
+            for (BinaryOp f : new BinaryOp[] {BinaryOp.MAX, BinaryOp.MIN}) {
+                b.binary(f, x, z, y[next++]);
+                b.binary(f, x, in.of(Shape.of(1), 0.5), y[next++]);
+                b.binary(f, in.of(Shape.of(1), 0.5), x, y[next++]);
+            }
+            for (int i = 0; i < y.length; i++) y[i] = marked(in, y[i]);
+            return y;
+        });
         add("fill", 1, (b, in) -> {
             Tensor y = in.room(13, 7);
             b.fill(y, 0.1);
             return outputs(y);
         });
+    }
+
+    /** −3 … 3 again and again; one in {@code every} is NaN. */
+    private static double[] withNaN(int size, int every) {
+        double[] values = new double[size];
+        for (int i = 0; i < size; i++) values[i] = i % every == 0 ? Double.NaN : i % 7 - 3;
+        return values;
+    }
+
+    /** With 100 in place of NaN, which equals nothing. */
+    private static Tensor marked(ParityCase.Inputs in, Tensor y) {
+        double[] values = y.toDoubles();
+        for (int i = 0; i < values.length; i++) if (Double.isNaN(values[i])) values[i] = 100;
+        return in.of(y.shape(), values);
     }
 
     private void broadcasting() {

@@ -95,6 +95,19 @@ class PointwiseTableTest {
     }
 
     @Test
+    void whatChoosesAnArgumentLetsNaNThrough() {
+        double nan = Double.NaN;
+        assertTrue(Double.isNaN(UnaryOp.RELU.apply(nan)));
+        for (BinaryOp f : new BinaryOp[] {BinaryOp.MAX, BinaryOp.MIN})
+            for (double other : new double[] {-1, 0, 1, nan}) {
+                assertTrue(Double.isNaN(f.apply(nan, other)), f + " of NaN and " + other);
+                assertTrue(Double.isNaN(f.apply(other, nan)), f + " of " + other + " and NaN");
+            }
+        assertEquals(0, UnaryOp.RELU.apply(-0.0)); // assertEquals tells it from -0.0
+        assertEquals(3, BinaryOp.RELU_GRAD.apply(nan, 3));
+    }
+
+    @Test
     void saturationIsExact() {
         assertEquals(0, UnaryOp.SILU.apply(-800), 1e-300);
         assertEquals(800, UnaryOp.SILU.apply(800));
