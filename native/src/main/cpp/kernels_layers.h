@@ -11,6 +11,7 @@
 namespace ddpm {
 
 constexpr int64_t kRowChunk = 512;   // rows of a column sum that are added in one stretch
+constexpr int64_t kRowStrip = 1024;  // neighbouring sums that are kept in cache while rows are added up
 constexpr int kImageChunks = 32;     // stretches of the images of a depthwise weight gradient
 constexpr int kMostLanes = 16;       // floats in a vector
 

@@ -94,13 +94,17 @@ void copy(const Value* from, const int64_t* from_strides, Value* to, const int64
 
 namespace {
 
-constexpr int64_t kStretch = 1 << 12;  // elements that are added in float before a double takes over
-constexpr int64_t kStrip = 256;        // neighbouring sums that are kept in cache while rows are added up
+constexpr int64_t kStretch = 1 << 12;  // terms that are added in float before a double takes over
 constexpr int64_t kFew = 64;           // terms whose places are worked out once for all results
 
 // NaN wins: a comparison with it is false.
 inline float larger_or_nan(float a, float b) {
     return a >= b || a != a ? a : b;
+}
+
+// Of two parts of a sum or maximum.
+inline double combined(bool maximum, double a, double b) {
+    return !maximum ? a + b : a >= b || a != a ? a : b;
 }
 
 // Sum or maximum of a contiguous run.
@@ -125,90 +129,125 @@ double run(bool maximum, const Value* x, int64_t n) {
     return total;
 }
 
-}  // namespace
-
-// Axes are merged into runs that stay or vanish alternately. Where the last run vanishes each result is a sum of
-// contiguous runs; where it stays, rows are added up as vectors, a strip at a time.
-void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
-            double* partial) {
-    int64_t size[kMaxAxes + 1];
+// The axes of x, merged into runs that stay or vanish alternately.
+struct Runs {
+    int64_t size[kMaxAxes + 1], stride[kMaxAxes + 1];
     bool gone[kMaxAxes + 1];
     int rank = 0;
-    for (int k = 0; k < axes; k++) {
-        if (x_shape[k] == 1) continue;
-        bool vanishes = y_shape[k] == 1;
-        if (rank > 0 && gone[rank - 1] == vanishes) {
-            size[rank - 1] *= x_shape[k];
-        } else {
-            size[rank] = x_shape[k];
-            gone[rank++] = vanishes;
+
+    Runs(const int32_t* x_shape, const int32_t* y_shape, int axes) {
+        for (int k = 0; k < axes; k++) {
+            if (x_shape[k] == 1) continue;
+            bool vanishes = y_shape[k] == 1;
+            if (rank > 0 && gone[rank - 1] == vanishes) {
+                size[rank - 1] *= x_shape[k];
+            } else {
+                size[rank] = x_shape[k];
+                gone[rank++] = vanishes;
+            }
+        }
+        int64_t whole = 1;
+        for (int k = rank - 1; k >= 0; k--) {
+            stride[k] = whole;
+            whole *= size[k];
         }
     }
-    if (rank == 0) {
-        y[0] = x[0];
-        return;
+
+    int64_t inner() const { return size[rank - 1]; }
+
+    // How many places the runs before the last one have, those that vanish or those that stay.
+    int64_t places(bool vanish) const {
+        int64_t count = 1;
+        for (int k = 0; k < rank - 1; k++)
+            if (gone[k] == vanish) count *= size[k];
+        return count;
     }
-    if (rank == 1 && gone[0]) {  // everything: partial results of fixed stretches, put together in order
-        int64_t n = size[0], chunks = (n + kStretch - 1) / kStretch;
-#pragma omp parallel for schedule(static) if (n > kSerial)
-        for (int64_t c = 0; c < chunks; c++)
-            partial[c] = run(maximum, x + c * kStretch, at_most(kStretch, n - c * kStretch));
-        double total = partial[0];
-        for (int64_t c = 1; c < chunks; c++)
-            total = !maximum ? total + partial[c] : total >= partial[c] || total != total ? total : partial[c];
-        y[0] = static_cast<float>(total);
-        return;
-    }
-    int64_t stride[kMaxAxes + 1], whole = 1, kept = 1, vanished = 1;
-    for (int k = rank - 1; k >= 0; k--) {
-        stride[k] = whole;
-        whole *= size[k];
-        (gone[k] ? vanished : kept) *= size[k];
-    }
-    bool vector = !gone[rank - 1];
-    int64_t inner = size[rank - 1];
-    int64_t results = vector ? kept / inner : kept;        // vectors or numbers to be made
-    int64_t terms = vector ? vanished : vanished / inner;  // vectors or runs that go into each
-    int64_t strips = vector ? (inner + kStrip - 1) / kStrip : 1;
-    auto place = [&](int64_t t) {  // of term t, from where a result begins
+
+    // Where place i of these lies.
+    int64_t at(bool vanish, int64_t i) const {
         int64_t offset = 0;
-        for (int k = rank - (vector ? 1 : 2); k >= 0; k--)
-            if (gone[k]) {
-                offset += t % size[k] * stride[k];
-                t /= size[k];
+        for (int k = rank - 2; k >= 0; k--)
+            if (gone[k] == vanish) {
+                offset += i % size[k] * stride[k];
+                i /= size[k];
             }
         return offset;
-    };
-    int64_t few[kFew];
-    for (int64_t t = 0; t < at_most(terms, kFew); t++) few[t] = place(t);
-#pragma omp parallel for schedule(static) if (whole > kSerial)
-    for (int64_t task = 0; task < results * strips; task++) {
-        int64_t r = task / strips, first = task % strips * kStrip, base = 0, rest = r;
-        for (int k = rank - (vector ? 2 : 1); k >= 0; k--)
-            if (!gone[k]) {
-                base += rest % size[k] * stride[k];
-                rest /= size[k];
-            }
-        int64_t width = vector ? at_most(kStrip, inner - first) : 0;
-        float strip[kStrip];
-        double total = 0;
-        for (int64_t t = 0; t < terms; t++) {
-            const Value* from = x + base + first + (t < kFew ? few[t] : place(t));
-            if (!vector) {
-                double part = run(maximum, from, inner);
-                total = t == 0 ? part : !maximum ? total + part : total >= part || total != total ? total : part;
-            } else if (t == 0) {
-                for (int64_t j = 0; j < width; j++) strip[j] = from[j];
-            } else if (maximum) {
-                for (int64_t j = 0; j < width; j++) strip[j] = larger_or_nan(strip[j], from[j]);
-            } else {
-#pragma omp simd
-                for (int64_t j = 0; j < width; j++) strip[j] += from[j];
-            }
-        }
-        if (!vector) y[r] = static_cast<float>(total);
-        for (int64_t j = 0; j < width; j++) y[r * inner + first + j] = strip[j];
     }
+};
+
+// Where the terms of a result lie, from where it begins.
+struct TermOffsets {
+    const Runs& runs;
+    int64_t few[kFew];
+
+    TermOffsets(const Runs& runs, int64_t terms) : runs(runs) {
+        for (int64_t t = 0; t < at_most(terms, kFew); t++) few[t] = runs.at(true, t);
+    }
+    int64_t operator[](int64_t t) const { return t < kFew ? few[t] : runs.at(true, t); }
+};
+
+// Everything: partial results of fixed stretches, put together in order.
+void reduce_all(bool maximum, const Value* x, int64_t n, Value* y, double* partial) {
+    int64_t chunks = (n + kStretch - 1) / kStretch;
+#pragma omp parallel for schedule(static) if (n > kSerial)
+    for (int64_t c = 0; c < chunks; c++) partial[c] = run(maximum, x + c * kStretch, at_most(kStretch, n - c * kStretch));
+    double total = partial[0];
+    for (int64_t c = 1; c < chunks; c++) total = combined(maximum, total, partial[c]);
+    y[0] = static_cast<float>(total);
+}
+
+// The last run vanishes: each result is a sum of contiguous runs.
+void reduce_runs(bool maximum, const Runs& runs, const Value* x, Value* y) {
+    int64_t inner = runs.inner(), results = runs.places(false), terms = runs.places(true);
+    TermOffsets offset(runs, terms);
+#pragma omp parallel for schedule(static) if (results * terms * inner > kSerial)
+    for (int64_t r = 0; r < results; r++) {
+        const Value* from = x + runs.at(false, r);
+        double total = run(maximum, from, inner);
+        for (int64_t t = 1; t < terms; t++) total = combined(maximum, total, run(maximum, from + offset[t], inner));
+        y[r] = static_cast<float>(total);
+    }
+}
+
+// The last run stays: rows are added up as vectors, a strip at a time.
+void reduce_rows(bool maximum, const Runs& runs, const Value* x, Value* y) {
+    int64_t inner = runs.inner(), results = runs.places(false), terms = runs.places(true);
+    int64_t strips = (inner + kRowStrip - 1) / kRowStrip, stretch = maximum ? terms : at_most(terms, kStretch);
+    TermOffsets offset(runs, terms);
+#pragma omp parallel for schedule(static) if (results * terms * inner > kSerial)
+    for (int64_t task = 0; task < results * strips; task++) {
+        int64_t r = task / strips, first = task % strips * kRowStrip, width = at_most(kRowStrip, inner - first);
+        const Value* from = x + runs.at(false, r) + first;
+        float strip[kRowStrip];
+        double totals[kRowStrip];
+        for (int64_t begin = 0; begin < terms; begin += stretch) {
+            for (int64_t j = 0; j < width; j++) strip[j] = from[offset[begin] + j];
+            for (int64_t t = begin + 1; t < at_most(terms, begin + stretch); t++) {
+                const Value* term = from + offset[t];
+                if (maximum) {
+                    for (int64_t j = 0; j < width; j++) strip[j] = larger_or_nan(strip[j], term[j]);
+                } else {
+#pragma omp simd
+                    for (int64_t j = 0; j < width; j++) strip[j] += term[j];
+                }
+            }
+            if (stretch == terms) continue;
+            for (int64_t j = 0; j < width; j++) totals[j] = static_cast<double>(strip[j]) + (begin > 0 ? totals[j] : 0);
+        }
+        Value* to = y + r * inner + first;
+        for (int64_t j = 0; j < width; j++) to[j] = stretch == terms ? strip[j] : static_cast<float>(totals[j]);
+    }
+}
+
+}  // namespace
+
+void reduce(bool maximum, const Value* x, const int32_t* x_shape, Value* y, const int32_t* y_shape, int axes,
+            double* partial) {
+    Runs runs(x_shape, y_shape, axes);
+    if (runs.rank == 0) y[0] = x[0];
+    else if (runs.rank == 1 && runs.gone[0]) reduce_all(maximum, x, runs.size[0], y, partial);
+    else if (runs.gone[runs.rank - 1]) reduce_runs(maximum, runs, x, y);
+    else reduce_rows(maximum, runs, x, y);
 }
 
 }  // namespace VARIANT

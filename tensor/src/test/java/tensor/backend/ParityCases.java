@@ -279,6 +279,26 @@ final class ParityCases {
                 b.reduce(f, in.normal(100_003), y);
                 return outputs(y);
             });
+        // more terms than one float can add up, many sums side by side of few terms, as many of both; with the bound of
+        // one term, for a double takes over in time
+        int[][][] large = {
+            {{2, 150_000, 3}, {2, 1, 3}},
+            {{150_000, 3}, {1, 3}},
+            {{3, 150_001}, {3, 1}},
+            {{2, 100_003}, {1, 100_003}},
+            {{33, 2, 7, 100}, {1, 2, 7, 100}},
+            {{700, 1, 700}, {1, 1, 700}},
+        };
+        for (int[][] shapes : large)
+            for (ReduceOp f : ReduceOp.values()) {
+                int[] kept = shapes[1];
+                String name = f + " " + Arrays.toString(shapes[0]) + " to " + Arrays.toString(kept);
+                add(name, 1, (b, in) -> {
+                    Tensor y = in.room(kept);
+                    b.reduce(f, in.between(0.5, 2, shapes[0]), y);
+                    return outputs(y);
+                });
+            }
         add("SUM of a scalar", 1, (b, in) -> {
             Tensor y = in.room();
             b.reduce(ReduceOp.SUM, in.normal(), y);
