@@ -206,8 +206,9 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jboole
         for (; k < from.axes && (to.at[k] == 1 || from.at[k] == 1); k++) rows *= from.at[k];
         bool leading = f == 0 && k < from.axes;  // only axes in front vanish: sums of columns
         for (int i = k; i < from.axes; i++) leading &= to.at[i] == from.at[i];
-        if (leading && rows > 1) {
-            column_sums(type(half), values(x), rows, size / rows, values(y));
+        int64_t columns = size / rows;
+        if (leading && rows >= columns) {  // long columns are cut into stretches, those side by side into strips
+            column_sums(type(half), values(x), rows, columns, values(y));
         } else {
             double* partial = static_cast<double*>(scratch().at_least(reduce_partials(size) * sizeof(double)));
             CALL_FOR(half, reduce, f == 1, values(x), from.at, values(y), to.at, from.axes, partial);

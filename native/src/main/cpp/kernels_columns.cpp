@@ -12,7 +12,7 @@ int64_t column_sums_workspace(int64_t rows, int64_t columns) {
 void column_sums(const Value* x, int64_t rows, int64_t columns, Value* y, float* workspace) {
     int64_t chunks = (rows + kRowChunk - 1) / kRowChunk, width = rows_width(columns);
     float *parts = workspace, *sums = parts + chunks * columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rows * columns > kSerial)
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         float* sum = sums + omp_get_thread_num() * width;
         int64_t first = chunk * kRowChunk, count = at_most(kRowChunk, rows - first);
