@@ -8,7 +8,9 @@
 
 namespace ddpm {
 
+// Unless an exception is on its way already: that one says more.
 inline void throw_java(JNIEnv* env, const char* type, const char* message) {
+    if (env->ExceptionCheck()) return;
     jclass found = env->FindClass(type);
     if (found) env->ThrowNew(found, message);
 }

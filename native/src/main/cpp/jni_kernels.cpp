@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "jni_exceptions.h"
 #include "jni_geometry.h"
@@ -62,38 +63,32 @@ struct Strides {
     }
 };
 
-// A Java long[] held for the length of a call; nothing in between may call back into Java.
+// The contents of a Java long[]: copied, for a held array would keep the garbage collector waiting while a sweep computes.
 class Longs {
 public:
-    Longs(JNIEnv* env, jlongArray array)
-        : env_(env), array_(array), count_(env->GetArrayLength(array)),
-          data_(static_cast<jlong*>(env->GetPrimitiveArrayCritical(array, nullptr))) {
-        if (!data_) throw std::bad_alloc();
+    Longs(JNIEnv* env, jlongArray array) : data_(env->GetArrayLength(array)) {
+        env->GetLongArrayRegion(array, 0, count(), data_.data());
     }
-    ~Longs() { env_->ReleasePrimitiveArrayCritical(array_, data_, JNI_ABORT); }
-    Longs(const Longs&) = delete;
 
-    float* const* pointers() const { return reinterpret_cast<float* const*>(data_); }
-    Addresses values() const { return {data_}; }
-    const int64_t* numbers() const { return reinterpret_cast<const int64_t*>(data_); }
-    int count() const { return count_; }
+    float* const* pointers() const { return reinterpret_cast<float* const*>(data_.data()); }
+    Addresses values() const { return {data_.data()}; }
+    const int64_t* numbers() const { return data_.data(); }
+    int count() const { return static_cast<int>(data_.size()); }
 
 private:
-    JNIEnv* env_;
-    jlongArray array_;
-    int count_;
-    jlong* data_;
+    std::vector<jlong> data_;
 };
 
-// The elements of a Java float[] or double[], held for the length of a call. When the virtual machine has no memory for them
-// they are none, and its error is on its way.
+// The elements of a Java float[] or double[], held while they are copied; nothing in between may call back into Java. When
+// the virtual machine has no memory for them they are none, and its error is on its way.
 template <class Element>
 class Elements {
 public:
     Elements(JNIEnv* env, jarray array, jint mode)
-        : env_(env), array_(array), mode_(mode),
-          data_(static_cast<Element*>(env->GetPrimitiveArrayCritical(array, nullptr))),
-          count_(data_ ? env->GetArrayLength(array) : 0) {}
+        : env_(env), array_(array), mode_(mode), count_(env->GetArrayLength(array)),
+          data_(static_cast<Element*>(env->GetPrimitiveArrayCritical(array, nullptr))) {
+        if (!data_) count_ = 0;
+    }
     ~Elements() {
         if (data_) env_->ReleasePrimitiveArrayCritical(array_, data_, mode_);
     }
@@ -112,8 +107,8 @@ private:
     JNIEnv* env_;
     jarray array_;
     jint mode_;  // of the release: 0 writes back, JNI_ABORT does not
-    Element* data_;
     jsize count_;
+    Element* data_;
 };
 
 float* workspace(int64_t count) {
