@@ -206,7 +206,10 @@ void input_tiles(const Geometry& g, const Tiles& tiles, const Value* x, int64_t 
             });
         });
         if (g.c % kTerms)
-            for (int64_t point = 0; point < F::kSide * F::kSide; point++) v.row(point, i)[g.c] = 0;
+            for (int64_t point = 0; point < F::kSide * F::kSide; point++) {
+                void* beyond = v.row(point, i) + g.c;  // zeroed as bytes, for a product reads them as part of a Word
+                __builtin_memset(beyond, 0, sizeof(Value));
+            }
     }
 }
 
