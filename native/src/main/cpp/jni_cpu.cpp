@@ -20,8 +20,16 @@ JNIEXPORT jboolean JNICALL Java_nativelib_Cpu_multipliesHalves(JNIEnv*, jclass) 
     return multiplies_halves();
 }
 
-JNIEXPORT void JNICALL Java_nativelib_Cpu_threads__I(JNIEnv* env, jclass, jint count) {
-    guarded(env, [&] { start_workers(count); });
+JNIEXPORT void JNICALL Java_nativelib_Cpu_threads__I_3I(JNIEnv* env, jclass, jint count, jintArray busy) {
+    guarded(env, [&] {
+        std::vector<int> cpus(env->GetArrayLength(busy));
+        env->GetIntArrayRegion(busy, 0, static_cast<jsize>(cpus.size()), cpus.data());
+        start_workers(count, cpus);
+    });
+}
+
+JNIEXPORT jint JNICALL Java_nativelib_Cpu_allowed(JNIEnv* env, jclass) {
+    return guarded(env, [] { return allowed_count(); });
 }
 
 JNIEXPORT void JNICALL Java_nativelib_Cpu_leave(JNIEnv*, jclass) {

@@ -4,8 +4,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
-#include <vector>
 
 namespace ddpm {
 
@@ -28,11 +28,17 @@ static void place(const int* first, const int* last) {
     sched_setaffinity(0, sizeof set, &set);
 }
 
-void start_workers(int count) {
+int allowed_count() {
+    return static_cast<int>(allowed_cpus().size());
+}
+
+void start_workers(int count, const std::vector<int>& busy) {
     if (count < 1) throw std::invalid_argument("threads: needs at least 1");
     omp_set_num_threads(count);
     std::vector<int> cpus = allowed_cpus();
     if (static_cast<int>(cpus.size()) < count) return;
+    std::stable_partition(cpus.begin(), cpus.end(),
+                          [&](int cpu) { return std::find(busy.begin(), busy.end(), cpu) != busy.end(); });
     const int* last = cpus.data() + cpus.size();
 #pragma omp parallel num_threads(count)
     {

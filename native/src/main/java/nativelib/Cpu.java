@@ -15,8 +15,16 @@ public final class Cpu {
     /** Whether the processor multiplies bfloat16 by itself (AVX512_BF16), twice as fast as floats. */
     public static native boolean multipliesHalves();
 
-    /** How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one keeps off these. */
-    static native void threads(int count);
+    /**
+     * How many threads compute from now on, at least 1; the new threads are placed on cores of their own, and the calling one
+     * keeps off these.
+     *
+     * @param busy numbers of cores that are taken last
+     */
+    static native void threads(int count, int[] busy);
+
+    /** On how many cores this process may run. */
+    static native int allowed();
 
     /** Lets the calling thread run on every core again; processes that it starts inherit where it may run. */
     public static native void leave();

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * How many cores other processes leave to us. Threads that spin for a partner which is waiting for a core turn a
+ * How many cores other processes leave to us, and which. Threads that spin for a partner which is waiting for a core turn a
  * microsecond into milliseconds, so it is better to have one thread less than one too many.
  *
  * <pre>free = cores − round(others' busy ticks / elapsed ticks per core)      1 ≤ free ≤ cores we may use</pre>
@@ -17,6 +17,9 @@ public final class FreeCores {
     /** Asked once, early: when a thread has been kept off the workers' cores, Java counts those that are left to it. */
     private static final int ALL = Runtime.getRuntime().availableProcessors();
 
+    /** The numbers of those that were busy when they were last counted; {@code null} before. */
+    private static volatile int[] busy;
+
     private FreeCores() {}
 
     /** The cores that this process may use. */
@@ -26,16 +29,14 @@ public final class FreeCores {
 
     /** Watches the system for a tenth of a second; all cores where there is no {@code /proc/stat}. */
     public static int count() {
+        busy = new int[0];
         try {
             List<String> system = Files.readAllLines(Path.of("/proc/stat"));
             String self = Files.readString(Path.of("/proc/self/stat"));
             Thread.sleep(SAMPLE_MS);
-            return count(
-                    system,
-                    self,
-                    Files.readAllLines(Path.of("/proc/stat")),
-                    Files.readString(Path.of("/proc/self/stat")),
-                    ALL);
+            List<String> systemAfter = Files.readAllLines(Path.of("/proc/stat"));
+            busy = busy(system, systemAfter);
+            return count(system, self, systemAfter, Files.readString(Path.of("/proc/self/stat")), ALL);
         } catch (IOException e) {
             return ALL;
         } catch (InterruptedException e) {
@@ -44,24 +45,51 @@ public final class FreeCores {
         }
     }
 
+    /**
+     * The numbers of the cores that were not idle when they were last counted, which is done now if it never was: where the
+     * workers of other processes are pinned, unless these wait just then. Two processes that count at the same moment do not
+     * see each other.
+     */
+    static int[] busy() {
+        if (busy == null) count();
+        return busy;
+    }
+
+    /** The cores that were idle for less than half of the time between two readings of {@code /proc/stat}. */
+    static int[] busy(List<String> before, List<String> after) {
+        return after.stream()
+                .filter(line -> line.matches("cpu\\d+ .*"))
+                .map(line -> line.substring(0, line.indexOf(' ')))
+                .filter(core -> {
+                    long elapsed = ticks(after, core, 1, 8) - ticks(before, core, 1, 8);
+                    long idle = ticks(after, core, 4, 5) - ticks(before, core, 4, 5);
+                    return 2 * idle < elapsed;
+                })
+                .mapToInt(core -> Integer.parseInt(core.substring(3)))
+                .toArray();
+    }
+
     /** The count from two readings of {@code /proc/stat} and {@code /proc/self/stat}. */
     static int count(
             List<String> systemBefore, String selfBefore, List<String> systemAfter, String selfAfter, int allowed) {
         long cores =
                 systemAfter.stream().filter(line -> line.matches("cpu\\d+ .*")).count();
-        long elapsed = ticks(systemAfter, 1, 8) - ticks(systemBefore, 1, 8); // summed over the cores
+        long elapsed = ticks(systemAfter, "cpu", 1, 8) - ticks(systemBefore, "cpu", 1, 8); // summed over the cores
         if (elapsed <= 0 || cores == 0) return allowed;
-        long idle = ticks(systemAfter, 4, 5) - ticks(systemBefore, 4, 5);
+        long idle = ticks(systemAfter, "cpu", 4, 5) - ticks(systemBefore, "cpu", 4, 5);
         long ours = ownTicks(selfAfter) - ownTicks(selfBefore);
         double others = Math.max(0, elapsed - idle - ours);
         int free = (int) (cores - Math.round(others * cores / elapsed));
         return Math.max(1, Math.min(free, allowed));
     }
 
-    /** Sum of the columns {@code from … to} of the line {@code cpu}: 1 user, 2 nice, 3 system, 4 idle, 5 iowait, … 8 steal. */
-    private static long ticks(List<String> stat, int from, int to) {
+    /**
+     * Sum of the columns {@code from … to} of the line of a core, or {@code cpu} for all: 1 user, 2 nice, 3 system, 4 idle,
+     * 5 iowait, … 8 steal.
+     */
+    private static long ticks(List<String> stat, String core, int from, int to) {
         for (String line : stat)
-            if (line.startsWith("cpu ")) {
+            if (line.startsWith(core + " ")) {
                 String[] columns = line.trim().split("\\s+");
                 long sum = 0;
                 for (int i = from; i <= Math.min(to, columns.length - 1); i++) sum += Long.parseLong(columns[i]);

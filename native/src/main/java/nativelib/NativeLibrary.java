@@ -46,14 +46,15 @@ public final class NativeLibrary {
 
     /**
      * Native code called from this thread computes on {@code count} threads from now on: this one, and workers that are
-     * kept on cores of their own.
+     * kept on cores of their own, those that others leave free where there is a choice.
      *
      * @param count at least 1, better not above {@link FreeCores#all}
      */
     public static void threads(int count) {
         if (WHY_NOT != null) throw new IllegalStateException(WHY_NOT);
         FreeCores.all(); // counts, before the calling thread is placed
-        Cpu.threads(count);
+        boolean choice = count > 1 && count < Cpu.allowed();
+        Cpu.threads(count, choice ? FreeCores.busy() : new int[0]);
     }
 
     private static String load() {

@@ -43,8 +43,9 @@
  *   <li>No C++ exception leaves a native method: it becomes a Java exception with the same sentence.
  *   <li>The workers are pinned to cores of their own, and the calling Java thread keeps off these: else one wakes on the
  *       core of the other, which made the first parallel region after 20 ms take 6 to 8 ms instead of 0.07, and a whole
- *       step of {@code annotated} twice as long. Threads that it starts keep off them, too.
- *   <li>Threads that wait spin for some microseconds, then sleep ({@code settings/openmp.cpp}): beside a busy process,
+ *       step of {@code annotated} twice as long. Threads that it starts keep off them, too. Where there is a choice,
+ *       workers take cores that were idle when they were counted: those of another process are pinned as well.
+ *   <li>Threads that wait spin for a few tenths of a millisecond, then sleep ({@code settings/openmp.cpp}): beside a busy process,
  *       spinning for longer cost tenfold. {@code OMP_WAIT_POLICY} and {@code GOMP_SPINCOUNT} are the user's to set.
  *   <li>Results depend on shapes and the number of threads, never on timing.
  * </ul>

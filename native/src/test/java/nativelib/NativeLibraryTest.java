@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class NativeLibraryTest {
@@ -69,22 +70,40 @@ class NativeLibraryTest {
     @Test
     void theCallingThreadKeepsOffTheWorkersCoresUntilThereAreNone() throws IOException {
         assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
-        int all = allowedCpus();
+        int all = allowedCpus().bitCount();
         assumeTrue(all > 1, "one core");
+        assertEquals(all, Cpu.allowed());
         NativeLibrary.threads(2);
-        assertEquals(all - 1, allowedCpus());
+        assertEquals(all - 1, allowedCpus().bitCount());
         NativeLibrary.threads(2);
-        assertEquals(all - 1, allowedCpus(), "again, and nothing has changed");
+        assertEquals(all - 1, allowedCpus().bitCount(), "again, and nothing has changed");
+        assertEquals(all, Cpu.allowed());
         NativeLibrary.threads(all + 1);
+        NativeLibrary.threads(1);
+        assertEquals(all, allowedCpus().bitCount());
+    }
+
+    @Test
+    void workersTakeTheLastCoresThatAreNotBusy() throws IOException {
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
+        BigInteger all = allowedCpus();
+        assumeTrue(all.bitCount() > 1, "one core");
+        int last = all.bitLength() - 1;
+        int before = all.clearBit(last).bitLength() - 1;
+        Cpu.threads(2, new int[0]);
+        assertEquals(all.clearBit(last), allowedCpus());
+        Cpu.threads(2, new int[] {last});
+        assertEquals(all.clearBit(before), allowedCpus());
+        Cpu.threads(2, IntStream.rangeClosed(0, last).toArray());
+        assertEquals(all.clearBit(last), allowedCpus(), "all are busy");
         NativeLibrary.threads(1);
         assertEquals(all, allowedCpus());
     }
 
-    /** On how many cores the calling thread may run. */
-    private static int allowedCpus() throws IOException {
+    /** The cores that the calling thread may run on, a bit for each. */
+    private static BigInteger allowedCpus() throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc/thread-self/status")))
-            if (line.startsWith("Cpus_allowed:"))
-                return new BigInteger(line.replaceAll(".*:|[,\\s]", ""), 16).bitCount();
+            if (line.startsWith("Cpus_allowed:")) return new BigInteger(line.replaceAll(".*:|[,\\s]", ""), 16);
         throw new IOException("no line Cpus_allowed");
     }
 
