@@ -7,9 +7,13 @@ import java.net.JarURLConnection;
 import java.net.URL;
 import java.net.URLConnection;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 import java.util.jar.JarEntry;
 import java.util.zip.CRC32;
 
@@ -18,6 +22,9 @@ import java.util.zip.CRC32;
  * large to unpack every time. Each file lies in a folder named after it, its checksum and its size, so two versions never meet.
  */
 public final class LibraryCache {
+    private static final Path SELF = Path.of("/proc/self"); // belongs to who runs this process
+    private static final Set<PosixFilePermission> PRIVATE = PosixFilePermissions.fromString("rwx------");
+
     private final Path root;
 
     LibraryCache(Path root) {
@@ -31,31 +38,50 @@ public final class LibraryCache {
 
     /**
      * {@code $XDG_CACHE_HOME/ddpm-java/native}, else {@code ~/.cache/ddpm-java/native}; where that cannot be written, a
-     * temporary folder for this run.
+     * folder of the user's among the temporary files.
      */
     public static LibraryCache ofUser() {
-        return new LibraryCache(writable(userFolder(System.getenv("XDG_CACHE_HOME"), System.getProperty("user.home"))));
+        return new LibraryCache(writable(
+                userFolder(System.getenv("XDG_CACHE_HOME"), System.getProperty("user.home")),
+                Path.of(System.getProperty("java.io.tmpdir"))));
     }
 
-    /** The specification asks to ignore a relative XDG_CACHE_HOME. */
+    /** The specification asks to ignore a relative XDG_CACHE_HOME; a home that is not known is called "?". */
     static Path userFolder(String xdgCacheHome, String home) {
         boolean given = xdgCacheHome != null && xdgCacheHome.startsWith("/");
         return (given ? Path.of(xdgCacheHome) : Path.of(home, ".cache")).resolve("ddpm-java/native");
     }
 
-    /** The folder itself, readable by its owner only, or a temporary one instead. */
-    static Path writable(Path folder) {
+    /** The folder itself, readable by its owner only, or one below {@code temporary}. */
+    static Path writable(Path folder, Path temporary) {
         try {
-            Files.createDirectories(folder);
-            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
-            if (Files.isWritable(folder)) return folder;
-        } catch (IOException | UnsupportedOperationException e) {
+            if (folder.isAbsolute()) {
+                Files.createDirectories(folder);
+                Files.setPosixFilePermissions(folder, PRIVATE);
+                if (Files.isWritable(folder)) return folder;
+            }
+        } catch (IOException e) {
             // not ours, or on a read-only disk
         }
+        return ownFolder(temporary).resolve("native");
+    }
+
+    /**
+     * This user's folder below one that everybody may write to, the same in every run. Who has it may put code into our
+     * process, so where another one lies in its place a new one is made.
+     */
+    static Path ownFolder(Path temporary) {
+        Path folder = temporary;
         try {
-            Path temporary = Files.createTempDirectory("ddpm-java-native");
-            temporary.toFile().deleteOnExit();
-            return temporary;
+            folder = temporary.resolve("ddpm-java-" + Files.getAttribute(SELF, "unix:uid"));
+            if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS))
+                Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
+            PosixFileAttributes found =
+                    Files.readAttributes(folder, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            boolean ours = found.isDirectory()
+                    && found.owner().equals(Files.getOwner(SELF))
+                    && found.permissions().equals(PRIVATE);
+            return ours ? folder : Files.createTempDirectory(temporary, "ddpm-java-");
         } catch (IOException e) {
             return folder; // unpacking will tell what is wrong with it
         }

@@ -71,8 +71,8 @@ public final class NativeLibrary {
                 return "the native library " + name(resource) + " could not be unpacked (" + e.getMessage()
                         + "): make room or write access in " + cache.root();
             } catch (UnsatisfiedLinkError e) {
-                return "the native library " + name(resource) + " could not be loaded (" + e.getMessage()
-                        + "): it needs glibc 2.34 or newer and libstdc++";
+                return "the native library " + name(resource) + " could not be loaded (" + e.getMessage() + "): "
+                        + needed(e.getMessage(), cache.root());
             }
         }
         return Cpu.isa().equals("none") ? "this processor has no AVX2 instructions: use another backend" : null;
@@ -86,6 +86,13 @@ public final class NativeLibrary {
     }
 
     /** Why a resource may be missing. */
+    /** What a library in this folder needs that could not be loaded, by what the system said. */
+    static String needed(String message, Path folder) {
+        return message.contains("failed to map segment")
+                ? "files in " + folder + " may not be executed; name another folder in XDG_CACHE_HOME"
+                : "it needs glibc 2.34 or newer and libstdc++";
+    }
+
     static String missing(String resource) {
         return resource.startsWith(ONEDNN)
                 ? "the native library " + name(resource)

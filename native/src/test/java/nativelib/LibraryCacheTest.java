@@ -1,9 +1,7 @@
 package nativelib;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -80,14 +78,37 @@ class LibraryCacheTest {
     }
 
     @Test
-    void theCacheIsPrivateAndATemporaryFolderReplacesOneThatCannotBeWritten() throws IOException {
-        Path own = LibraryCache.writable(folder.resolve("own"));
+    void theCacheIsPrivateAndOneAmongTemporaryFilesReplacesOneThatCannotBeWritten() throws IOException {
+        Path temporary = Files.createDirectory(folder.resolve("tmp"));
+        Path own = LibraryCache.writable(folder.resolve("own"), temporary);
         assertEquals(folder.resolve("own"), own);
-        assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(own)));
+        assertEquals("rwx------", permissions(own));
         Path inTheWay = Files.writeString(folder.resolve("file"), "");
-        Path instead = LibraryCache.writable(inTheWay.resolve("native"));
-        assertTrue(Files.isDirectory(instead));
-        assertFalse(instead.startsWith(folder));
-        assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(instead)));
+        Path instead = LibraryCache.writable(inTheWay.resolve("native"), temporary);
+        assertEquals(temporary, instead.getParent().getParent());
+        assertEquals("rwx------", permissions(instead.getParent()));
+        Path unknownHome = LibraryCache.userFolder(null, "?");
+        assertEquals(instead, LibraryCache.writable(unknownHome, temporary), "the same in every run");
+        assertEquals("contents", Files.readString(new LibraryCache(instead).unpack(file("contents"))));
+    }
+
+    @Test
+    void aTemporaryFolderThatOthersCouldWriteToIsNotUsed() throws IOException {
+        Path own = LibraryCache.ownFolder(folder);
+        assertEquals(own, LibraryCache.ownFolder(folder));
+        Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Path another = LibraryCache.ownFolder(folder);
+        assertNotEquals(own, another);
+        assertEquals("rwx------", permissions(another));
+        Files.delete(own);
+        Files.createSymbolicLink(own, another);
+        assertNotEquals(own, LibraryCache.ownFolder(folder));
+        Path missing = LibraryCache.ownFolder(folder.resolve("missing"));
+        assertEquals("rwx------", permissions(missing));
+        assertEquals(missing, LibraryCache.ownFolder(folder.resolve("missing")));
+    }
+
+    private static String permissions(Path path) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
     }
 }

@@ -108,6 +108,17 @@ class NativeLibraryTest {
     }
 
     @Test
+    void whatALibraryNeedsIsToldByWhatTheSystemSaid() {
+        Path folder = Path.of("/home/u/.cache");
+        assertEquals(
+                "files in /home/u/.cache may not be executed; name another folder in XDG_CACHE_HOME",
+                NativeLibrary.needed("/a.so: failed to map segment from shared object", folder));
+        assertEquals(
+                "it needs glibc 2.34 or newer and libstdc++",
+                NativeLibrary.needed("/lib/libc.so.6: version `GLIBC_2.34' not found", folder));
+    }
+
+    @Test
     void theExampleOfTheChapter() {
         assumeTrue(NativeLibrary.isAvailable(), NativeLibrary.whyNot());
         NativeLibrary.threads(FreeCores.count());
