@@ -6,10 +6,11 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Loads the native code, once, and says why when it cannot. Three libraries, in this order, so that all of them share
+ * Loads the native code, once, and says why when it cannot. Four libraries, in this order, so that all of them share
  * one OpenMP runtime:
  *
  * <ol>
+ *   <li>{@code libddpm_settings.so}, ours: settings for that runtime, which reads them when it is loaded;
  *   <li>{@code libgomp.so.1} and {@code libdnnl.so.3}, from the oneDNN jar;
  *   <li>{@code libddpm.so}, ours, built by this module.
  * </ol>
@@ -19,7 +20,7 @@ import java.util.List;
 public final class NativeLibrary {
     private static final String ONEDNN = "/org/bytedeco/dnnl/linux-x86_64/";
     private static final String OURS = "/nativelib/linux-x86_64/";
-    /** In the order in which they are loaded: settings for libgomp, which reads them once. */
+    /** In the order in which they are loaded. */
     private static final List<String> RESOURCES = List.of(
             OURS + "libddpm_settings.so", ONEDNN + "libgomp.so.1", ONEDNN + "libdnnl.so.3", OURS + "libddpm.so");
 
@@ -85,7 +86,6 @@ public final class NativeLibrary {
                 + ": use another backend";
     }
 
-    /** Why a resource may be missing. */
     /** What a library in this folder needs that could not be loaded, by what the system said. */
     static String needed(String message, Path folder) {
         return message.contains("failed to map segment")
@@ -93,6 +93,7 @@ public final class NativeLibrary {
                 : "it needs glibc 2.34 or newer and libstdc++";
     }
 
+    /** Why a resource may be missing. */
     static String missing(String resource) {
         return resource.startsWith(ONEDNN)
                 ? "the native library " + name(resource)

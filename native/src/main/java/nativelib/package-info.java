@@ -14,8 +14,8 @@
  *
  * {@code build.sh}, run by Maven, compiles {@code src/main/cpp} into {@code libddpm.so} and links it to the
  * {@code libdnnl.so.3} and {@code libgomp.so.1} of the oneDNN jar: one library, one OpenMP runtime. Files named
- * {@code kernels_*} are compiled three times: for floats with AVX2, for floats with AVX-512, for bfloat16 with AVX-512;
- * {@code variants.h} chooses.
+ * {@code kernels_*} are compiled for floats with AVX2, for floats with AVX-512, for bfloat16 with AVX-512, all but a few that
+ * not all of these have ({@code build.sh} names them); {@code variants.h} chooses.
  * The environment variable {@code ONEDNN_MAX_CPU_ISA=AVX2} holds oneDNN and our kernels back to AVX2. Without a compiler the build succeeds without the library, and the backend says so.
  *
  * <h3>Kernels for the GPU</h3>
