@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds libddpm.so from src/main/cpp against the oneDNN headers and libraries in target/onednn.
-# A source is compiled again when it, a header or this script is newer than its object. kernels_*.cpp become an object
-# for each variant: floats with AVX2, floats with AVX-512, bfloat16 with AVX-512; the library chooses. Beside it libddpm_settings.so, from settings/,
-# which must be loaded before libgomp. Without a compiler, or on another platform,
-# the build goes on without the library: the backend "cpu" then says that it is missing.
+# A source is compiled again when it, a header or this script is newer than its object, everything with another compiler or
+# oneDNN. kernels_*.cpp become an object for each variant: floats with AVX2, floats with AVX-512, bfloat16 with AVX-512; the
+# library chooses. Beside it libddpm_settings.so, from settings/, which must be loaded before libgomp.
+# Without a compiler, or on another platform, the build goes on without the library: the backend "cpu" then says that it is
+# missing. A second build in the same checkout waits for the first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -26,12 +27,17 @@ common=(-std=c++17 -O3 -fPIC -fopenmp -Wall -Wextra -Werror -fno-math-errno -fno
 avx2=(-mavx2 -mfma -fsingle-precision-constant -DVARIANT=avx2)
 wide=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -fsingle-precision-constant)
 mkdir -p "$objects" "$(dirname "$out")"
+exec {lock}>"$objects/lock"
+flock "$lock"
 
 newest() { # the file changed last among those named *.h and *.def in these folders
   find "$@" \( -name '*.h' -o -name '*.def' \) -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-
 }
 our_header=$(newest src/main/cpp)
 jni_header=$(newest target/native-include) # written by javac; only jni_*.cpp include these
+made_with=$objects/made-with               # oneDNN's own headers are as old as their release, so their version is kept here
+tools=$("$compiler" --version; grep -h '#define' "$onednn"/include/oneapi/dnnl/dnnl_version*.h)
+[[ -e $made_with && $(<"$made_with") == "$tools" ]] || echo "$tools" >"$made_with"
 
 wanted=()   # the objects of this build
 commands=() # one line each: how to make an object that is out of date
@@ -39,8 +45,8 @@ object() {  # object NAME SOURCE FLAGS...
   local name=$1 source=$2 o=$objects/$1.o
   shift 2
   wanted+=("$o")
-  if [[ ! -e $o || $source -nt $o || $our_header -nt $o || build.sh -nt $o || ($name == jni_* && $jni_header -nt $o) ]]
-  then
+  if [[ ! -e $o || $source -nt $o || $our_header -nt $o || build.sh -nt $o || $made_with -nt $o ||
+    ($name == jni_* && $jni_header -nt $o) ]]; then
     commands+=("$(printf '%q ' "$compiler" "${common[@]}" "$@" -c "$source" -o "$o.new") && mv $o.new $o")
   fi
 }
@@ -54,7 +60,10 @@ for source in src/main/cpp/*.cpp; do
     *) variants="" && object "$name" "$source" ;;
   esac
   halves=(-DVARIANT=bf16)
-  case $name in kernels_winograd | kernels_pixels | kernels_attention | kernels_linear_attention) halves+=(-mavx512bf16) ;; esac # only where the processor has it
+  case $name in
+    kernels_winograd | kernels_pixels | kernels_attention | kernels_linear_attention)
+      halves+=(-mavx512bf16) ;; # called only where the processor has it
+  esac
   for variant in $variants; do
     case $variant in
       avx2) object "$name.$variant" "$source" "${avx2[@]}" ;;
@@ -76,7 +85,7 @@ done
 
 settings=src/main/cpp/settings/openmp.cpp
 settings_out=$(dirname "$out")/libddpm_settings.so
-if [[ $settings -nt $settings_out || build.sh -nt $settings_out ]]; then
+if [[ $settings -nt $settings_out || build.sh -nt $settings_out || $made_with -nt $settings_out ]]; then
   "$compiler" -std=c++17 -O2 -fPIC -Wall -Wextra -Werror -shared -o "$settings_out.new" "$settings" -Wl,-z,noexecstack
   mv "$settings_out.new" "$settings_out"
 fi

@@ -21,6 +21,8 @@ from=src/test/cpp
 out=target/stand-ins
 common=(-std=c++17 -O2 -fPIC -shared -Wall -Wextra -Werror -fvisibility=hidden -fno-strict-aliasing "-Wl,-rpath,\$ORIGIN")
 mkdir -p "$out/cuda12" "$out/cuda13"
+exec {lock}>"$out/lock" # a second build in the same checkout waits for the first
+flock "$lock"
 
 make() { # make TARGET SOURCES... -- FLAGS...
   local target=$1 sources=() newest
@@ -74,7 +76,7 @@ test_program() { # test_program NAME SOURCES...
   "$compiler" "${tests[@]}" -o "$out/$name.new" "$@" $LINK
   mv "$out/$name.new" "$out/$name"
 }
-test_program kernel_test $from/kernel_test.cpp $from/kernel_test_layers.cpp $from/kernel_test_depthwise.cpp $from/kernel_test_narrow.cpp $from/kernel_test_enlarged.cpp $from/kernel_test_batch_last.cpp
+test_program kernel_test $from/kernel_test.cpp $from/kernel_test_{layers,depthwise,narrow,enlarged,batch_last}.cpp
 test_program stand_in_test $from/stand_in_test.cpp
 LINK="$LINK $out/cuda12/libcudnn.so.9 $out/cuda12/libcublas.so.12" test_program library_test $from/library_test.cpp
 for file in libcuda.so.1 libcudnn.so.9 libkernels_f32.so libkernels_bf16.so; do
