@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -178,7 +179,7 @@ public final class Sample extends Program {
             Picture grid = grid(pixels, stages.get(stages.size() - 1).network);
             grid.writePng(out);
             say(String.format(
-                    java.util.Locale.ROOT,
+                    Locale.ROOT,
                     "saved     %s: %d images in %.1f s%s",
                     out.toAbsolutePath(),
                     count,
@@ -234,6 +235,7 @@ public final class Sample extends Program {
                 throw new Failure(
                         Failure.USAGE,
                         String.format(
+                                Locale.ROOT,
                                 "%s enlarges pictures of %dx%dx%d, but %s draws %dx%dx%d",
                                 stage.name,
                                 height,

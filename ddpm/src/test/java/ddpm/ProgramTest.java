@@ -480,6 +480,17 @@ class ProgramTest {
         assertTrue(refused.code == 3 && refused.error.contains("has no label"), refused.error);
     }
 
+    @Test
+    void moreImagesThanAnArrayHoldsAreRefused() throws IOException {
+        assertEquals(new Outcome(0, ""), run(new Train(), TINY + " --data $/digits --out $/runs --name one"));
+        Path config = folder.resolve("runs/one/config.json");
+        String large = "\"image\": [16384, 16384, 1]";
+        Files.writeString(config, Files.readString(config).replaceAll("\"image\": \\[[^\\]]*\\]", large));
+        Outcome many = run(new Sample(), "$/runs/one -q");
+        assertEquals(2, many.code, many.error);
+        assertTrue(many.error.contains("more than 2^31 elements: [16, 16384, 16384, 1]"), many.error);
+    }
+
     /** Minutes of work are not lost for want of a folder. */
     @Test
     void foldersOfResultsAreMade() throws IOException {

@@ -7,6 +7,7 @@ import ddpm.io.JsonException;
 import ddpm.io.SafetensorsFile;
 import ddpm.unet.UNetConfig;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,7 +134,11 @@ public record ForeignModel(Path weights, Map<String, Object> settings, List<Inte
     }
 
     private static Map<?, ?> read(Path file) throws IOException {
-        return parse(file, Files.readString(file, StandardCharsets.UTF_8));
+        try {
+            return parse(file, Files.readString(file, StandardCharsets.UTF_8));
+        } catch (CharacterCodingException e) {
+            throw new CheckpointException(file, "not JSON: it is no text in UTF-8", e);
+        }
     }
 
     /** Python writes −∞ as a bare word, which is not JSON; in these documents it always means "no bound". */

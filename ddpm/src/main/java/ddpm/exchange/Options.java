@@ -138,13 +138,6 @@ final class Options {
         throw refuse(key, "needs a side or [height, width]");
     }
 
-    /** An object within. */
-    Options within(String key) {
-        asked.add(key);
-        if (values.get(key) instanceof Map<?, ?> map) return new Options(what + " " + key, map);
-        throw refuse(key, "needs an object");
-    }
-
     /** An option that has one value here. */
     void only(String key, Object allowed) {
         asked.add(key);

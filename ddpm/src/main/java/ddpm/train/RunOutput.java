@@ -91,13 +91,13 @@ public final class RunOutput implements Trainer.Output, AutoCloseable {
     private float[] small() {
         int n = training.settings().samples();
         int classes = training.unet().ports().classes();
-        float[] images = new float[Math.multiplyExact(n, data.values())];
+        Shape shape = Shape.of(n, data.height(), data.width(), data.channels());
+        float[] images = new float[shape.size()];
         for (int k = 0, i = 0; k < n; k++, i++) {
             if (classes > 0) i = next(i, k % classes);
             data.read(i % data.size(), images, k * data.values(), false);
         }
         try (Scope scope = Scope.open("small pictures")) {
-            Shape shape = Shape.of(n, data.height(), data.width(), data.channels());
             return training.settings()
                     .lowResolution(training.diffusion(), data.height(), data.width())
                     .shrink(Tensor.of(training.backend(), shape, images))

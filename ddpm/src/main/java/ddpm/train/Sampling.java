@@ -141,8 +141,10 @@ public final class Sampling {
      * @param interrupts asked between steps
      */
     public float[] draw(UNet unet, int count, long seed, Film film, Interrupts interrupts) {
-        int values = config.height() * config.width() * config.channels();
-        float[] pixels = new float[Math.multiplyExact(count, values)];
+        int size = Shape.of(count, config.height(), config.width(), config.channels())
+                .size();
+        float[] pixels = new float[size];
+        int values = size / count;
         check(unet);
         int chunk = chunk();
         for (int first = 0; first < count; first += chunk) {

@@ -34,7 +34,7 @@ final class Indices implements AutoCloseable {
     void gather(Tensor table, Tensor index, Tensor y) {
         int rows = table.shape().get(0);
         int n = index.shape().size();
-        int width = table.shape().size() / rows;
+        int width = table.shape().rowSize();
         engine.launch(Kernel.GATHER, table.dtype())
                 .tensor(table)
                 .tensor(index)
@@ -49,7 +49,7 @@ final class Indices implements AutoCloseable {
 
     void scatterAdd(Tensor index, Tensor dy, Tensor dtable) {
         int rows = dtable.shape().get(0);
-        int width = dtable.shape().size() / rows;
+        int width = dtable.shape().rowSize();
         engine.launch(Kernel.SCATTER_ADD, dtable.dtype())
                 .tensor(index)
                 .tensor(dy)
