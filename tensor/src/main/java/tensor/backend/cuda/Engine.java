@@ -31,7 +31,7 @@ final class Engine implements AutoCloseable {
         this.precision = precision;
         context = new CudaContext(precision);
         lending = new Lending(context);
-        arena = new CachingAllocator(lending);
+        arena = lending.borrower();
         side = new SideStream(context);
         sums = new FinalSums(this);
         turned = new TurnedFilters(this);

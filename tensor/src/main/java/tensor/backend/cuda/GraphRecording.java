@@ -178,7 +178,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
     public Replay replay(Numbers now) {
         engine.context().enter();
         settle();
-        engine.lending().giveBack(engine.arena());
+        engine.lending().giveBack(arena);
         for (Buffer buffer : written) if (buffer.isLive()) buffer.written();
         updates.set(now);
         Status.driver(cuGraphLaunch(graph, engine.context().main()), "cuGraphLaunch");
@@ -204,8 +204,6 @@ final class GraphRecording implements Recording, Recording.Recorder {
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();
         for (ReplayResults each : results) if (each != null) each.close();
-        engine.lending().giveBack(engine.arena());
-        engine.lending().remove(arena);
-        arena.close();
+        engine.lending().close(arena);
     }
 }

@@ -17,6 +17,7 @@ import tensor.memory.CachingAllocator;
  */
 final class Lending implements CachingAllocator.Source {
     private final CudaContext context;
+    private final CachingAllocator borrower = new CachingAllocator(this);
     private final List<CachingAllocator> lenders = new ArrayList<>();
     /** By address. */
     private final Map<Long, Buffer> lent = new HashMap<>();
@@ -25,18 +26,31 @@ final class Lending implements CachingAllocator.Source {
         this.context = context;
     }
 
+    /** Where all tensors lie but those of recordings. */
+    CachingAllocator borrower() {
+        return borrower;
+    }
+
     /** From now on the free blocks of a recording may be lent; it asks the device for no more. */
     void add(CachingAllocator lender) {
         lenders.add(lender);
     }
 
-    /** No more, as it is closed. */
-    void remove(CachingAllocator lender) {
+    /** No more, as it is closed: what is still lent goes back to the device when it is given back. */
+    void close(CachingAllocator lender) {
         lenders.remove(lender);
+        if (takeBack(lender) == 0) lender.close();
+        else lender.retire();
     }
 
+    /** From the device, once more when what the borrower has cached is back there, and then from recordings. */
     @Override
     public long allocate(long bytes) {
+        try {
+            return context.allocate(bytes);
+        } catch (OutOfMemoryError full) {
+            borrower.trim();
+        }
         try {
             return context.allocate(bytes);
         } catch (OutOfMemoryError full) {
@@ -62,17 +76,25 @@ final class Lending implements CachingAllocator.Source {
     }
 
     /**
-     * Before a replay: gives all back.
+     * Before a replay: gives back what the recording has lent.
      *
-     * @param borrower who has it
-     * @throws IllegalStateException when something is still in use, which the replay would write over
+     * @throws IllegalStateException when something of it is still in use, which the replay would write over
      */
-    void giveBack(CachingAllocator borrower) {
-        if (lent.isEmpty()) return;
+    void giveBack(CachingAllocator lender) {
+        long bytes = takeBack(lender);
+        if (bytes > 0)
+            throw new IllegalStateException(
+                    "the device was full, and tensors of " + (bytes >> 10)
+                            + " KiB that outlive the calls between two replays took what these need: use a smaller batch or model");
+    }
+
+    /** What the borrower has free of a lender's; the bytes that it has still in use. */
+    private long takeBack(CachingAllocator lender) {
+        if (lent.values().stream().noneMatch(lender::owns)) return 0;
         borrower.trim();
-        if (lent.isEmpty()) return;
-        long bytes = lent.values().stream().mapToLong(Buffer::bytes).sum();
-        throw new IllegalStateException("the device was full, and tensors of " + (bytes >> 10)
-                + " KiB that outlive the calls between two replays took what these need: use a smaller batch or model");
+        return lent.values().stream()
+                .filter(lender::owns)
+                .mapToLong(Buffer::bytes)
+                .sum();
     }
 }

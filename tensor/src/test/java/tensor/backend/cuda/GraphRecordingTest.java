@@ -69,6 +69,42 @@ class GraphRecordingTest extends CudaTest {
         }
     }
 
+    /** What one has lent, another's replay does not ask for; and it may outlive the one that has lent it. */
+    @Test
+    void oneRecordingIsReplayedWhileWhatAnotherHasLentIsInUse() {
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
+            Recording.Body body = r -> {
+                try (Scope step = Scope.open("step")) {
+                    x.set_(x.add(x));
+                }
+            };
+            try (Scope spare = Scope.open("spare")) {
+                x.emptyLike();
+                x.emptyLike();
+                for (int size = 1 << 24; size >= 1 << 17; size >>= 1) CudaTest.fill(scope, x, size);
+            }
+            try (Recording first = record(body);
+                    Recording second = record(body);
+                    Scope call = Scope.open("call")) {
+                Tensor y = x.empty(Shape.of(1 << 19));
+                backend.fill(y, 7);
+                second.replay(Recording.Numbers.NONE);
+                assertEquals(2, x.toFloats()[77]);
+                assertEquals(7, y.toFloats()[77]);
+                assertThrows(IllegalStateException.class, () -> first.replay(Recording.Numbers.NONE));
+            }
+            Recording lender = record(body);
+            try (Scope call = Scope.open("call")) {
+                Tensor y = x.empty(Shape.of(1 << 19));
+                lender.close();
+                backend.fill(y, 7);
+                assertEquals(7, y.toFloats()[77]);
+            }
+        }
+        assertEquals(0, backend.memory().live());
+    }
+
     @Test
     void masksOfANormFollowThePositionOfTheReplay() {
         try (Scope scope = Scope.open("test")) {
