@@ -132,11 +132,9 @@ public final class Datasets {
         return bundled();
     }
 
-    /** Whether a set is images of Fashion-MNIST, for training or for testing, whatever it is called. */
-    public static boolean isFashion(Dataset set) {
-        return KnownSet.withImages(set.sha256())
-                .filter(KnownSet.FASHION::equals)
-                .isPresent();
+    /** Whether a set of this digest is images of Fashion-MNIST, for training or for testing, whatever it is called. */
+    public static boolean isFashion(String sha256) {
+        return KnownSet.withImages(sha256).filter(KnownSet.FASHION::equals).isPresent();
     }
 
     /** The official 10,000 test images of Fashion-MNIST, from this jar. */

@@ -1,6 +1,7 @@
 package ddpm;
 
 import datasets.Dataset;
+import datasets.Datasets;
 import ddpm.diffusion.GaussianDiffusion;
 import ddpm.diffusion.SamplerChoice;
 import ddpm.evaluate.Classifier;
@@ -193,7 +194,7 @@ public final class Evaluate extends Program {
             estimate(networks, timed, settings, ways, drawing.size(), interrupts);
             int batch = timed.chunk();
             if (takesLosses()) {
-                Dataset test = settings.testData(openData(model, first, settings, false));
+                Dataset test = testImages(first, settings);
                 losses(networks, settings, diffusion, test, batch, backend, interrupts);
             }
             for (String name : drawing) {
@@ -202,6 +203,16 @@ public final class Evaluate extends Program {
             }
         }
         return 0;
+    }
+
+    /** Of Fashion-MNIST its test images, for which those for training need not be here; else the run's own. */
+    private Dataset testImages(Checkpoint.Model found, Settings settings) {
+        Dataset data = Datasets.open(settings.data(), settings.imageSize(), false, this::say);
+        String digest = RunFolder.digestOf(found.config());
+        if (digest != null && Datasets.isFashion(digest) && Datasets.isFashion(data.sha256()))
+            RunFolder.requireSize(model, found.config(), data);
+        else RunFolder.requireSame(model, found.config(), data);
+        return settings.testData(data);
     }
 
     private boolean takesLosses() {

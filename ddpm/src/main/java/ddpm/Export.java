@@ -70,7 +70,7 @@ public final class Export extends Program {
         Settings s = Settings.of(RunFolder.settingsOf(found.config()), Map.of());
         int[] image = RunFolder.imageOf(model, found.config());
         UNetConfig network = s.network(image[0], image[1], image[2]);
-        if (!s.ports(image[2], RunFolder.classesOf(found.config())).equals(Ports.PLAIN))
+        if (!s.ports(image[2], RunFolder.classesOf(model, found.config())).equals(Ports.PLAIN))
             throw new Failure(
                     Failure.USAGE,
                     "this run's network is told labels or an image, or says variances, and the classes of --format "
@@ -108,7 +108,7 @@ public final class Export extends Program {
     private Path home(Checkpoint.Model found) throws IOException {
         Path folder = (Files.isDirectory(model) ? model : model.toAbsolutePath().getParent()).toRealPath();
         Path parent = folder.getParent();
-        boolean checkpoint = !found.foreign() && parent != null && parent.endsWith(RunFolder.CHECKPOINTS);
-        return checkpoint ? parent.getParent() : folder;
+        boolean kept = !found.foreign() && parent != null && parent.endsWith(RunFolder.CHECKPOINTS);
+        return kept && Files.exists(parent.resolveSibling(Checkpoint.CONFIG)) ? parent.getParent() : folder;
     }
 }

@@ -196,7 +196,7 @@ abstract class Program implements Callable<Integer> {
         int[] image = RunFolder.imageOf(found.weights(), found.config());
         UNet unet = UNet.build(
                 settings.network(image[0], image[1], image[2]),
-                settings.ports(image[2], RunFolder.classesOf(found.config())),
+                settings.ports(image[2], RunFolder.classesOf(found.weights(), found.config())),
                 Init.pytorch(backend, DType.F32, unused).with(Init.Rule.ZERO),
                 () -> unused);
         Checkpoint.load(found.weights(), unet.parameters());
@@ -211,7 +211,7 @@ abstract class Program implements Callable<Integer> {
      */
     final Dataset openData(Path path, Checkpoint.Model found, Settings settings, boolean download) {
         Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
-        RunFolder.requireFit(path, found.config(), data);
+        RunFolder.requireSame(path, found.config(), data);
         return data;
     }
 

@@ -180,10 +180,9 @@ public final class Train extends Program {
                             Failure.USAGE, "--" + setting.key() + " cannot change when a run goes on; start a new one");
             Settings settings = Settings.of(RunFolder.settingsOf(kept), options);
             Dataset data = Datasets.open(settings.data(), settings.imageSize(), download, this::say);
-            RunFolder.requireFit(config, kept, data);
+            RunFolder.requireSame(config, kept, data);
             Map<?, ?> before = RunFolder.about(kept);
-            if (precision == null) precision = askedFor(config, before.get(PRECISION));
-            try (Backend backend = openBackend();
+            try (Backend backend = openBackend(askedFor(config, before.get(PRECISION)));
                     Scope root = Scope.open("train");
                     Training training = new Training(settings, data, backend)) {
                 Path checkpoint = folder.checkpoints()
@@ -204,6 +203,22 @@ public final class Train extends Program {
         if (name == null) return null;
         for (Precision p : Precision.values()) if (p.toString().equals(name)) return p;
         throw new CheckpointException(config, "about.precision is fp32, tf32 or bf16, not " + name);
+    }
+
+    /** The backend, in the precision that the run was begun in unless the command line names another; not slowly for that. */
+    private Backend openBackend(Precision begun) {
+        if (precision != null || begun == null) return openBackend();
+        precision = begun;
+        String other = "; the run was begun in it, and --precision fp32 goes on in another";
+        Backend found;
+        try {
+            found = openBackend();
+        } catch (Failure e) {
+            throw new Failure(Failure.BACKEND, e.getMessage() + other, e);
+        }
+        if (!backend.equals("auto") || !found.name().equals("reference")) return found;
+        found.close();
+        throw new Failure(Failure.BACKEND, "only the slow reference computes in " + begun + " here" + other);
     }
 
     /**

@@ -70,6 +70,40 @@ class GoingOnTest {
         assertEquals("fp32", about("cut").get("precision"));
     }
 
+    @Test
+    void aRunWhosePrecisionIsNotToBeHadIsToldHowToGoOn() throws IOException {
+        assertEquals(DONE, run(new Train(), TINY + "one"));
+        Path config = folder.resolve("runs/one/config.json");
+        Files.writeString(
+                config, Files.readString(config).replace("\"about\": {", "\"about\": {\"precision\": \"tf32\","));
+        Outcome refused = run(new Train(), "--resume $/runs/one --steps 5 --backend cpu -q");
+        assertEquals(7, refused.code(), refused.error());
+        assertTrue(refused.error().contains("the run was begun in it, and --precision fp32 goes on"), refused.error());
+        assertEquals(DONE, run(new Train(), "--resume $/runs/one --steps 5 --precision fp32 -q"));
+    }
+
+    /** The test images come with the program: a run on either half of Fashion-MNIST is judged where the other half lies. */
+    @Test
+    void aRunOnFashionIsJudgedByTheTestImagesWhereverItWasTrained() throws IOException {
+        assertEquals(DONE, run(new Train(), TINY.replace("$/digits", "fashion") + "one"));
+        Path config = folder.resolve("runs/one/config.json");
+        for (String digest : List.of(
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b")) {
+            String now = "\"data-sha256\": \"" + digest + "\"";
+            Files.writeString(config, Files.readString(config).replaceAll("\"data-sha256\": \"[0-9a-f]*\"", now));
+            assertEquals(DONE, run(new Evaluate(), "$/runs/one --test-images 2 --metrics bpd -q"));
+        }
+    }
+
+    /** What was copied from another machine. */
+    @Test
+    void checkpointsAloneAreEnoughToDraw() throws IOException {
+        assertEquals(DONE, run(new Train(), TINY + "one"));
+        Files.delete(folder.resolve("runs/one/config.json"));
+        assertEquals(DONE, run(new Sample(), "$/runs/one -q --out $/s.png"));
+    }
+
     /** Killed after the new length was written and before a step was saved. */
     @Test
     void theNewLengthOfARunIsKeptThoughNoStepHasFollowed() throws IOException {

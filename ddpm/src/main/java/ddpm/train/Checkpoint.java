@@ -197,10 +197,7 @@ public final class Checkpoint {
             return new Model(foreign.get().weights(), config, true);
         }
         Path file = path;
-        Path config = path.resolveSibling(CONFIG);
         if (Files.isDirectory(path)) {
-            config = path.resolve(
-                    CONFIG); // that of a run is newer than its checkpoint's where the run went on otherwise
             Path checkpoint = Files.exists(path.resolve(MODEL))
                     ? path
                     : new CheckpointDirectory(path.resolve(RunFolder.CHECKPOINTS))
@@ -210,6 +207,8 @@ public final class Checkpoint {
             Path ema = checkpoint.resolve(EMA);
             file = averaged && Files.exists(ema) ? ema : checkpoint.resolve(MODEL);
         }
+        Path ofRun = path.resolve(CONFIG); // newer than its checkpoint's where the run went on otherwise
+        Path config = Files.exists(ofRun) ? ofRun : file.resolveSibling(CONFIG);
         if (!Files.exists(config))
             throw new CheckpointException(
                     file, "there is no config.json beside it, which says what network these weights belong to");

@@ -170,11 +170,11 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /** Number of classes that the network of a configuration's run is told; 0 for none. */
-    public static int classesOf(Map<String, Object> config) {
+    public static int classesOf(Path file, Map<String, Object> config) {
         if (!(about(config).get(CLASSES) instanceof Long n)) return 0;
         if (n < 0 || n > Labels.MOST)
-            throw new IllegalArgumentException(
-                    "about.classes in config.json needs a whole number in 0.." + Labels.MOST + ", not " + n);
+            throw new CheckpointException(
+                    file, "about.classes in config.json needs a whole number in 0.." + Labels.MOST + ", not " + n);
         return n.intValue();
     }
 
@@ -183,17 +183,28 @@ public final class RunFolder implements AutoCloseable {
         return config.get(ABOUT) instanceof Map<?, ?> about ? about : Map.of();
     }
 
+    /** Digest of the data that a configuration's run was trained on; {@code null} where it does not say. */
+    public static String digestOf(Map<String, Object> config) {
+        return about(config).get(SHA256) instanceof String digest ? digest : null;
+    }
+
     /**
      * Refuses data that a model was not trained on, where it says on what, and images of another size than it draws.
      *
      * @param file what messages call the configuration
      */
-    public static void requireFit(Path file, Map<String, Object> config, Dataset data) {
-        Map<?, ?> about = about(config);
-        if (about.get(SHA256) instanceof String before && !before.equals(data.sha256()))
+    public static void requireSame(Path file, Map<String, Object> config, Dataset data) {
+        String before = digestOf(config);
+        if (before != null && !before.equals(data.sha256()))
             throw new CheckpointException(
                     file,
-                    "the run was trained on other data (" + about.get(DATA) + "), found now: " + data.description());
+                    "the run was trained on other data (" + about(config).get(DATA) + "), found now: "
+                            + data.description());
+        requireSize(file, config, data);
+    }
+
+    /** Refuses images of another size than the model draws. */
+    public static void requireSize(Path file, Map<String, Object> config, Dataset data) {
         int[] image = imageOf(file, config);
         if (image[0] != data.height() || image[1] != data.width() || image[2] != data.channels())
             throw new CheckpointException(

@@ -68,6 +68,8 @@ public final class Trainer {
         if (!open) output.planned(steps, Double.NaN);
         double[] times = new double[MEASURED];
         int measured = 0;
+        double fastest = Double.POSITIVE_INFINITY;
+        double total = settings.maxMinutes() * 60;
         long begin = training.step();
         while (sampled < SAMPLE_AT.length && begin >= sampleAt(steps)) sampled++;
         double start = seconds();
@@ -75,18 +77,21 @@ public final class Trainer {
             LearningRate rate = settings.learningRate(steps);
             double before = seconds();
             long next = training.step() + 1;
-            boolean late = open && before - start > PLANNED_PART * settings.maxMinutes() * 60;
+            double passed = before - start;
+            boolean late = open && next > begin + 1;
+            late &= next > begin + WARM ? passed > PLANNED_PART * total : passed + fastest > total;
             boolean last = next == steps || late || open && measured + 1 >= MEASURED;
             boolean sampling = samplesAreDue(next, steps);
             boolean saving = saveIsDue(next);
             boolean looked = last || sampling || saving || interrupts.requested(); // at the state, after this step
             StepReport report = training.step(rate, !looked);
-            boolean warm = training.step() - begin > WARM && before - start > WARM_PART * settings.maxMinutes() * 60;
+            boolean warm = training.step() - begin > WARM && passed > WARM_PART * total;
             double took = seconds() - before;
+            fastest = Math.min(fastest, took);
             if (open && warm) times[measured++] = took;
             if (open && (measured == MEASURED || late || training.step() == steps)) {
-                double perStep = measured == 0 ? took : median(Arrays.copyOf(times, measured));
-                double left = settings.maxMinutes() * 60 - (seconds() - start);
+                double perStep = measured == 0 ? fastest : median(Arrays.copyOf(times, measured));
+                double left = total - (seconds() - start);
                 long fitting = Math.max(0, fitting(left, perStep, samplingSeconds));
                 steps = training.step() + Math.min(steps - training.step(), fitting);
                 open = false;

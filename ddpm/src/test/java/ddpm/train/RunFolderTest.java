@@ -95,16 +95,16 @@ class RunFolderTest {
     void imagesAndClassesAreRead() {
         Map<String, Object> about = Map.of("image", List.of(28L, 32L, 3L), "classes", 10L);
         assertArrayEquals(new int[] {28, 32, 3}, RunFolder.imageOf(runs, Map.of("about", about)));
-        assertEquals(10, RunFolder.classesOf(Map.of("about", about)));
-        assertEquals(0, RunFolder.classesOf(Map.of()));
+        assertEquals(10, RunFolder.classesOf(runs, Map.of("about", about)));
+        assertEquals(0, RunFolder.classesOf(runs, Map.of()));
     }
 
     @ParameterizedTest
     @ValueSource(longs = {-1, 1048577, 4294967306L, Long.MAX_VALUE})
     void classesThatNoDataHasAreRefused(long classes) {
         Map<String, Object> config = Map.of("about", Map.of("classes", classes));
-        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> RunFolder.classesOf(config));
-        assertEquals("about.classes in config.json needs a whole number in 0..1048576, not " + classes, e.getMessage());
+        CheckpointException e = assertThrows(CheckpointException.class, () -> RunFolder.classesOf(runs, config));
+        assertTrue(e.getMessage().contains("a whole number in 0..1048576, not " + classes), e.getMessage());
     }
 
     @Test

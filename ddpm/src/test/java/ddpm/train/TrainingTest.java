@@ -169,10 +169,10 @@ class TrainingTest {
         assertTrue(plan[1] - plan[0] <= 15, Arrays.toString(plan));
     }
 
-    /** A step takes longer than the whole time: two are enough to see that no third fits. */
+    /** A step with all that belongs to it takes longer than the whole time: two are enough to see that no third fits. */
     @Test
     void slowStepsArePlannedBeforeTheirTimeIsOver() {
-        Settings settings = settings("max-minutes", "1e-5");
+        Settings settings = settings("max-minutes", "0.001");
         List<Long> plans = new ArrayList<>();
         try (Backend backend = Backends.open("auto", THREADS).backend();
                 Scope root = Scope.open("test");
@@ -182,6 +182,15 @@ class TrainingTest {
                 public void planned(long steps, double secondsPerStep) {
                     plans.add(steps);
                     assertTrue(secondsPerStep > 0, "what the plan rests on");
+                }
+
+                @Override
+                public void step(StepReport report) {
+                    try {
+                        Thread.sleep(100);
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
                 }
             };
             assertEquals(2, new Trainer(training, output, Interrupts.none()).run(0, 0));
