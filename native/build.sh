@@ -28,7 +28,7 @@ avx2=(-mavx2 -mfma -fsingle-precision-constant -DVARIANT=avx2)
 wide=(-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 -fsingle-precision-constant)
 mkdir -p "$objects" "$(dirname "$out")"
 exec {lock}>"$objects/lock"
-flock "$lock"
+if command -v flock >/dev/null; then flock "$lock"; fi # a second build in the same checkout waits for the first
 
 newest() { # the file changed last among those named *.h and *.def in these folders
   find "$@" \( -name '*.h' -o -name '*.def' \) -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-

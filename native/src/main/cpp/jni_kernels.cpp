@@ -202,7 +202,8 @@ JNIEXPORT void JNICALL Java_nativelib_Kernels_reduce(JNIEnv* env, jclass, jboole
         bool leading = f == 0 && k < from.axes;  // only axes in front vanish: sums of columns
         for (int i = k; i < from.axes; i++) leading &= to.at[i] == from.at[i];
         int64_t columns = size / rows;
-        if (leading && rows >= columns) {  // long columns are cut into stretches, those side by side into strips
+        // Long columns are cut into stretches, those side by side into strips: into whichever there are more of.
+        if (leading && rows / kRowChunk >= columns / kRowStrip) {
             column_sums(type(half), values(x), rows, columns, values(y));
         } else {
             double* partial = static_cast<double*>(scratch().at_least(reduce_partials(size) * sizeof(double)));

@@ -41,7 +41,12 @@ public final class LibraryCache {
      * folder of the user's among the temporary files.
      */
     public static LibraryCache ofUser() {
-        return new LibraryCache(writable(
+        return OfUser.CACHE;
+    }
+
+    /** Found once: a folder that had to be made anew is one and the same for all that this process keeps. */
+    private static final class OfUser {
+        static final LibraryCache CACHE = new LibraryCache(writable(
                 userFolder(System.getenv("XDG_CACHE_HOME"), System.getProperty("user.home")),
                 Path.of(System.getProperty("java.io.tmpdir"))));
     }

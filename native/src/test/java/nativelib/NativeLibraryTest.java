@@ -13,6 +13,7 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class NativeLibraryTest {
@@ -65,6 +66,12 @@ class NativeLibraryTest {
         other.join();
         assertEquals(1, Cpu.threads());
         assertThrows(IllegalArgumentException.class, () -> NativeLibrary.threads(0));
+    }
+
+    /** Another test begins on all cores. */
+    @AfterEach
+    void leave() {
+        if (NativeLibrary.isAvailable()) Cpu.leave();
     }
 
     @Test

@@ -48,16 +48,18 @@ class ThreadsTest {
     /** Of more than 2¹⁵ elements, from where on a kernel shares its work out. */
     private static List<ParityCase> large() {
         List<ParityCase> cases = new ArrayList<>();
-        int[] extents = {6, 30, 20, 44};
-        for (int axes = 1; axes < 16; axes++) {
-            int[] kept = extents.clone();
-            for (int axis = 0; axis < 4; axis++) if ((axes >> axis & 1) == 1) kept[axis] = 1;
-            cases.add(new ParityCase("large SUM to " + Arrays.toString(kept), 1, (b, in) -> {
-                Tensor y = in.room(kept);
-                b.reduce(ReduceOp.SUM, in.normal(extents), y);
-                return new Tensor[] {y};
-            }));
-        }
+        int[][] all = {{6, 30, 20, 44}, {50_000, 7}, {7, 50_001}, {3, 9000, 5}, {700, 1030}};
+        for (int[] extents : all)
+            for (int axes = 1; axes < 1 << extents.length; axes++) {
+                int[] kept = extents.clone();
+                for (int axis = 0; axis < kept.length; axis++) if ((axes >> axis & 1) == 1) kept[axis] = 1;
+                String name = "large SUM of " + Arrays.toString(extents) + " to " + Arrays.toString(kept);
+                cases.add(new ParityCase(name, 1, (b, in) -> {
+                    Tensor y = in.room(kept);
+                    b.reduce(ReduceOp.SUM, in.normal(extents), y);
+                    return new Tensor[] {y};
+                }));
+            }
         cases.add(new ParityCase("large sumOfSquares", 1, (b, in) -> {
             double sum = b.sumOfSquares(new Tensor[] {in.normal(100_003), in.normal(33), in.normal(50_001)});
             return new Tensor[] {in.exact().of(Shape.of(2), sum, sum - (float) sum)};

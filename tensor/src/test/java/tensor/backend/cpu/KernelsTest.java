@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleBinaryOperator;
 import nativelib.Kernels;
@@ -105,38 +104,6 @@ class KernelsTest {
     void erfIsWithin3em7() {
         for (float limit : new float[] {1, 2, 10, Float.MAX_VALUE})
             isWithin((x, y) -> Math.abs(x) / 2 * 3e-7 + 2 * Math.ulp((float) y), UnaryOp.GELU, upTo(limit));
-    }
-
-    /** Each shape takes another way through the kernel. */
-    @Test
-    void sumsHaveTheSameBitsForAnyNumberOfThreads() {
-        int[][][] all = {
-            {{50_000, 7}, {1, 7}},
-            {{7, 50_001}, {1, 50_001}},
-            {{3, 9000, 5}, {3, 1, 5}},
-            {{3, 50_001}, {3, 1}},
-            {{150_001}, {1}},
-        };
-        for (int[][] shapes : all) {
-            float[] expected = sums(1, shapes[0], shapes[1]);
-            for (int threads = 2; threads <= 3; threads++)
-                assertArrayEquals(expected, sums(threads, shapes[0], shapes[1]), Arrays.toString(shapes[0]));
-        }
-        NativeLibrary.threads(1);
-    }
-
-    private static float[] sums(int threads, int[] from, int[] to) {
-        NativeLibrary.threads(threads);
-        float[] values = upTo(1);
-        float[] sums = new float[Arrays.stream(to).reduce(1, (a, b) -> a * b)];
-        long x = Kernels.allocate(4L * values.length);
-        long y = Kernels.allocate(4L * sums.length);
-        Kernels.upload(false, values, x);
-        Kernels.reduce(false, 0, x, from, y, to);
-        Kernels.download(false, y, sums);
-        Kernels.free(x);
-        Kernels.free(y);
-        return sums;
     }
 
     @Test
