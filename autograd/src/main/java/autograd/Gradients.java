@@ -24,7 +24,7 @@ public final class Gradients {
 
     private final Map<Variable, Entry> entries = new IdentityHashMap<>();
 
-    /** dL/dx for a leaf x; {@code null} when the loss does not depend on x, and for what is no leaf: the sweep has let go of that. */
+    /** dL/dx for a leaf x; {@code null} when the loss does not depend on x, and for what is no leaf: the sweep lets go of that. */
     public Tensor of(Variable x) {
         Entry entry = sum(x);
         return entry == null ? null : entry.first;

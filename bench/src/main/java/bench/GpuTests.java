@@ -34,12 +34,13 @@ import tensor.memory.Scope;
 /**
  * <b>Question.</b> Does the backend {@code cuda} compute on this GPU what it should, and how fast is it?
  *
- * <p><b>Method.</b> (1) Device and library versions. (2) Every op of the catalogue, value and gradients, against the
- * reference, in each precision ({@link GpuParity}); every way to launch a large norm ({@link NormTrials}). (3) Training from one start in each precision, call by call and
- * recorded: the two must give the same losses, bit for bit, also at the batch of a GPU, where launches are searched for; the first
- * losses of small batches must be those that the processor gave, kept in {@code gpu-losses.csv}. (4) A grid of samples. (5) Time of a training step and of a sampling step, recorded and not; with
- * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md}, written anew
- * after each part.
+ * <p><b>Method.</b> (1) Device and library versions. (2) Every op of the catalogue, value and gradients, against the reference,
+ * in each precision ({@link GpuParity}); every way to launch a large norm ({@link NormTrials}). (3) Training from one start in
+ * each precision, call by call and recorded: the two must give the same losses, bit for bit, also at the batch of a GPU, where
+ * launches are searched for; the first losses of small batches must be those that the processor gave, kept in
+ * {@code gpu-losses.csv}. (4) A grid of samples. (5) Time of a training step and of a sampling step, recorded and not; with
+ * PyTorch's convolutions beside ours where {@code python3} can import it. (6) {@code report.json} and {@code report.md},
+ * written anew after each part.
  *
  * <p><b>How to run.</b> {@code bench/gpu-pack.sh} makes a folder that needs nothing but a driver, cuBLAS and cuDNN on the
  * machine; there, {@code ./run-gpu-tests}. {@code --small} takes tiny shapes and few steps, for the stand-ins; {@code
@@ -143,8 +144,8 @@ public final class GpuTests {
     }
 
     /**
-     * One that stops is a failure, and the next goes on; unless the device does not, which after an error in a kernel answers nothing
-     * but that error for as long as the process lives.
+     * One that stops is a failure, and the next goes on; unless the device does not, which after an error in a kernel answers
+     * nothing but that error for as long as the process lives.
      */
     void part(String name, Part part) throws IOException {
         if (lost) return;
@@ -159,12 +160,12 @@ public final class GpuTests {
                 failures.add("the device does not compute any more, what was to follow \"" + name
                         + "\" is left out; once more"
                         + " with JAVA_TOOL_OPTIONS=-D" + CudaBackend.MEET + "=false, where no blocks of a norm wait for"
-                        + " others, or -D" + CudaBackend.GRAPH + "=false, where nothing is recorded");
+                        + " others");
         }
         write();
     }
 
-    private static boolean computes() {
+    static boolean computes() {
         try (Backend backend = Backends.open("cuda").backend();
                 Scope scope = Scope.open("probe")) {
             return Tensor.full(backend, DType.F32, Shape.of(1), 2).item() == 2;

@@ -21,7 +21,7 @@ import tensor.memory.Scope;
  */
 public final class GradientCheck {
     private static final double H = 1e-5;
-    /** Where the result is rounded to floats: large beside that. Such ops are linear or quadratic otherwise, and no step is too large. */
+    /** Where the result is rounded to floats: large beside that. Such ops are else linear or quadratic, and no step is too large. */
     private static final double ROUNDED_H = 1;
     /** Relative to the size of the result; the difference quotient itself is good to about 1e−9. */
     private static final double TOLERANCE = 2e-7;

@@ -13,8 +13,8 @@ import java.util.Set;
 
 /**
  * Where a shared library of NVIDIA's may lie, in the order in which it is looked for: the folders that the user names
- * ({@code -Dddpm.cuda.path} or {@code DDPM_CUDA_PATH}), {@code LD_LIBRARY_PATH}, the system's folders, CUDA's own, and those of Python's
- * environments: {@code lib}, where conda puts libraries, and the {@code nvidia/*}{@code /lib} of packages.
+ * ({@code -Dddpm.cuda.path} or {@code DDPM_CUDA_PATH}), {@code LD_LIBRARY_PATH}, the system's folders, CUDA's own, and those of
+ * Python's environments: {@code lib}, where conda puts libraries, and the {@code nvidia/*}{@code /lib} of packages.
  */
 final class LibrarySearch {
     /** System property with folders to look in first, separated by colons. */

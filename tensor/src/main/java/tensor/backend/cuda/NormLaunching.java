@@ -12,9 +12,9 @@ import tensor.backend.NormParams;
 import tensor.memory.Buffer;
 
 /**
- * How the kernels of group norm are launched for one shape. A thread block takes a bundle of neighbouring groups of one image, or
- * of a slice of its pixels; it reads its share once where it can hold it in registers, else twice ({@code kernels.h} says when). Slices take two launches, the
- * sums of all before the first of them is used, or their blocks meet in the middle of one.
+ * How the kernels of group norm are launched for one shape. A thread block takes a bundle of neighbouring groups of one image,
+ * or of a slice of its pixels; it reads its share once where it can hold it in registers, else twice ({@code kernels.h} says
+ * when). Slices take two launches, the sums of all before the first of them is used, or their blocks meet in the middle of one.
  *
  * @param images in x
  * @param length pixels of an image

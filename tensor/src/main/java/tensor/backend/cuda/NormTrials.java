@@ -18,8 +18,8 @@ import tensor.backend.reference.ReferenceBackend;
 import tensor.memory.Scope;
 
 /**
- * Every way in which a group norm may be launched, against the reference. A search takes one of them on this device and may take another
- * on the next, so all have to be right: for the tests on stand-ins and for those on a GPU.
+ * Every way in which a group norm may be launched, against the reference. A search takes one of them on this device and may
+ * take another on the next, so all have to be right: for the tests on stand-ins and for those on a GPU.
  */
 public final class NormTrials {
     /**

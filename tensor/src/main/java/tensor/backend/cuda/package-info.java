@@ -20,13 +20,15 @@
  * <ol>
  *   <li>{@code LibrarySearch}, {@code Libraries}, {@code Retarget}: where the libraries lie and how they get into the process.
  *   <li>{@code CudaContext}, {@code Staging}, {@code Pinned}: device, queues, memory and the way there.
- *   <li>{@code SideStream}, {@code FinalSums}, {@code Cuts}, {@code PixelSums}, {@code Joins}: what nobody waits for, what is there already, and
- *       what nobody may need.
+ *   <li>{@code SideStream}, {@code FinalSums}, {@code Cuts}, {@code PixelSums}, {@code Joins}: what nobody waits for, what is
+ *       there already, and what nobody may need.
  *   <li>{@code Kernels}, {@code Launch}, {@code Axes}, {@code Pieces}: our kernels and their arguments.
- *   <li>{@code Movement}, {@code Indices}, {@code DepthwiseConvolutions}, {@code Updates}, and {@code Norms} with {@code NormLaunching}
- *       (and {@code NormTrials}, which holds every way of it against the reference): the calls that they serve; {@code Search} tries ways to launch them, {@code RecordedTime} says how long each takes, {@code SearchFile} remembers.
- *   <li>{@code Products}, {@code Convolutions} and the five kinds that it knows, {@code TurnedFilters}, {@code Softmaxes}, {@code Attentions},
- *       {@code LinearAttentions}: the calls that libraries serve.
+ *   <li>{@code Movement}, {@code Indices}, {@code DepthwiseConvolutions}, {@code Updates}, and {@code Norms} with
+ *       {@code NormLaunching} (and {@code NormTrials}, which holds every way of it against the reference): the calls that they
+ *       serve; {@code Search} tries ways to launch them, {@code RecordedTime} says how long each takes, {@code SearchFile}
+ *       remembers.
+ *   <li>{@code Products}, {@code Convolutions} and the five kinds that it knows, {@code TurnedFilters}, {@code Softmaxes},
+ *       {@code Attentions}, {@code LinearAttentions}: the calls that libraries serve.
  *   <li>{@link tensor.backend.cuda.CudaBackend}: check, enter, compute.
  *   <li>{@code GraphRecording}, {@code ReplayResults}: a whole step put into the queue at once, and the next behind it before the
  *       results are read; {@code Lending}: what it has free meanwhile.
