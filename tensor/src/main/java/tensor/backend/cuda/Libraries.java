@@ -47,11 +47,14 @@ final class Libraries {
     /** What lies where on this machine, one line for each library; for people. Loads nothing. */
     static List<String> look(LibrarySearch search) {
         List<String> lines = new ArrayList<>();
+        boolean all = true;
         for (String name : List.of(DRIVER, blas(12), blas(13), DNN)) {
             Path file = search.find(name);
+            all &= file != null;
             String version = name.substring(0, name.indexOf(".so.") + 4);
-            lines.add(name + ": " + (file == null ? "not found (" + search.where(version) + ")" : describe(file)));
+            lines.add(name + ": " + (file == null ? "not found" + search.others(version) : describe(file)));
         }
+        if (!all) lines.add(search.where());
         return lines;
     }
 
@@ -84,14 +87,14 @@ final class Libraries {
     /** The first library that is not on this machine, in a sentence, or {@code null}. */
     static String missing(LibrarySearch search) {
         if (search.find(DRIVER) == null)
-            return "no NVIDIA driver: " + DRIVER + " was not found (" + search.where("libcuda.so.")
-                    + "); install the driver";
+            return "no NVIDIA driver: " + DRIVER + " was not found (ddpm.Doctor says where); install the driver";
         if (blasVersion(search) == 0)
-            return "no cuBLAS: neither " + blas(12) + " nor " + blas(13) + " was found ("
-                    + search.where("libcublas.so.") + "); install CUDA 12 or 13, or name the folder with -D"
+            return "no cuBLAS: neither " + blas(12) + " nor " + blas(13) + " was found"
+                    + search.others("libcublas.so.") + " (" + search.where()
+                    + "); install CUDA 12 or 13, or name the folder with -D"
                     + LibrarySearch.PROPERTY;
         if (search.find(DNN) == null)
-            return "no cuDNN: " + DNN + " was not found (" + search.where("libcudnn.so.")
+            return "no cuDNN: " + DNN + " was not found" + search.others("libcudnn.so.") + " (" + search.where()
                     + "); install cuDNN 9, or name the folder with -D" + LibrarySearch.PROPERTY;
         return null;
     }

@@ -109,18 +109,22 @@ final class LibrarySearch {
         return null;
     }
 
-    /**
-     * For sentences: where {@link #find} looked, and what lies there of which it looked for another version.
-     *
-     * @param library its name without the version, {@code libcudnn.so.}
-     */
-    String where(String library) {
-        List<String> others = new ArrayList<>();
-        for (Path folder : folders) for (Path file : expand(folder, library + "*")) others.add(file.toString());
-        String looked = folders.isEmpty()
+    /** For sentences: where {@link #find} looks. */
+    String where() {
+        return folders.isEmpty()
                 ? "none of the usual folders is there"
                 : "looked in "
                         + String.join(", ", folders.stream().map(Path::toString).toList());
-        return others.isEmpty() ? looked : looked + "; there are only " + String.join(", ", others);
+    }
+
+    /**
+     * For sentences: what is there of other versions of a library, behind a comma; empty where there is nothing.
+     *
+     * @param library its name without the version, {@code libcudnn.so.}
+     */
+    String others(String library) {
+        List<String> others = new ArrayList<>();
+        for (Path folder : folders) for (Path file : expand(folder, library + "*")) others.add(file.toString());
+        return others.isEmpty() ? "" : ", only " + String.join(", ", others);
     }
 }

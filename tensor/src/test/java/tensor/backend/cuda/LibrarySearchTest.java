@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,6 +61,9 @@ class LibrarySearchTest {
     void whatIsMissingIsSaidInTheOrderInWhichOneInstallsIt() throws IOException {
         assertTrue(
                 Libraries.missing(search(Map.of(), null)).startsWith("no NVIDIA driver: libcuda.so.1 was not found"));
+        List<String> looked = Libraries.look(search(Map.of(), null));
+        assertEquals(5, looked.size());
+        assertEquals("libcuda.so.1: not found", looked.get(0));
         file("usr/lib64/libcuda.so.1");
         String noBlas = Libraries.missing(search(Map.of(), null));
         assertTrue(noBlas.startsWith("no cuBLAS: neither libcublas.so.12 nor libcublas.so.13"), noBlas);
@@ -72,7 +76,7 @@ class LibrarySearchTest {
         assertTrue(noDnn.endsWith("install cuDNN 9, or name the folder with -Dddpm.cuda.path"), noDnn);
         Path old = file("usr/lib64/libcudnn.so.8");
         String tooOld = Libraries.missing(search(Map.of(), null));
-        assertTrue(tooOld.contains("; there are only " + old + "); install cuDNN 9"), tooOld);
+        assertTrue(tooOld.startsWith("no cuDNN: libcudnn.so.9 was not found, only " + old + " (looked in "), tooOld);
         file("usr/lib64/libcudnn.so.9");
         file("usr/lib64/libcublas.so.12");
         assertNull(Libraries.missing(search(Map.of(), null)));
