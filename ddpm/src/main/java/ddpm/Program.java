@@ -72,8 +72,8 @@ abstract class Program implements Callable<Integer> {
     static final class PrecisionName implements ITypeConverter<Precision> {
         @Override
         public Precision convert(String name) {
-            for (Precision p : Precision.values()) if (p.toString().equals(name)) return p;
-            throw new TypeConversionException("precision is fp32, tf32 or bf16, not " + name);
+            return Precision.named(name)
+                    .orElseThrow(() -> new TypeConversionException("precision is fp32, tf32 or bf16, not " + name));
         }
     }
 

@@ -201,8 +201,9 @@ public final class Train extends Program {
     /** The precision that a run was begun with; {@code null} where that was left to the backend. */
     private static Precision askedFor(Path config, Object name) {
         if (name == null) return null;
-        for (Precision p : Precision.values()) if (p.toString().equals(name)) return p;
-        throw new CheckpointException(config, "about.precision is fp32, tf32 or bf16, not " + name);
+        return Precision.named(name.toString())
+                .orElseThrow(
+                        () -> new CheckpointException(config, "about.precision is fp32, tf32 or bf16, not " + name));
     }
 
     /** The backend, in the precision that the run was begun in unless the command line names another; not slowly for that. */

@@ -31,27 +31,7 @@ class RunOutputTest {
                     if (method.getName().equals("read") && Thread.currentThread() == here) read.add((int) arguments[0]);
                     return method.getName().equals("values") ? images.values() : method.invoke(images, arguments);
                 });
-        Settings settings = Settings.of(
-                Map.of(),
-                Map.of(
-                        "preset",
-                        "annotated-resnet",
-                        "dim",
-                        "8",
-                        "dim-mults",
-                        "1,2",
-                        "batch-size",
-                        "4",
-                        "timesteps",
-                        "6",
-                        "steps",
-                        "4",
-                        "samples",
-                        "5",
-                        "labels",
-                        "true",
-                        "low-resolution",
-                        "4"));
+        Settings settings = TrainingTest.settings("samples", "5", "labels", "true", "low-resolution", "4");
         try (Backend backend = Backends.open("auto").backend();
                 Scope root = Scope.open("test");
                 Training training = new Training(settings, data, backend);

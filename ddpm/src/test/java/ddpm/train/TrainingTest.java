@@ -67,7 +67,7 @@ class TrainingTest {
         return Dataset.of("squares", 8, 8, 1, pixels, labels);
     }
 
-    private static Settings settings(String... more) {
+    static Settings settings(String... more) {
         Map<String, String> options = new LinkedHashMap<>(Map.of(
                 "preset",
                 "annotated-resnet",

@@ -1,6 +1,8 @@
 package tensor.backend;
 
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import tensor.DType;
 
 /** How exactly a network is computed. Parameters, sums, statistics, losses and updates are 32-bit floats in all of them. */
@@ -15,6 +17,11 @@ public enum Precision {
     /** The type of the values inside the network. */
     public DType compute() {
         return this == BF16 ? DType.BF16 : DType.F32;
+    }
+
+    /** That of a name, as {@link #toString} gives it. */
+    public static Optional<Precision> named(String name) {
+        return Arrays.stream(values()).filter(p -> p.toString().equals(name)).findFirst();
     }
 
     @Override

@@ -27,6 +27,23 @@ class GraphRecordingTest extends CudaTest {
         return backend.record(body).orElseThrow();
     }
 
+    /** x ← 2 x, which takes as much memory as x has. */
+    private static Recording.Body doubling(Tensor x) {
+        return r -> {
+            try (Scope step = Scope.open("step")) {
+                x.set_(x.add(x));
+            }
+        };
+    }
+
+    /** Leaves room for so many more of x. */
+    private static void fillTheDeviceBut(int spares, Scope scope, Tensor x) {
+        try (Scope spare = Scope.open("spare")) {
+            for (int i = 0; i < spares; i++) x.emptyLike();
+            for (int size = 1 << 24; size >= 1 << 17; size >>= 1) CudaTest.fill(scope, x, size);
+        }
+    }
+
     @Test
     void whatIsRecordedIsDoneWhenReplayedAndReadsItsMemoryAnew() {
         try (Scope scope = Scope.open("test")) {
@@ -74,16 +91,8 @@ class GraphRecordingTest extends CudaTest {
     void oneRecordingIsReplayedWhileWhatAnotherHasLentIsInUse() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
-            Recording.Body body = r -> {
-                try (Scope step = Scope.open("step")) {
-                    x.set_(x.add(x));
-                }
-            };
-            try (Scope spare = Scope.open("spare")) {
-                x.emptyLike();
-                x.emptyLike();
-                for (int size = 1 << 24; size >= 1 << 17; size >>= 1) CudaTest.fill(scope, x, size);
-            }
+            Recording.Body body = doubling(x);
+            fillTheDeviceBut(2, scope, x);
             try (Recording first = record(body);
                     Recording second = record(body);
                     Scope call = Scope.open("call")) {
@@ -310,11 +319,7 @@ class GraphRecordingTest extends CudaTest {
     void theMemoryOfTheStepsBeforeIsThereForTheRecording() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
-            Recording.Body body = r -> {
-                try (Scope step = Scope.open("step")) {
-                    x.set_(x.add(x));
-                }
-            };
+            Recording.Body body = doubling(x);
             body.run(null);
             assertTrue(backend.memory().reserved() > backend.memory().live());
             try (Recording recording = record(body)) {
@@ -330,15 +335,8 @@ class GraphRecordingTest extends CudaTest {
     void whatARecordingHasFreeIsLentBetweenReplaysWhereTheDeviceIsFull() {
         try (Scope scope = Scope.open("test")) {
             Tensor x = Tensor.full(backend, DType.F32, Shape.of(1 << 20), 1);
-            Recording.Body body = r -> {
-                try (Scope step = Scope.open("step")) {
-                    x.set_(x.add(x));
-                }
-            };
-            try (Scope spare = Scope.open("spare")) {
-                x.emptyLike();
-                for (int size = 1 << 24; size >= 1 << 17; size >>= 1) CudaTest.fill(scope, x, size);
-            }
+            Recording.Body body = doubling(x);
+            fillTheDeviceBut(1, scope, x);
             try (Recording recording = record(body)) {
                 for (int i = 0; i < 3; i++) {
                     recording.replay(Recording.Numbers.NONE);
