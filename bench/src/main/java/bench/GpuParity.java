@@ -108,7 +108,7 @@ final class GpuParity {
         return results;
     }
 
-    /** ‖a − b‖ / ‖b‖; NaN where a number is missing. */
+    /** ‖a − b‖ / ‖b‖; infinite where a number is missing. */
     private static double distance(double[] a, double[] b) {
         double difference = 0;
         double size = 1e-12 * b.length;

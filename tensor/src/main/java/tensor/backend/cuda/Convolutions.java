@@ -317,7 +317,6 @@ final class Convolutions implements AutoCloseable {
             try {
                 workspace = engine.lending().allocate(bytes);
             } catch (OutOfMemoryError e) {
-                engine.arena().trim();
                 bytes /= 2;
                 if (bytes < LEAST) throw e;
             }
