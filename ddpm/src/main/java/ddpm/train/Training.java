@@ -204,7 +204,9 @@ public final class Training implements AutoCloseable {
     }
 
     private void upload(Batch batch, RecordedStep.Images images) {
-        backend.upload(Arrays.copyOf(batch.pixels(), images.x0().shape().size()), images.x0());
+        float[] pixels = batch.pixels();
+        int size = images.x0().shape().size(); // fewer in the last batch of an epoch
+        backend.upload(pixels.length == size ? pixels : Arrays.copyOf(pixels, size), images.x0());
         if (images.labels() == null) return;
         float[] labels = new float[batch.count()];
         for (int i = 0; i < labels.length; i++) labels[i] = batch.labels()[i];

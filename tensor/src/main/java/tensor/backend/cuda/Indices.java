@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 
 import java.util.LinkedHashSet;
 import java.util.Set;
+import jcuda.Pointer;
 import tensor.Tensor;
 
 /**
@@ -17,13 +18,16 @@ final class Indices implements AutoCloseable {
     private final Engine engine;
     private final Staging staging;
     private final long note;
+    private final Device fromNote;
     private final Pinned found = new Pinned(Integer.BYTES);
+    private final Pointer toFound = found.pointer(0);
     private final Set<String> unchecked = new LinkedHashSet<>();
 
     Indices(Engine engine, Staging staging) {
         this.engine = engine;
         this.staging = staging;
         note = engine.context().allocate(4);
+        fromNote = new Device(note);
         clear();
     }
 
@@ -75,14 +79,12 @@ final class Indices implements AutoCloseable {
 
     /** Before the host waits for the device: asks for the note, whose way to the host costs no wait of its own. */
     void ask() {
-        if (!unchecked.isEmpty()) send(found, 0);
+        if (!unchecked.isEmpty()) send(toFound);
     }
 
     /** Queues the note to a place of a recording's own, where calls of it look up indices. */
-    void send(Pinned block, int at) {
-        Status.driver(
-                cuMemcpyDtoHAsync(block.pointer(at), new Device(note), Integer.BYTES, engine.context().stream()),
-                "cuMemcpyDtoHAsync");
+    void send(Pointer to) {
+        Status.driver(cuMemcpyDtoHAsync(to, fromNote, Integer.BYTES, engine.context().stream()), "cuMemcpyDtoHAsync");
     }
 
     /**

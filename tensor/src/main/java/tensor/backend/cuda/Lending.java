@@ -90,7 +90,7 @@ final class Lending implements CachingAllocator.Source {
 
     /** What the borrower has free of a lender's; the bytes that it has still in use. */
     private long takeBack(CachingAllocator lender) {
-        if (lent.values().stream().noneMatch(lender::owns)) return 0;
+        if (lent.isEmpty() || lent.values().stream().noneMatch(lender::owns)) return 0;
         borrower.trim();
         return lent.values().stream()
                 .filter(lender::owns)

@@ -3,7 +3,9 @@ package tensor.backend.cuda;
 import static jcuda.driver.JCudaDriver.*;
 
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.util.Set;
+import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import tensor.Tensor;
 import tensor.backend.Recording;
@@ -24,6 +26,12 @@ final class ReplayResults implements AutoCloseable {
     private final Set<String> indexed;
     private final Tensor sent;
     private final Pinned block;
+    // where the copies go and come from, made once: a replay makes no objects but the one it returns
+    private final Pointer toSquares;
+    private final Pointer toNote;
+    private final Pointer toValues;
+    private final Device fromSent;
+    private final FloatBuffer received;
     private final CUevent arrived = new CUevent();
     private Recording.Replay last;
 
@@ -38,6 +46,14 @@ final class ReplayResults implements AutoCloseable {
         this.indexed = indexed;
         this.sent = sent;
         block = new Pinned(VALUES + bytes());
+        toSquares = block.pointer(0);
+        toNote = block.pointer(NOTE);
+        toValues = block.pointer(VALUES);
+        fromSent = sent == null ? null : new Device(sent.buffer().address());
+        received = block.bytes()
+                .slice(VALUES, bytes())
+                .order(block.bytes().order())
+                .asFloatBuffer();
         Status.driver(cuEventCreate(arrived, 2), "cuEventCreate"); // no times
     }
 
@@ -47,26 +63,20 @@ final class ReplayResults implements AutoCloseable {
 
     /** Queues the copies, in the place of those of a replay before. */
     Recording.Replay send() {
-        updates.send(block);
-        if (!indexed.isEmpty()) indices.send(block, NOTE);
+        updates.send(toSquares);
+        if (!indexed.isEmpty()) indices.send(toNote);
         if (sent != null)
             Status.driver(
                     cuMemcpyDtoHAsync(
-                            block.pointer(VALUES),
-                            new Device(sent.buffer().address()),
-                            bytes(),
-                            engine.context().main()),
+                            toValues, fromSent, bytes(), engine.context().main()),
                     "cuMemcpyDtoHAsync");
         Status.driver(cuEventRecord(arrived, engine.context().main()), "cuEventRecord");
         last = new Recording.Replay() {
             @Override
             public float[] values() {
-                float[] values = new float[bytes() / Float.BYTES];
-                await(this)
-                        .slice(VALUES, bytes())
-                        .order(block.bytes().order())
-                        .asFloatBuffer()
-                        .get(values);
+                await(this);
+                float[] values = new float[received.capacity()];
+                received.get(0, values);
                 return values;
             }
 

@@ -2,6 +2,7 @@ package tensor.backend.cuda;
 
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 
+import jcuda.Pointer;
 import tensor.DType;
 import tensor.Tensor;
 import tensor.backend.AdamParams;
@@ -28,6 +29,7 @@ final class Updates implements AutoCloseable {
     private final Engine engine;
     private final Staging staging;
     private final long step;
+    private final Device fromSquares;
     private final UpdateTable parameters;
     private final UpdateTable averages;
     private final UpdateTable gradients;
@@ -42,6 +44,7 @@ final class Updates implements AutoCloseable {
         this.engine = engine;
         this.staging = staging;
         step = engine.context().allocate(STEP);
+        fromSquares = new Device(step + SQUARES);
         parameters = new UpdateTable(engine);
         averages = new UpdateTable(engine);
         gradients = new UpdateTable(engine);
@@ -121,16 +124,12 @@ final class Updates implements AutoCloseable {
     }
 
     /**
-     * Queues a copy of the sum of squares, and behind it of the number of updates left out, to the start of a block of the host;
+     * Queues a copy of the sum of squares, and behind it of the number of updates left out, to this place on the host;
      * returns before they are there.
      */
-    void send(Pinned block) {
+    void send(Pointer to) {
         Status.driver(
-                cuMemcpyDtoHAsync(
-                        block.pointer(0),
-                        new Device(step + SQUARES),
-                        Double.BYTES + Long.BYTES,
-                        engine.context().stream()),
+                cuMemcpyDtoHAsync(to, fromSquares, Double.BYTES + Long.BYTES, engine.context().stream()),
                 "cuMemcpyDtoHAsync");
     }
 

@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.function.LongConsumer;
 import org.junit.jupiter.api.Test;
 import tensor.DType;
@@ -192,6 +195,49 @@ class GraphRecordingTest extends CudaTest {
                 backend.fill(loss, 1);
                 update.replay(new Recording.Numbers(0, 0.25, 4, 0.5));
                 assertTrue(w[0].toFloats()[0] != moved[0], "nor does it forget one");
+            }
+        }
+    }
+
+    /** Of what calls make (pointers, geometries, tensors, arrays), a replay makes nothing; itself, and a few iterators. */
+    @Test
+    void aReplayMakesHardlyAnyObjects() {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        assumeTrue(threads.isThreadAllocatedMemorySupported());
+        try (Scope scope = Scope.open("test")) {
+            Tensor x = Tensor.full(backend, DType.F32, Shape.of(2, 8, 8, 4), 1);
+            Tensor table = Tensor.full(backend, DType.F32, Shape.of(3, 4), 1);
+            Tensor index = Tensor.of(backend, Shape.of(2), 0, 2);
+            Tensor[] w = {Tensor.full(backend, DType.F32, Shape.of(4, 3, 3, 4), 0.1)};
+            Tensor[] dw = {w[0].emptyLike()};
+            Tensor[] m = {Tensor.full(backend, DType.F32, w[0].shape(), 0)};
+            Tensor[] v = {Tensor.full(backend, DType.F32, w[0].shape(), 0)};
+            Tensor loss = x.empty(Shape.of(1));
+            AdamParams p = new AdamParams(0, 0.9, 0.999, 1e-8, 0, false, 1, 1);
+            Runnable body = () -> {
+                try (Scope calls = Scope.open("body")) {
+                    Conv2dParams same = Conv2dParams.of(1, 1);
+                    Tensor y = x.emptyLike();
+                    backend.conv2d(same, x, w[0], null, null, y);
+                    backend.conv2dBackwardWeights(same, x, y, dw[0], null);
+                    backend.gather(table, index, x.empty(Shape.of(2, 4)));
+                    loss.set_(y.mul(new Rng(1).normalLike(y)).sum().reshape(1));
+                }
+            };
+            body.run(); // the search for algorithms
+            try (Recording step = record(r -> {
+                body.run();
+                r.update(p, 1, loss, w, dw, m, v, null);
+                r.send(loss);
+            })) {
+                Recording.Numbers now = new Recording.Numbers(0, 1e-3, 1, 0);
+                long before = 0;
+                for (int i = -50; i < 100; i++) {
+                    if (i == 0) before = threads.getCurrentThreadAllocatedBytes();
+                    step.replay(now).norm();
+                }
+                long each = (threads.getCurrentThreadAllocatedBytes() - before) / 100;
+                assertTrue(each <= 256, each + " bytes for each replay");
             }
         }
     }
