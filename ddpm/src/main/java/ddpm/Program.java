@@ -17,6 +17,9 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import nn.Init;
 import picocli.CommandLine;
@@ -131,14 +134,14 @@ abstract class Program implements Callable<Integer> {
     }
 
     private static int report(Program program, Throwable e, PrintStream err) {
-        Failure failure = explain(e);
+        Failure failure = explain(program, e);
         err.println("error: " + failure.getMessage());
         if (program.verbose) e.printStackTrace(err);
         return failure.exitCode();
     }
 
     /** The sentence and exit code for an exception. */
-    private static Failure explain(Throwable e) {
+    private static Failure explain(Program program, Throwable e) {
         if (e instanceof Failure failure) return failure;
         if (e instanceof Interrupts.Stop) return new Failure(Interrupts.EXIT_CODE, "stopped", e);
         if (e instanceof DatasetException) return new Failure(Failure.DATA, e.getMessage(), e);
@@ -147,16 +150,23 @@ abstract class Program implements Callable<Integer> {
         if (e instanceof NonFiniteException) return new Failure(Failure.NUMERIC, e.getMessage(), e);
         if (e instanceof OutOfMemoryError)
             return new Failure(
-                    Failure.MEMORY,
-                    "not enough memory (" + e.getMessage() + "): try half the --batch-size"
-                            + (String.valueOf(e.getMessage()).matches("(Java heap|GC overhead).*")
-                                    ? ", or raise -Xmx in .mvn/jvm.config"
-                                    : ""),
-                    e);
-        if (e instanceof UncheckedIOException wrapped) return explain(wrapped.getCause());
+                    Failure.MEMORY, "not enough memory (" + e.getMessage() + ")" + program.relief(e.getMessage()), e);
+        if (e instanceof UncheckedIOException wrapped) return explain(program, wrapped.getCause());
         if (e instanceof IOException trouble) return new Failure(Failure.IO, FileTrouble.sentence(trouble), e);
         if (e instanceof IllegalArgumentException) return new Failure(Failure.USAGE, e.getMessage(), e);
         return new Failure(1, "this is a defect of the program, please report it with the trace of -v: " + e, e);
+    }
+
+    /** What may help where memory ran out: ": try …". */
+    private String relief(String message) {
+        List<String> advice = new ArrayList<>();
+        Map<String, ?> options = spec.optionsMap();
+        if (options.containsKey("--batch-size")) advice.add("half the --batch-size");
+        if (options.containsKey("--samples")) advice.add("fewer --samples");
+        if (options.containsKey("-n")) advice.add("a smaller -n");
+        if (String.valueOf(message).matches("(Java heap|GC overhead).*"))
+            advice.add("a larger -Xmx in .mvn/jvm.config");
+        return advice.isEmpty() ? "" : ": try " + String.join(", or ", advice);
     }
 
     /** Opens the backend that was asked for and says which it is. */

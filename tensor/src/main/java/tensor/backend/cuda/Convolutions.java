@@ -317,14 +317,21 @@ final class Convolutions implements AutoCloseable {
             try {
                 workspace = engine.lending().allocate(bytes);
             } catch (OutOfMemoryError e) {
+                if (bytes / 2 < LEAST) throw full(bytes, e);
                 bytes /= 2;
-                if (bytes < LEAST) throw e;
             }
         try {
             return search(key, name, x, w, y, new Device(workspace), bytes);
         } finally {
             engine.lending().free(workspace, bytes);
         }
+    }
+
+    private static OutOfMemoryError full(long bytes, OutOfMemoryError cause) {
+        OutOfMemoryError error = new OutOfMemoryError("the search for a convolution's algorithm asked for "
+                + (bytes >> 20) + " MiB, and " + cause.getMessage() + ": use a smaller batch or model");
+        error.initCause(cause);
+        return error;
     }
 
     private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y, Pointer workspace, long bytes) {
