@@ -1,4 +1,4 @@
-package bench;
+package bench.gpu;
 
 import autograd.Gradients;
 import autograd.Tape;

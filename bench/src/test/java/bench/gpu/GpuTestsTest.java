@@ -1,4 +1,4 @@
-package bench;
+package bench.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -17,7 +17,7 @@ class GpuTestsTest {
     @Test
     void whatAPartSaidAndWhyItStoppedIsKeptAndALostDeviceIsLeftAlone(@TempDir Path out) throws IOException {
         assumeFalse(GpuTests.computes(), "here is a GPU that computes");
-        GpuTests tests = new GpuTests(true, true, false, out);
+        GpuTests tests = new GpuTests(true, new GpuReport(out));
         List<String> ran = new ArrayList<>();
         tests.part("first", () -> ran.add("first"));
         tests.part("second", () -> {

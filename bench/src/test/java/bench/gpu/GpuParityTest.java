@@ -1,15 +1,12 @@
-package bench;
+package bench.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.check.OpCatalogue;
-import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import tensor.backend.Backend;
 import tensor.backend.Precision;
@@ -32,19 +29,5 @@ class GpuParityTest {
     @Test
     void largeNormsAndAttentionAreAmongThem() {
         assertTrue(GpuParity.cases(true).size() >= OpCatalogue.all().size() + 5);
-    }
-
-    @Test
-    void optionsThatWouldBePassedOverAreRefused() {
-        assertNull(GpuTests.wrong(List.of("--small", "--checks")));
-        assertEquals("there is no option --check", GpuTests.wrong(List.of("--check")));
-        assertEquals("there is no option report", GpuTests.wrong(List.of("--small", "report")));
-        assertTrue(GpuTests.wrong(List.of("--times", "--checks")).contains("take one of them"));
-    }
-
-    @ParameterizedTest
-    @CsvSource({"annotated,10", "ddpm-cifar10,5"})
-    void theProcessorsLossesComeAlong(String preset, int steps) throws IOException {
-        assertEquals(steps, GpuTests.keptLosses(preset).length);
     }
 }

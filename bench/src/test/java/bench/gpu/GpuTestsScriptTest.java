@@ -1,0 +1,107 @@
+package bench.gpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code gpu-tests.sh} between programs that only say that they ran, on a machine without PyTorch. */
+class GpuTestsScriptTest {
+    @TempDir
+    Path folder;
+
+    private record Outcome(int code, String said) {}
+
+    /** @param failing what ends with {@code code}: a word of its command line */
+    private Outcome run(String failing, int code, String... arguments) throws IOException, InterruptedException {
+        program("python3", "exit 1");
+        String ends = "case \"$*\" in *" + failing + "*) exit " + code + " ;; esac";
+        program("java/bin/java", "shift 5; echo \"java $*\"; " + ends);
+        program("run-gpu-benchmarks", "echo \"run-gpu-benchmarks $*\"; " + ends);
+        Files.writeString(folder.resolve("commit"), "abc");
+        Path script = folder.resolve("run-gpu-tests");
+        Files.copy(Path.of("gpu-tests.sh"), script, StandardCopyOption.REPLACE_EXISTING);
+        List<String> command = new ArrayList<>(List.of("bash", script.toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder =
+                new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
+        builder.environment().merge("PATH", folder.toString(), (path, first) -> first + ":" + path);
+        Process process = builder.start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Outcome(process.waitFor(), said);
+    }
+
+    private void program(String name, String body) throws IOException {
+        Path file = folder.resolve(name);
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, "#!/bin/sh\n" + body + "\n");
+        assertTrue(file.toFile().setExecutable(true));
+    }
+
+    @Test
+    void endsWithOneWhenAnyPartFailed() throws Exception {
+        assertEquals(0, run("nothing", 1).code);
+        Outcome checks = run("--checks", 134);
+        assertEquals(1, checks.code);
+        assertTrue(checks.said.contains("--times"), checks.said);
+        assertTrue(checks.said.contains("abc checks=134 times=0 benchmarks=0"), checks.said);
+        assertEquals(1, run("--times", 1).code);
+        Outcome gate = run("--gate", 1);
+        assertEquals(1, gate.code);
+        assertTrue(gate.said.contains("abc checks=0 times=0 benchmarks=1"), gate.said);
+    }
+
+    @Test
+    void withoutAGpuNothingElseIsTried() throws Exception {
+        Outcome none = run("--checks", 7);
+        assertEquals(7, none.code);
+        assertFalse(none.said.contains("--times") || none.said.contains("GpuSummary"), none.said);
+    }
+
+    @Test
+    void aPartIsRunAlone() throws Exception {
+        String checks = run("nothing", 1, "out", "--checks").said;
+        assertTrue(checks.contains("/out/checks --checks"), checks);
+        assertTrue(checks.contains("/out abc checks=0"), checks);
+        assertFalse(checks.contains("--times") || checks.contains("run-gpu-benchmarks"), checks);
+        String times = run("nothing", 1, "out", "--times").said;
+        assertTrue(times.contains("/out/times --times"), times);
+        assertFalse(times.contains("--checks") || times.contains("run-gpu-benchmarks"), times);
+    }
+
+    @Test
+    void optionsThatWouldBePassedOverAreRefused() throws Exception {
+        Outcome both = run("nothing", 1, "--times", "--checks");
+        assertEquals(2, both.code);
+        assertTrue(both.said.startsWith("error: --checks times nothing"), both.said);
+        Outcome unknown = run("nothing", 1, "out", "--check");
+        assertEquals(2, unknown.code);
+        assertTrue(unknown.said.startsWith("error: there is no option --check"), unknown.said);
+        assertFalse(Files.exists(folder.resolve("out")));
+    }
+
+    @Test
+    void tinyShapesAreNotHeldAgainstTheFloorsOfLargeOnes() throws Exception {
+        assertTrue(run("nothing", 1, "out").said.contains("/out/benchmarks --gate"));
+        String small = run("nothing", 1, "out", "--small").said;
+        assertTrue(small.contains("/out/benchmarks --small"), small);
+        assertFalse(small.contains("--gate"), small);
+    }
+
+    @Test
+    void aReportOfBeforeDoesNotStayAmongTheNew() throws Exception {
+        Path old = Files.createDirectories(folder.resolve("out/times")).resolve("report.json");
+        Files.writeString(old, "{}");
+        run("nothing", 1, "out", "--checks");
+        assertFalse(Files.exists(old));
+    }
+}
