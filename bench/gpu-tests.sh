@@ -94,12 +94,12 @@ for i in "${!pids[@]}"; do # each after the one before has ended
   wait "${pids[$i]}"
   cat "$scratch/rows-$i" | tee -a "$out/torch.md"
 done
-if [[ ${#pids[@]} -gt 0 && ${#small[@]} -eq 0 ]]; then
-  timeout 90 python3 "$here/torch_convolutions.py" | tee -a "$out/torch.md"
-fi
 if [[ -z $only ]]; then
   "$here/run-gpu-benchmarks" "$out/benchmarks" "${gate[@]}" "${small[@]}" | tail -15
   ended benchmarks "${PIPESTATUS[0]}"
+fi
+if [[ ${#pids[@]} -gt 0 && ${#small[@]} -eq 0 ]]; then
+  timeout 60 python3 "$here/torch_convolutions.py" | tee -a "$out/torch.md"
 fi
 ours bench.gpu.GpuSummary "$out" "$(cat "$here/commit")" "${statuses[@]}"
 say "$out/report.md"

@@ -82,7 +82,7 @@ public final class GpuTests {
 
     private void run(boolean timed) throws IOException {
         report.say("# GPU tests, " + (timed ? "times" : "checks") + (small ? ", small" : ""));
-        device();
+        device(!timed);
         if (timed) times();
         else checks();
         report.say("");
@@ -147,8 +147,8 @@ public final class GpuTests {
         }
     }
 
-    private void device() {
-        for (String library : CudaBackend.libraries()) report.say("- " + library);
+    private void device(boolean inFull) {
+        if (inFull) for (String library : CudaBackend.libraries()) report.say("- " + library);
         try (Backend backend = Backends.open("cuda").backend()) {
             report.say("- " + backend.description());
             report.put("device", backend.description());

@@ -2,6 +2,7 @@ package bench.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ddpm.io.Json;
 import java.io.IOException;
@@ -16,19 +17,25 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The folder that {@code gpu-pack.sh} makes runs without Maven and without the Java that made it, on the stand-ins. */
 class GpuPackTest {
+    private static final Path JAVA = Path.of(System.getProperty("java.home"));
+
     @BeforeAll
     static void needsAGpu() {
         GpuPairTest.needsAGpu();
+        assumeTrue(
+                Files.isDirectory(JAVA.resolve("jmods")),
+                "this JDK comes without jmods, of which a small Java is made");
     }
 
-    private static String run(Path in, Path without, String... command) throws IOException, InterruptedException {
+    /** @param first a folder of programs that are found before others */
+    private static void run(Path in, Path first, String... command) throws IOException, InterruptedException {
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(in.toFile()).redirectErrorStream(true);
-        builder.environment().merge("PATH", without.toString(), (path, first) -> first + ":" + path);
+        builder.environment().merge("PATH", first.toString(), (path, before) -> before + ":" + path);
+        builder.environment().put("JAVA_HOME", JAVA.toString());
         Process process = builder.start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), said);
-        return said;
     }
 
     @Test
