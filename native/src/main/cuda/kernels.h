@@ -195,32 +195,41 @@ KERNEL(draw)(int kind, double parameter, unsigned long long seed, const Step *st
 KERNEL(dropout)(Mask mask, const T *x, T *y, int n);                        // flat n
 
 // ---- norm.cu, norm_backward.cu -----------------------------------------------------------------------------------------
-// Backend.groupNorm over x [n, length, channels], channels = depth · groups; mask: of y, and of dy. gamma, beta [channels] may be 0, offset,
-// scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
+// Backend.groupNorm over x [n, length, channels], channels = depth · groups; mask: of y, and of dy. gamma, beta [channels] may be 0,
+// offset, scale, shift [n, channels] may be 0. A block does `bundle` neighbouring groups of one image; let B = bundle · depth and
 //   grid (ceil(groups / bundle), 1, n)    block 32 … 1024, one-dimensional, a multiple of 32
 //   dynamic shared memory: 4 · (max((2 · V + 1) · block, 2 · B) + 12 · B + 64) bytes, V values being 16 bytes; it must not
-//   exceed 48 KiB unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once if V
-//   divides channels and B, all tensors begin at multiples of 16 bytes, forward 4 divides depth, and (block div (B / V)) · 8 ≥ length,
-//   backward · 4; else twice. Of slices that holds with MEETING, length being that of a slice.
+//   exceed 48 KiB unless the function's limit was raised. Any bundle in 1 … groups and any such block is right; x is read only once
+//   if V divides channels and B, all tensors begin at multiples of 16 bytes, forward 4 divides depth, and
+//   (block div (B / V)) · 8 ≥ length, backward · 4; else twice.
 // Or else grid (…, slices, n), each block with its part of the pixels, first with the phase SUMS, which writes
 // sums alone, forward [n, slices, 2, groups], backward [n, slices, 2, channels], then with APPLY, which reads it. WHOLE, with
-// one slice, does it all and needs no sums. MEETING does it all with several slices, in one launch, and needs sums and meetings:
-// 1 + n · ceil(groups / bundle) zeros, which are zeros again afterwards, for one such kernel at a time; a device must hold as many
-// blocks as there are slices. Instead of x there may be two tensors, x [n, length, split] and x2 [n, length,
-// channels − split], split and channels multiples of V; else x2 is 0.
-enum NormPhase { WHOLE, SUMS, APPLY, MEETING };
-KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                   const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length, int depth, int groups, int bundle,
-                   float eps, int silu, Mask mask);
+// one slice, does it all and needs no sums. group_norm_meeting does it all with several slices, in one launch: it needs sums, and
+// meetings, 1 + n · ceil(groups / bundle) zeros, which are zeros again afterwards, for one such kernel at a time; a device must hold
+// as many blocks as there are slices; x is read once where it would be with the length of a slice. Instead of x there may be two
+// tensors, x [n, length, split] and x2 [n, length, channels − split], split and channels multiples of V; else x2 is 0.
+enum NormPhase { WHOLE, SUMS, APPLY };
+KERNEL(group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                   const float *scale, const float *shift, T *y, float *mean, float *rstd, float *sums, int phase, int length,
+                   int depth, int groups, int bundle, float eps, int silu, Mask mask);
+KERNEL(group_norm_meeting)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                           const float *scale, const float *shift, T *y, float *mean, float *rstd, float *sums,
+                           unsigned *meetings, int length, int depth, int groups, int bundle, float eps, int silu, Mask mask);
 // Backend.groupNormBackward. partial [n, 2, channels] floats is written (the summands of dgamma, dbeta of each image, for
-// final_sums) if it is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm. before and
-// more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x. left [n, slices,
-// channels] floats is written: the sums of dx over the pixels of each slice, or, if doffset [n, channels] is not 0, of what before
-// and more are added to; with one slice that is doffset, and is written there, too.
-KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                            const float *shift, const float *mean, const float *rstd, const T *dy, const T *before, const T *more,
-                            T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale, float *dshift, float *sums,
-                            unsigned *meetings, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask);
+// final_sums) if it is not 0, dscale, dshift [n, channels] if they are not 0. Grid, block, shared memory and phases as group_norm.
+// before and more, which are added to dx, may be 0, and more is where before is. Instead of dx there may be two tensors, as of x.
+// left [n, slices, channels] floats is written: the sums of dx over the pixels of each slice, or, if doffset [n, channels] is not 0,
+// of what before and more are added to; with one slice that is doffset, and is written there, too.
+KERNEL(group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                            const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
+                            const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
+                            float *dscale, float *dshift, float *sums, int phase, int length, int depth, int groups, int bundle,
+                            int silu, Mask mask);
+KERNEL(group_norm_backward_meeting)(const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                                    const float *beta, const float *scale, const float *shift, const float *mean,
+                                    const float *rstd, const T *dy, const T *before, const T *more, T *dx, T *dx2, float *doffset,
+                                    float *left, float *partial, float *dscale, float *dshift, float *sums, unsigned *meetings,
+                                    int length, int depth, int groups, int bundle, int silu, Mask mask);
 
 // ---- attention.cu ----------------------------------------------------------------------------------------------------
 // p[i, j] = exp(scale · s[i, j] − logSum[i]), logSum[i] = log Σ_j exp(scale · s[i, j]); s, p [rows, columns]; p may be s in

@@ -112,11 +112,11 @@ DEVICE void addSlices(const Bundle &b, const Shared &s, const float *sums, int l
     }
 }
 
-// ALL: every thread holds its whole share, and the phase is WHOLE or MEETING.
-template <int V, int SIZE, bool ALL>
-DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                      const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length,
-                      int channels, int groups, int bundle, float eps, int silu, const Mask &mask) {
+// ALL: every thread holds its whole share, and the phase is WHOLE. MEETS: so it is, and in the middle the blocks of all slices meet.
+template <int V, int SIZE, bool ALL, bool MEETS>
+DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                      const float *scale, const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings,
+                      int phase, int length, int channels, int groups, int bundle, float eps, int silu, const Mask &mask) {
     DYNAMIC_SHARED(float, memory);
     Shared s = sharedOf(memory, b.width);
     const float unit = silu ? UNIT : mask.kept;
@@ -129,7 +129,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
     __syncthreads();
 
     unsigned warp = threadIdx.x >> 5;
-    if (!ALL && phase == APPLY) addSlices(b, s, sums, length, mean, rstd, groups, eps, unit);
+    if (!ALL && !MEETS && phase == APPLY) addSlices(b, s, sums, length, mean, rstd, groups, eps, unit);
     else {
         // means, squares [pieces, lines] of `rows` threads, or warps; values: how many they had
         unsigned pieces = b.width / SIZE, rows = b.rows, lines = b.rows + 32 / pieces;
@@ -191,7 +191,7 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
             t.sum = warpSum(t.sum);
             t.squares = warpSum(t.squares);
             float m = static_cast<float>(b.pixels * b.depth);
-            if (phase == WHOLE) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
+            if (!MEETS && (ALL || phase == WHOLE)) finish(b, s, g, t, m, mean, rstd, groups, eps, unit);
             else if (lane() == 0) {
                 float off = m > 0 ? __fdividef(t.sum, m) : 0.0f;
                 float *own = sums + 2ull * (b.image * gridDim.y + b.slice) * groups + b.group + g;
@@ -199,14 +199,14 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
                 own[groups] = t.squares - t.sum * off;
             }
         }
-        if (!ALL && phase == SUMS) return;
-        if (phase == MEETING) {
+        if (!ALL && !MEETS && phase == SUMS) return;
+        if (MEETS) {
             meet(b, meetings, bundle);
             addSlices(b, s, sums, length, mean, rstd, groups, eps, unit);
         }
     }
     __syncthreads();
-    if (phase == MEETING) depart(b, meetings, bundle);
+    if (MEETS) depart(b, meetings, bundle);
 
     if (ALL) {
         forget(held);
@@ -230,27 +230,44 @@ DEVICE void groupNorm(Bundle b, const T *x, const T *x2, int split, const float 
         }
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta, const float *scale,
-                   const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings, int phase, int length, int depth,
-                   int groups, int bundle, float eps, int silu, Mask mask) {
+template <bool MEETS>
+DEVICE void groupNorm(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                      const float *scale, const float *shift, T *y, float *mean, float *rstd, float *sums, unsigned *meetings,
+                      int phase, int length, int depth, int groups, int bundle, float eps, int silu, const Mask &mask) {
     int channels = depth * groups;
-#define GROUP_NORM_BY(V, SIZE, ALL)                                                                                     \
-    groupNorm<V, SIZE, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, meetings, phase, length, \
-                            channels, groups, bundle, eps, silu, mask)
-#define GROUP_NORM(V, SIZE)                                              \
-    {                                                                    \
-        Bundle b = bundleOf<V>(phase, meetings, length, channels, depth, groups, bundle); \
-        if (V == VECTOR && SIZE == 4 && (phase == WHOLE || phase == MEETING) && fits(b, HELD)) \
-            GROUP_NORM_BY(V, SIZE, (V == VECTOR && SIZE == 4));          \
-        else GROUP_NORM_BY(V, SIZE, false);                              \
+#define GROUP_NORM_BY(V, SIZE, ALL)                                                                                        \
+    groupNorm<V, SIZE, ALL, MEETS>(b, x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, meetings, phase, \
+                                   length, channels, groups, bundle, eps, silu, mask)
+#define GROUP_NORM(V, SIZE)                                                                        \
+    {                                                                                              \
+        Bundle b = bundleOf<V, MEETS>(phase, meetings, length, channels, depth, groups, bundle);   \
+        if (V == VECTOR && SIZE == 4 && (MEETS || phase == WHOLE) && fits(b, HELD))                \
+            GROUP_NORM_BY(V, SIZE, (V == VECTOR && SIZE == 4));                                    \
+        else GROUP_NORM_BY(V, SIZE, false);                                                        \
     }
-    if (by(VECTOR, x, y, depth, groups, bundle)) {
-        if (depth % 4 == 0) GROUP_NORM(VECTOR, 4)
-        else GROUP_NORM(VECTOR, 1)
-    } else if (VECTOR != 4 && by(4, x, y, depth, groups, bundle)) {
-        if (depth % 4 == 0) GROUP_NORM(4, 4)
+    bool vectors = by(VECTOR, x, y, depth, groups, bundle), fours = depth % 4 == 0;
+    if (vectors && fours) GROUP_NORM(VECTOR, 4)
+    else if (MEETS) GROUP_NORM(1, 1)  // nobody asks for it
+    else if (vectors) GROUP_NORM(VECTOR, 1)
+    else if (VECTOR != 4 && by(4, x, y, depth, groups, bundle)) {
+        if (fours) GROUP_NORM(4, 4)
         else GROUP_NORM(4, 1)
     } else GROUP_NORM(1, 1)
 #undef GROUP_NORM_BY
 #undef GROUP_NORM
+}
+KERNEL_UP_TO(ONE_OF_1024, group_norm)(const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                                      const float *beta, const float *scale, const float *shift, T *y, float *mean, float *rstd,
+                                      float *sums, int phase, int length, int depth, int groups, int bundle, float eps, int silu,
+                                      Mask mask) {
+    groupNorm<false>(x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, nullptr, phase, length, depth, groups,
+                     bundle, eps, silu, mask);
+}
+// A kernel of its own: what meeting takes of the registers, norms without it would not have.
+KERNEL_UP_TO(ONE_OF_1024, group_norm_meeting)(const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                                              const float *beta, const float *scale, const float *shift, T *y, float *mean,
+                                              float *rstd, float *sums, unsigned *meetings, int length, int depth, int groups,
+                                              int bundle, float eps, int silu, Mask mask) {
+    groupNorm<true>(x, x2, split, offset, gamma, beta, scale, shift, y, mean, rstd, sums, meetings, WHOLE, length, depth, groups,
+                    bundle, eps, silu, mask);
 }

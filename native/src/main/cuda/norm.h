@@ -106,13 +106,14 @@ DEVICE void place(Bundle &b, unsigned length, unsigned channels) {
     b.step = b.rows * channels;
     b.first = (b.image * length + b.begin + b.row) * channels + b.channel;
 }
-template <int V>
+// MEETS: the blocks of a bundle's slices meet; else meetings is not used.
+template <int V, bool MEETS>
 DEVICE Bundle bundleOf(int phase, unsigned *meetings, int length, int channels, int depth, int groups, int bundle) {
     Bundle b;
     b.image = phase == APPLY ? blockIdx.z : gridDim.z - 1 - blockIdx.z;
     b.slice = phase == APPLY ? gridDim.y - 1 - blockIdx.y : blockIdx.y;
     unsigned number = blockIdx.x;
-    if (phase == MEETING) {
+    if (MEETS) {
         DYNAMIC_SHARED(float, memory);
         if (threadIdx.x == 0) memory[0] = __uint_as_float(takePlace(meetings));
         __syncthreads();

@@ -164,9 +164,9 @@ DEVICE void readSums(const Bundle &b, const Shared &s, const float *sums, int ch
     __syncthreads();
 }
 
-template <int V, bool ALL>
-DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
-                              const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
+template <int V, bool ALL, bool MEETS>
+DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                              const float *beta, const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
                               const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
                               float *dscale, float *dshift, float *sums, unsigned *meetings, int phase, int length, int channels,
                               int groups, int bundle, int silu, const Mask &mask) {
@@ -198,7 +198,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
             put<V>(b, s, 0, j, threadIdx.x, sum1);
             put<V>(b, s, 1, j, threadIdx.x, sum2);
         }
-    } else if (phase != APPLY && b.row < b.rows)
+    } else if ((MEETS || phase != APPLY) && b.row < b.rows)
 #pragma unroll 1
         for (unsigned c = b.column * V; c < b.width; c += b.columns * V) {
             float sum1[V / S][S] = {}, sum2[V / S][S] = {};
@@ -219,7 +219,7 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
                 put<V>(b, s, 1, j, b.row * (b.width / V) + c / V, sum2[j / S]);
             }
         }
-    if (!ALL && phase == APPLY) readSums(b, s, sums, channels);
+    if (!ALL && !MEETS && phase == APPLY) readSums(b, s, sums, channels);
     else {
         __syncthreads();
         addRows<V, 2>(b, s);
@@ -228,9 +228,9 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
             s.total1[i] = i < b.width ? total<V, 2>(b, s, 0, i) : total<V, 2>(b, s, 1, i - b.width);  // and total2
         __syncthreads();
     }
-    if (phase == SUMS || phase == MEETING) writeSums(b, s, sums, channels);
-    if (!ALL && phase == SUMS) return;
-    if (phase == MEETING) {
+    if (MEETS || (!ALL && phase == SUMS)) writeSums(b, s, sums, channels);
+    if (!ALL && !MEETS && phase == SUMS) return;
+    if (MEETS) {
         meet(b, meetings, bundle);
         readSums(b, s, sums, channels);
         depart(b, meetings, bundle);
@@ -334,27 +334,48 @@ DEVICE void groupNormBackward(Bundle b, const T *x, const T *x2, int split, cons
     }
 }
 
-KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
-                            const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
-                            const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial, float *dscale,
-                            float *dshift, float *sums, unsigned *meetings, int phase, int length, int depth, int groups, int bundle, int silu, Mask mask) {
+template <bool MEETS>
+DEVICE void groupNormBackward(const T *x, const T *x2, int split, const float *offset, const float *gamma, const float *beta,
+                              const float *scale, const float *shift, const float *mean, const float *rstd, const T *dy,
+                              const T *before, const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
+                              float *dscale, float *dshift, float *sums, unsigned *meetings, int phase, int length, int depth,
+                              int groups, int bundle, int silu, const Mask &mask) {
     int channels = depth * groups;
-#define GROUP_NORM_BY(V, ALL)                                                                                                \
-    groupNormBackward<V, ALL>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, \
-                              left, partial, dscale, dshift, sums, meetings, phase, length, channels, groups, bundle, silu, mask)
-#define GROUP_NORM(V)                                                                              \
-    {                                                                                              \
-        Bundle b = bundleOf<V>(phase, meetings, length, channels, depth, groups, bundle);         \
-        if (V == VECTOR && (phase == WHOLE || phase == MEETING) && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR)); \
-        else GROUP_NORM_BY(V, false);                                                              \
+#define GROUP_NORM_BY(V, ALL)                                                                                                      \
+    groupNormBackward<V, ALL, MEETS>(b, x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2,      \
+                                     doffset, left, partial, dscale, dshift, sums, meetings, phase, length, channels, groups, bundle, \
+                                     silu, mask)
+#define GROUP_NORM(V)                                                                                            \
+    {                                                                                                            \
+        Bundle b = bundleOf<V, MEETS>(phase, meetings, length, channels, depth, groups, bundle);                 \
+        if (V == VECTOR && (MEETS || phase == WHOLE) && fits(b, HELD_PAIRS)) GROUP_NORM_BY(V, (V == VECTOR));    \
+        else GROUP_NORM_BY(V, false);                                                                            \
     }
-    if (by(VECTOR, x, dx, depth, groups, bundle) && aligned(dy, VECTOR * sizeof(T)) && aligned(before, VECTOR * sizeof(T)) &&
-        aligned(more, VECTOR * sizeof(T)))
-        GROUP_NORM(VECTOR)
-    else if (VECTOR != 4 && by(4, x, dx, depth, groups, bundle) && aligned(dy, 4 * sizeof(T)) && aligned(before, 4 * sizeof(T)) &&
-             aligned(more, 4 * sizeof(T)))
-        GROUP_NORM(4)
+    auto reads = [&](int vector) {
+        int bytes = vector * sizeof(T);
+        return by(vector, x, dx, depth, groups, bundle) && aligned(dy, bytes) && aligned(before, bytes) && aligned(more, bytes);
+    };
+    if (reads(VECTOR)) GROUP_NORM(VECTOR)
+    else if (!MEETS && VECTOR != 4 && reads(4)) GROUP_NORM(4)
     else GROUP_NORM(1)
 #undef GROUP_NORM
 #undef GROUP_NORM_BY
+}
+KERNEL_UP_TO(ONE_OF_1024, group_norm_backward)(const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                                               const float *beta, const float *scale, const float *shift, const float *mean,
+                                               const float *rstd, const T *dy, const T *before, const T *more, T *dx, T *dx2,
+                                               float *doffset, float *left, float *partial, float *dscale, float *dshift,
+                                               float *sums, int phase, int length, int depth, int groups, int bundle, int silu,
+                                               Mask mask) {
+    groupNormBackward<false>(x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, left,
+                             partial, dscale, dshift, sums, nullptr, phase, length, depth, groups, bundle, silu, mask);
+}
+KERNEL_UP_TO(ONE_OF_1024, group_norm_backward_meeting)(const T *x, const T *x2, int split, const float *offset, const float *gamma,
+                                                       const float *beta, const float *scale, const float *shift,
+                                                       const float *mean, const float *rstd, const T *dy, const T *before,
+                                                       const T *more, T *dx, T *dx2, float *doffset, float *left, float *partial,
+                                                       float *dscale, float *dshift, float *sums, unsigned *meetings, int length,
+                                                       int depth, int groups, int bundle, int silu, Mask mask) {
+    groupNormBackward<true>(x, x2, split, offset, gamma, beta, scale, shift, mean, rstd, dy, before, more, dx, dx2, doffset, left,
+                            partial, dscale, dshift, sums, meetings, WHOLE, length, depth, groups, bundle, silu, mask);
 }

@@ -39,7 +39,7 @@ size_t capacity() {
     }();
     return bytes;
 }
-// FAKE_CUDA_FAIL=name:n
+// FAKE_CUDA_FAIL=name:n, name:n+ for all calls from the nth on
 bool planted(const char *who) {
     const char *text = getenv("FAKE_CUDA_FAIL");
     if (!text) return false;
@@ -47,7 +47,8 @@ bool planted(const char *who) {
     size_t length = colon ? size_t(colon - text) : strlen(text);
     if (strlen(who) != length || strncmp(text, who, length)) return false;
     static std::map<std::string, long> calls;
-    return ++calls[who] == (colon ? atol(colon + 1) : 1);
+    long call = ++calls[who], wanted = colon ? atol(colon + 1) : 1;
+    return call == wanted || (call > wanted && text[strlen(text) - 1] == '+');
 }
 
 API cuInit(unsigned flags) {

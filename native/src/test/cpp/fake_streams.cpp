@@ -256,6 +256,7 @@ API cuGraphGetNodes(void *g, void **, size_t *n) {
     return OK;
 }
 API cuGraphInstantiateWithFlags(void **x, void *g, unsigned long long) {
+    if (planted("no room for a graph")) return OUT_OF_MEMORY;
     ENTER("cuGraphInstantiate");
     if (!graphs.count(g)) return INVALID_VALUE;
     executables.insert(*x = new Graph(*static_cast<Graph *>(g)));

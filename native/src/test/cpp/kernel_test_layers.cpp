@@ -96,24 +96,29 @@ static void norm(const NormCase &c, bool affine, bool conditioned, bool activate
     Launch l = {unsigned((c.groups + c.bundle - 1) / c.bundle), c.slices, unsigned(c.block), 1, 4u * (std::max((2 * V + 1) * c.block, 2 * width) + 12 * width + 64)};
     l.gz = unsigned(c.n);
     Array sums(2 * c.n * c.slices * c.channels, true);
-    std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : c.meeting ? std::vector<int>{MEETING} : std::vector<int>{SUMS, APPLY};
+    std::vector<int> phases = c.slices == 1 ? std::vector<int>{WHOLE} : std::vector<int>{SUMS, APPLY};
     Array meetings(Doubles(1 + c.n * l.gx), true);  // zeros
-    void *at = c.meeting ? meetings.at() : none;
     void *between = c.slices == 1 ? none : sums.at();
-    for (int phase : phases)
-        launch("group_norm", l, X.at(), x2, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, at, phase, c.length, depth, c.groups, c.bundle, float(eps),
-               int(activated), mask);
+    auto forward = [&](const char *name, auto how) {  // the phase, or meetings
+        launch(name, l, X.at(), x2, split, o, g, b, s, h, Y.at(), M.at(), R.at(), between, how, c.length, depth, c.groups, c.bundle,
+               float(eps), int(activated), mask);
+    };
+    if (c.meeting) forward("group_norm_meeting", meetings.at());
+    else for (int phase : phases) forward("group_norm", phase);
     agree(M.get(), mean, 1e-6, "mean");
     agree(R.get(), rstd, 1e-6, "rstd");
     agree(Y.get(), y, tolerance(2e-6), "y");
     M.put(mean);
     R.put(rstd);
+    auto backwardBy = [&](const char *name, void *doff, auto how) {
+        launch(name, l, X.at(), x2, split, o, g, b, s, h, M.at(), R.at(), DY.at(), moved ? BE.at() : none,
+               moved && affine ? MO.at() : none, DX.at(), parted ? DX2.at() : none, doff, LEFT.at(), affine ? P.at() : none,
+               conditioned ? DS.at() : none, conditioned ? DH.at() : none, between, how, c.length, depth, c.groups, c.bundle,
+               int(activated), mask);
+    };
     auto backward = [&](void *doff) {
-        for (int phase : phases)
-            launch("group_norm_backward", l, X.at(), x2, split, o, g, b, s, h, M.at(), R.at(), DY.at(), moved ? BE.at() : none,
-                   moved && affine ? MO.at() : none, DX.at(), parted ? DX2.at() : none, doff, LEFT.at(), affine ? P.at() : none,
-                   conditioned ? DS.at() : none, conditioned ? DH.at() : none, between, at, phase, c.length, depth, c.groups, c.bundle,
-                   int(activated), mask);
+        if (c.meeting) backwardBy("group_norm_backward_meeting", doff, meetings.at());
+        else for (int phase : phases) backwardBy("group_norm_backward", doff, phase);
         Doubles sums(offset.size()), slices = LEFT.get();
         for (size_t i = 0; i < slices.size(); i++) sums[i / c.channels / c.slices * c.channels + i % c.channels] += slices[i];
         return sums;

@@ -26,7 +26,7 @@ static void fillRegistry() {
     BARRIERS(reduce_rows) BARRIERS(reduce_columns) BARRIERS(reduce_finish)
     PLAIN(reduce_few) BARRIERS(column_sums) BARRIERS(final_sums)
     PLAIN(draw) PLAIN(dropout)
-    BARRIERS(group_norm) BARRIERS(group_norm_backward)
+    BARRIERS(group_norm) BARRIERS(group_norm_meeting) BARRIERS(group_norm_backward) BARRIERS(group_norm_backward_meeting)
     BARRIERS(softmax_rows) PLAIN(probabilities) BARRIERS(softmax_rows_backward) BARRIERS(row_dot)
     BARRIERS(query_softmax) BARRIERS(query_softmax_backward)
     BARRIERS(key_log_sum) PLAIN(key_softmax) PLAIN(key_softmax_backward)

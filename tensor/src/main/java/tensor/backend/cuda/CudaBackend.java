@@ -75,11 +75,12 @@ public final class CudaBackend implements Backend {
      *     what to do
      */
     public static CudaBackend open(Precision precision) {
-        Engine engine = new Engine(precision);
+        Engine engine = null;
         try {
+            engine = new Engine(precision);
             return new CudaBackend(engine);
         } catch (OutOfMemoryError e) {
-            engine.context().close(); // gives back what has been taken
+            if (engine != null) engine.context().close(); // gives back what has been taken
             throw new IllegalStateException(
                     "there is no room on the GPU to begin with: " + e.getMessage()
                             + "; nvidia-smi tells who else uses it",

@@ -39,7 +39,12 @@ final class GraphRecording implements Recording, Recording.Recorder {
     /** What was made before, and is written by each replay. */
     private final Set<Buffer> written = new LinkedHashSet<>();
 
+    /** CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY: what the streams had when calls were recorded, not that of the replay's. */
+    private static final int BY_PRIORITY = 8;
+
     private final CUgraphExec graph = new CUgraphExec();
+    /** Blocks that replays read and nobody else may keep. */
+    private final Set<Buffer> held = new LinkedHashSet<>();
     /** Position of the first draw while the body ran; −1 before there was one. */
     private long firstDraw = -1;
 
@@ -87,7 +92,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         CUgraph captured = new CUgraph();
         try {
             recording.capture(body, captured);
-            Status.driver(cuGraphInstantiate(recording.graph, captured, 0), "cuGraphInstantiate");
+            recording.instantiate(captured);
             recording.complete = true;
         } finally {
             cuGraphDestroy(captured); // refused when there is none
@@ -95,6 +100,16 @@ final class GraphRecording implements Recording, Recording.Recorder {
         }
         engine.lending().add(recording.arena);
         return recording;
+    }
+
+    /** Once more, when the driver has no room for the graph, with what nothing uses given back to it. */
+    private void instantiate(CUgraph captured) {
+        int status = cuGraphInstantiate(graph, captured, BY_PRIORITY);
+        if (status == Status.OUT_OF_MEMORY) {
+            engine.arena().trim();
+            status = cuGraphInstantiate(graph, captured, BY_PRIORITY);
+        }
+        Status.driver(status, "cuGraphInstantiate");
     }
 
     private void capture(Body body, CUgraph captured) {
@@ -145,6 +160,11 @@ final class GraphRecording implements Recording, Recording.Recorder {
         indexed.add(what);
     }
 
+    /** Keeps a block that a recorded call reads for as long as it may be replayed. */
+    void holds(Buffer buffer) {
+        if (!engine.owns(buffer) && held.add(buffer)) buffer.retain();
+    }
+
     /** Notes that a recorded call writes into this block. */
     void writes(Buffer buffer) {
         if (!engine.owns(buffer)) written.add(buffer);
@@ -193,6 +213,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         engine.sums().forget();
         cuts.forget();
         updates.close();
+        held.forEach(Buffer::release);
         arena.retire();
     }
 
@@ -204,6 +225,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         updates.close();
         for (ReplayResults each : results) if (each != null) each.close();
+        held.forEach(Buffer::release);
         engine.lending().close(arena);
     }
 }

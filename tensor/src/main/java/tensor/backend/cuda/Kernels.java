@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.*;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
@@ -42,8 +43,11 @@ final class Kernels implements AutoCloseable {
         for (UnaryOp f : UnaryOp.values()) unary[f.ordinal()] = function("unary_" + f.name());
         for (BinaryOp f : BinaryOp.values()) binary[f.ordinal()] = function("binary_" + f.name());
         for (Kernel kernel : Kernel.values()) others[kernel.ordinal()] = function(kernel.function());
-        allowShared(Kernel.GROUP_NORM);
-        allowShared(Kernel.GROUP_NORM_BACKWARD);
+        for (Kernel kernel : List.of(
+                Kernel.GROUP_NORM,
+                Kernel.GROUP_NORM_MEETING,
+                Kernel.GROUP_NORM_BACKWARD,
+                Kernel.GROUP_NORM_BACKWARD_MEETING)) allowShared(kernel);
     }
 
     /** The module's text, ended by a 0 as the driver wants it. */

@@ -53,7 +53,6 @@ record NormLaunching(
     private static final int WHOLE = 0; // as enum NormPhase
     private static final int SUMS = 1;
     private static final int APPLY = 2;
-    private static final int MEETING = 3;
 
     /**
      * What is launched.
@@ -216,8 +215,7 @@ record NormLaunching(
     }
 
     private int[] phases() {
-        if (slices == 1) return new int[] {WHOLE};
-        return meeting ? new int[] {MEETING} : new int[] {SUMS, APPLY};
+        return slices == 1 || meeting ? new int[] {WHOLE} : new int[] {SUMS, APPLY};
     }
 
     /** For a file: what is chosen of it. */
@@ -234,16 +232,15 @@ record NormLaunching(
      */
     void go(Engine engine, long meetings, Supplier<Launch> tensors, UnaryOperator<Launch> rest) {
         Buffer sums = slices == 1 ? null : engine.scratch(8L * images * slices * channels());
-        for (int phase : phases())
-            rest.apply(tensors.get()
-                            .address(sums == null ? 0 : sums.address())
-                            .address(meeting ? meetings : 0)
-                            .integer(phase)
+        for (int phase : phases()) {
+            Launch launch = tensors.get().address(sums == null ? 0 : sums.address());
+            rest.apply((meeting ? launch.address(meetings) : launch.integer(phase))
                             .integer(length)
                             .integer(depth)
                             .integer(groups)
                             .integer(bundle))
                     .grid((groups + bundle - 1) / bundle, slices, images, block, 1, shared);
+        }
         if (sums != null) sums.release();
     }
 }

@@ -89,7 +89,10 @@ final class Norms implements AutoCloseable {
         Consumer<NormLaunching> call = launching -> launching.go(
                 engine,
                 meetings,
-                () -> begin(Kernel.GROUP_NORM, in, joint).tensor(y).tensor(mean).tensor(rstd),
+                () -> begin(launching.meeting() ? Kernel.GROUP_NORM_MEETING : Kernel.GROUP_NORM, in, joint)
+                        .tensor(y)
+                        .tensor(mean)
+                        .tensor(rstd),
                 launch -> launch.number(p.eps()).integer(p.silu()).mask(mask, engine.recording()));
         call.accept(launching(NormLaunching.Setting.of(p, in.x(), false, 0, false), in.x(), call));
     }
@@ -119,7 +122,12 @@ final class Norms implements AutoCloseable {
             launching.go(
                     engine,
                     meetings,
-                    () -> begin(Kernel.GROUP_NORM_BACKWARD, in, joint)
+                    () -> begin(
+                                    launching.meeting()
+                                            ? Kernel.GROUP_NORM_BACKWARD_MEETING
+                                            : Kernel.GROUP_NORM_BACKWARD,
+                                    in,
+                                    joint)
                             .tensor(mean)
                             .tensor(rstd)
                             .tensor(dy)

@@ -21,16 +21,20 @@ final class RecordedTime {
 
     private RecordedTime() {}
 
-    /** The same for a call of ours, which is refused where there is no memory for what it needs beside its tensors. */
+    /** The same for a call of ours, which is refused where there is no memory for what it needs beside its tensors, or for a graph. */
     static float of(CudaContext context, Runnable call) {
-        return of(context, (IntSupplier) () -> {
-            try {
-                call.run();
-                return 0;
-            } catch (OutOfMemoryError e) {
-                return 1;
-            }
-        });
+        try {
+            return of(context, (IntSupplier) () -> {
+                try {
+                    call.run();
+                    return 0;
+                } catch (OutOfMemoryError e) {
+                    return 1; // not out of a capture, which is to be ended
+                }
+            });
+        } catch (OutOfMemoryError e) {
+            return Float.POSITIVE_INFINITY;
+        }
     }
 
     /**
@@ -66,21 +70,25 @@ final class RecordedTime {
         CUevent end = new CUevent();
         float[] time = new float[1];
         float least = Float.POSITIVE_INFINITY;
-        Status.driver(cuGraphInstantiate(graph, captured, 0), "cuGraphInstantiate");
+        int instantiated = cuGraphInstantiate(graph, captured, 0);
         Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
+        Status.driver(instantiated, "cuGraphInstantiate");
         Status.driver(cuEventCreate(begin, 0), "cuEventCreate");
         Status.driver(cuEventCreate(end, 0), "cuEventCreate");
-        for (int i = -1; i < REPLAYS; i++) {
-            Status.driver(cuEventRecord(begin, stream), "cuEventRecord");
-            Status.driver(cuGraphLaunch(graph, stream), "cuGraphLaunch");
-            Status.driver(cuEventRecord(end, stream), "cuEventRecord");
-            Status.driver(cuEventSynchronize(end), "cuEventSynchronize");
-            Status.driver(cuEventElapsedTime(time, begin, end), "cuEventElapsedTime");
-            if (i >= 0) least = Math.min(least, time[0] / CALLS);
+        try {
+            for (int i = -1; i < REPLAYS; i++) {
+                Status.driver(cuEventRecord(begin, stream), "cuEventRecord");
+                Status.driver(cuGraphLaunch(graph, stream), "cuGraphLaunch");
+                Status.driver(cuEventRecord(end, stream), "cuEventRecord");
+                Status.driver(cuEventSynchronize(end), "cuEventSynchronize");
+                Status.driver(cuEventElapsedTime(time, begin, end), "cuEventElapsedTime");
+                if (i >= 0) least = Math.min(least, time[0] / CALLS);
+            }
+        } finally {
+            cuEventDestroy(begin);
+            cuEventDestroy(end);
+            cuGraphExecDestroy(graph);
         }
-        Status.driver(cuEventDestroy(begin), "cuEventDestroy");
-        Status.driver(cuEventDestroy(end), "cuEventDestroy");
-        Status.driver(cuGraphExecDestroy(graph), "cuGraphExecDestroy");
         return least;
     }
 }

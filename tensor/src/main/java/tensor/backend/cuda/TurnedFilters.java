@@ -13,7 +13,8 @@ import tensor.memory.Buffer;
  *
  * <pre>y[c, taps − 1 − t, k] = w[k, t, c]</pre>
  *
- * What is made in a recording is part of it, and is neither used beside it nor the other way round.
+ * What is made in a recording is part of it, and is neither used beside it nor the other way round; it holds the filters that are
+ * turned in it, which may be those of another network.
  */
 final class TurnedFilters {
     private final Engine engine;
@@ -60,6 +61,7 @@ final class TurnedFilters {
 
         void make() {
             if (filters == null) filters = engine.scratch((long) k * taps * c * dtype.bytes());
+            if (engine.recording() != null) engine.recording().holds(w);
             turns.add(w.address(), filters.address(), k, taps, c);
             version = w.version();
         }

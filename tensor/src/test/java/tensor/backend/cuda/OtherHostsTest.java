@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -21,7 +22,10 @@ import tensor.Shape;
 import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
+import tensor.backend.NormInputs;
+import tensor.backend.NormParams;
 import tensor.backend.Precision;
+import tensor.backend.Recording;
 import tensor.memory.Scope;
 
 /** Hosts and devices on which something is different or goes wrong: the stand-in, told so, in a process of its own. */
@@ -103,6 +107,33 @@ class OtherHostsTest {
         assertTrue(said.get(1).startsWith("asked for 512 MiB while "), said.get(1));
     }
 
+    /** The driver needs memory of its own for a graph: it is asked once more, with what is cached given back. */
+    @Test
+    void aDriverThatHasNoRoomForAGraph() throws IOException, InterruptedException {
+        String fault = "no room for a graph:1";
+        assertEquals(
+                "recorded 4.0",
+                said(Map.of("FAKE_CUDA_FAIL", fault), "cuda", Precision.FP32).get(2));
+        assertEquals(
+                "cuGraphInstantiate: the CUDA driver says CUDA_ERROR_OUT_OF_MEMORY",
+                said(Map.of("FAKE_CUDA_FAIL", fault + "+"), "cuda", Precision.FP32)
+                        .get(2));
+    }
+
+    /** A search that finds none for it does without, and notes nothing. */
+    @Test
+    void aSearchOnADeviceWithNoRoomForAGraph(@TempDir Path cache) throws IOException, InterruptedException {
+        Map<String, String> environment =
+                Map.of("FAKE_CUDA_FAIL", "no room for a graph:1+", "XDG_CACHE_HOME", cache.toString(), "NORM", "1");
+        assertEquals("a norm 0.0", said(environment, "cuda", Precision.FP32).get(2));
+        try (Stream<Path> files = Files.walk(cache)) {
+            assertEquals(
+                    0,
+                    files.filter(file -> file.getFileName().toString().startsWith("norms"))
+                            .count());
+        }
+    }
+
     @Test
     void aHostWithCuda13Only() throws IOException, InterruptedException {
         Path folder = Path.of(System.getenv("LD_LIBRARY_PATH")).resolveSibling("cuda13");
@@ -122,10 +153,10 @@ class OtherHostsTest {
         Path any = Path.of(System.getenv("LD_LIBRARY_PATH")).resolve("libcublas.so.12");
         Path compiler = Files.copy(any, folder.resolve("libnvrtc.so.12"));
         List<String> said = said(Map.of(LibrarySearch.VARIABLE, folder.toString()), "cuda", Precision.FP32);
-        assertEquals(compiler.toRealPath().toString(), said.get(2));
+        assertEquals(compiler.toRealPath().toString(), said.get(3));
     }
 
-    /** Opens, says what it is; multiplies; says where NVRTC lies in the process. Or what went wrong. */
+    /** Opens, says what it is; multiplies; normalises and records; says where NVRTC lies in the process. Or what went wrong. */
     public static void main(String[] args) throws IOException {
         String wanted = System.getenv("WANTED_MIB");
         try {
@@ -138,6 +169,17 @@ class OtherHostsTest {
                 Tensor y = a.emptyLike();
                 backend.matmul(false, false, a, a, null, y);
                 System.out.println("a product " + y.toFloats()[63] + ", bfloat16 " + backend.supports(DType.BF16));
+                if (System.getenv("NORM") != null) System.out.println("a norm " + norm(backend));
+                backend.record(r -> {
+                            try (Scope body = Scope.open("body")) {
+                                y.set_(a.add(a));
+                            }
+                        })
+                        .ifPresent(doubling -> {
+                            doubling.replay(Recording.Numbers.NONE);
+                            System.out.println("recorded " + y.toFloats()[63]);
+                            doubling.close();
+                        });
             }
             backend.close();
         } catch (IllegalStateException | OutOfMemoryError e) {
@@ -148,5 +190,14 @@ class OtherHostsTest {
                 System.out.println(line.substring(line.indexOf('/')));
                 break;
             }
+    }
+
+    /** The first value of a norm that is so large that its launch is searched for. */
+    private static float norm(Backend backend) {
+        Tensor x = Tensor.full(backend, DType.F32, Shape.of(1, 1 << 14, 64), 1);
+        Tensor y = x.emptyLike();
+        Tensor mean = x.empty(Shape.of(1, 8));
+        backend.groupNorm(new NormParams(8, 1e-5, false), null, NormInputs.of(x), y, mean, mean.emptyLike());
+        return y.toFloats()[0];
     }
 }

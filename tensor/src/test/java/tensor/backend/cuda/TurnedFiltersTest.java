@@ -1,6 +1,7 @@
 package tensor.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,7 @@ import tensor.backend.Conv2dParams;
 import tensor.backend.Precision;
 import tensor.backend.Recording;
 import tensor.backend.cuda.ConvolutionAlgorithm.Direction;
+import tensor.memory.Buffer;
 import tensor.memory.Scope;
 
 /** Gradients that turn their filters, as the file says that is best: they follow the filters, whoever writes into these. */
@@ -93,6 +95,25 @@ class TurnedFiltersTest extends CudaTest {
             other.backward();
             assertTrue(liveInARecordingOf(first) > alone, "all of a network at once");
         }
+    }
+
+    @Test
+    void aRecordingHoldsThoseOfAnotherThatItTurns() {
+        try (Scope scope = Scope.open("test")) {
+            Layer first = new Layer(8, 1).backward();
+            try (Scope inner = Scope.open("inner")) {
+                Layer other = new Layer(9, 2).backward();
+                Buffer filters = other.w.buffer();
+                Recording recording = backend.record(r -> first.backward()).orElseThrow();
+                inner.close();
+                assertTrue(filters.isLive());
+                recording.replay(Recording.Numbers.NONE);
+                first.shows(1);
+                recording.close();
+                assertFalse(filters.isLive());
+            }
+        }
+        assertEquals(0, backend.memory().live());
     }
 
     private long liveInARecordingOf(Layer layer) {
