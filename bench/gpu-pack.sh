@@ -2,9 +2,9 @@
 # Packs the GPU tests for a machine that has a driver, cuBLAS and cuDNN and nothing else of ours: no Maven, no network, no
 # JDK. Makes bench/target/gpu-pack and, unless told --folder, gpu-pack.tar.xz beside it: a small Java, the classes with 10,000
 # images of Fashion-MNIST among them, JCuda and its bridges, the kernels, JMH, PyTorch's networks. There:
-#   ./run-gpu-tests [FOLDER] [--small] [--checks | --times]     all of it, see gpu-tests.sh
+#   ./run-gpu-tests [FOLDER] [--small] [--checks | --times | --sanitize]     all of it, see gpu-tests.sh
 #   ./run-gpu-benchmarks [FOLDER] [--gate] [--small]            JMH alone, see bench.gpu.GpuBenchmarks
-# Needs the project compiled (mvn -pl bench -am package -DskipTests).
+# Needs the project compiled (mvn -pl bench -am package -DskipTests), with its tests.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
@@ -41,6 +41,8 @@ done
 "$java_home/bin/jar" cf "$pack/lib/natives.jar" -C "$pack/natives" lib
 rm -r "$pack/natives"
 cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/bench/torch_steps.py" "$top/LICENSE" "$top/NOTICE" "$pack/"
+cp "$top"/native/src/main/resources/nativelib/cuda/kernels_*.ptx "$pack/"
+cp "$top/native/target/stand-ins/kernel_test" "$pack/" # without the stand-ins beside it, it finds the driver
 git -C "$top" describe --always --dirty >"$pack/commit" 2>/dev/null || echo unknown >"$pack/commit"
 
 cp "$top/bench/gpu-tests.sh" "$pack/run-gpu-tests"

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The GPU tests in one call, for a machine that may be lent for minutes: ./run-gpu-tests [FOLDER] [--small] [--checks | --times]
+# The GPU tests in one call, for a machine that may be lent for minutes:
+#   ./run-gpu-tests [FOLDER] [--small] [--checks | --times | --sanitize]
 #   Where python3 can import torch, PyTorch's networks are compiled, each by a process of its own, and wait; our checks run
 #   beside them; then, one after another and with nothing beside: our times, PyTorch's, the benchmarks with their gate.
 # What is not compiled after WAIT seconds (200) is left out and named. FOLDER (gpu-report) gets report.md and report.json, and
-# what they are made of: checks/ (with grids of samples), times/, torch.md, benchmarks/. About eight minutes on an H200; without
-# PyTorch half of that. Ends with 0 if checks, times and gate did, with 7 where there is no GPU. --checks: the checks alone, where
-# something else runs on the machine; --times: our times alone. The tiny shapes of --small have no floors, and no gate.
+# what they are made of: kernels.md, checks/ (with grids of samples), times/, torch.md, benchmarks/. About eight minutes on an H200;
+# without PyTorch half of that. Ends with 0 if all parts did, with 7 where there is no GPU. --checks: the checks alone, where
+# something else runs on the machine; --times: our times alone; --sanitize: every kernel under the tools of compute-sanitizer.
+# The tiny shapes of --small have no floors, and no gate.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 refuse() {
@@ -18,15 +20,15 @@ only= small=() gate=(--gate)
 for option; do
   case $option in
     --small) small=(--small) gate=() ;;
-    --checks | --times)
-      [[ -z $only || $only == "$option" ]] || refuse "--checks times nothing and --times does nothing else: take one of them"
+    --checks | --times | --sanitize)
+      [[ -z $only || $only == "$option" ]] || refuse "$only does nothing else, so $option is another call"
       only=$option
       ;;
     *) refuse "there is no option $option" ;;
   esac
 done
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
-rm -rf "$out"/{checks,times,benchmarks,torch.md,report.md,report.json} # of a call before this one
+rm -rf "$out"/{checks,times,benchmarks,kernels.md,torch.md,report.md,report.json} # of a call before this one
 
 scratch=$(mktemp -d)
 begin=$SECONDS
@@ -70,10 +72,32 @@ else
 fi
 is_ready() { [[ $(grep -c '^warm' "$scratch/said-$1") -ge $(cut -d' ' -f4 <<<"${rivals[$1]}") ]]; }
 
-if [[ $only != --times ]]; then
+kernels() { # each by itself against plain loops in double, under a command, if any; what comes before the line that says so
+  local under=$1 module
+  shift
+  for module in f32 bf16; do
+    if "$@" "$here/kernel_test" "$here/kernels_$module.ptx" >"$scratch/kernels" 2>&1; then
+      echo "- kernels$under, $module: $(grep -c '^ok ' "$scratch/kernels") cases right"
+    else
+      echo "- kernels$under, $module: FAILED"
+      grep -v '^ok ' "$scratch/kernels" | head -40 | sed 's/^/  - /'
+    fi
+  done | tee "$scratch/found"
+  cat "$scratch/found" >>"$out/kernels.md"
+  ! grep -q ": FAILED" "$scratch/found"
+}
+if [[ $only == --sanitize ]]; then
+  sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer) || refuse "there is no compute-sanitizer, which comes with CUDA"
+  for tool in memcheck initcheck racecheck synccheck; do
+    kernels " under $tool" "$sanitizer" --tool $tool --error-exitcode 1
+    ended $tool $?
+  done
+elif [[ $only != --times ]]; then
   # with a cache of its own: what is found fastest beside other work is not to be taken for it later
   XDG_CACHE_HOME=$scratch/cache ours bench.gpu.GpuTests "$out/checks" --checks "${small[@]}"
   ended checks $?
+  kernels ""
+  ended kernels $?
 fi
 for i in "${!pids[@]}"; do
   while ! is_ready "$i" && kill -0 "${pids[$i]}" 2>/dev/null && ((SECONDS - begin < ${WAIT:-200})); do sleep 0.5; done
@@ -85,7 +109,7 @@ for i in "${!pids[@]}"; do
   unset "pids[i]"
 done
 
-if [[ $only != --checks ]]; then
+if [[ -z $only || $only == --times ]]; then
   say "nothing beside from here on"
   ours bench.gpu.GpuTests "$out/times" --times "${small[@]}"
   ended times $?

@@ -13,7 +13,8 @@ import java.util.stream.Stream;
 
 /**
  * One {@code report.json} and one {@code report.md} of what the parts of the GPU tests have left in a folder: {@code checks} and
- * {@code times} ({@link GpuTests}), {@code torch.md} (PyTorch's times, {@code torch_steps.py}), {@code benchmarks}
+ * {@code times} ({@link GpuTests}), {@code kernels.md} (each kernel by itself), {@code torch.md} (PyTorch's times, {@code
+ * torch_steps.py}), {@code benchmarks}
  * ({@link GpuBenchmarks}). What is not there was not run. {@code run-gpu-tests} starts it at its end:
  * <pre>GpuSummary FOLDER COMMIT PART=STATUS …</pre>
  */
@@ -54,6 +55,9 @@ final class GpuSummary {
                 (part, status) -> line("- " + part + ": " + (status.equals(0L) ? "good" : "status " + status)));
         List<String> torch = lines("torch.md");
         beside(times, torch);
+        List<String> kernels = lines("kernels.md");
+        if (!kernels.isEmpty()) line("");
+        kernels.forEach(this::line);
         for (String part : List.of("checks", "times")) demoted(lines(part + "/report.md"));
         demoted(lines("benchmarks/benchmarks.md"));
         if (!torch.isEmpty()) {

@@ -168,10 +168,13 @@ public final class GpuTests {
         }
     }
 
-    /** Every way to launch two norms of the networks, of 4 channels a group and of 12. */
+    /** Of the networks, with 4 channels a group and with 12; and one image so large that many blocks must meet. */
+    private static final List<Shape> LARGE_NORMS =
+            List.of(Shape.of(64, 1024, 128), Shape.of(32, 1023, 384), Shape.of(1, 65536, 128));
+
+    /** Every way to launch large norms. */
     private void norms(Precision precision) {
-        List<Shape> shapes =
-                small ? List.of(Shape.of(2, 257, 64)) : List.of(Shape.of(64, 1024, 128), Shape.of(32, 1023, 384));
+        List<Shape> shapes = small ? List.of(Shape.of(2, 257, 64)) : LARGE_NORMS;
         for (Shape shape : shapes) {
             NormTrials.Outcome found = NormTrials.run(precision, shape, 32, GpuParity.bound(precision));
             report.say("");

@@ -86,7 +86,7 @@ final class GpuTrainings {
 
     /** Of the batch that is timed: searched launches, norms that meet and attention in parts begin there only. */
     private static final List<Run> LARGE =
-            List.of(new Run("annotated", false, BATCH, 8), new Run("ddpm-cifar10", false, BATCH, 8));
+            List.of(new Run("annotated", false, BATCH, 40), new Run("ddpm-cifar10", false, BATCH, 40));
 
     private final GpuReport report;
 

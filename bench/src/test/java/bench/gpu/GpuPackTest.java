@@ -49,7 +49,7 @@ class GpuPackTest {
         run(folder, folder, pack.resolve("run-gpu-tests").toString(), "out", "--small");
 
         Map<?, ?> report = (Map<?, ?>) Json.parse(Files.readAllBytes(folder.resolve("out/report.json")));
-        assertEquals(Map.of("checks", 0L, "times", 0L, "benchmarks", 0L), report.get("status"));
+        assertEquals(Map.of("checks", 0L, "kernels", 0L, "times", 0L, "benchmarks", 0L), report.get("status"));
         Map<?, ?> checks = (Map<?, ?>) report.get("checks");
         assertEquals(List.of(), checks.get("failures"));
         for (String precision : List.of("fp32", "tf32", "bf16")) {
@@ -62,6 +62,7 @@ class GpuPackTest {
         assertEquals(4 * GpuCall.small().size(), ((List<?>) report.get("benchmarks")).size());
         String page = Files.readString(folder.resolve("out/report.md"));
         assertTrue(page.startsWith("# GPU tests: passed\n"), page);
+        assertTrue(page.contains("\n- kernels, bf16: ") && page.contains(" cases right\n"), page);
         assertTrue(page.contains("\n### Ops in bf16: ") && page.contains("\n## Calls on the GPU"), page);
     }
 }

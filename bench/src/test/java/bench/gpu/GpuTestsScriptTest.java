@@ -26,6 +26,8 @@ class GpuTestsScriptTest {
         program("python3", "exit 1");
         String ends = "case \"$*\" in *" + failing + "*) exit " + code + " ;; esac";
         program("java/bin/java", "shift 5; echo \"java $*\"; " + ends);
+        program("kernel_test", "echo \"ok one\"; echo \"kernel_test $*\" >&2; " + ends);
+        program("compute-sanitizer", "shift 4; \"$@\"");
         program("run-gpu-benchmarks", "echo \"run-gpu-benchmarks $*\"; " + ends);
         Files.writeString(folder.resolve("commit"), "abc");
         Path script = folder.resolve("run-gpu-tests");
@@ -53,11 +55,16 @@ class GpuTestsScriptTest {
         Outcome checks = run("--checks", 134);
         assertEquals(1, checks.code);
         assertTrue(checks.said.contains("--times"), checks.said);
-        assertTrue(checks.said.contains("abc checks=134 times=0 benchmarks=0"), checks.said);
+        assertTrue(checks.said.contains("abc checks=134 kernels=0 times=0 benchmarks=0"), checks.said);
         assertEquals(1, run("--times", 1).code);
+        Outcome kernels = run("kernels_bf16", 1);
+        assertEquals(1, kernels.code);
+        assertTrue(
+                kernels.said.contains("- kernels, f32: 1 cases right\n- kernels, bf16: FAILED\n  - kernel_test "),
+                kernels.said);
         Outcome gate = run("--gate", 1);
         assertEquals(1, gate.code);
-        assertTrue(gate.said.contains("abc checks=0 times=0 benchmarks=1"), gate.said);
+        assertTrue(gate.said.contains("abc checks=0 kernels=0 times=0 benchmarks=1"), gate.said);
     }
 
     @Test
@@ -71,7 +78,7 @@ class GpuTestsScriptTest {
     void aPartIsRunAlone() throws Exception {
         String checks = run("nothing", 1, "out", "--checks").said;
         assertTrue(checks.contains("/out/checks --checks"), checks);
-        assertTrue(checks.contains("/out abc checks=0"), checks);
+        assertTrue(checks.contains("/out abc checks=0 kernels=0"), checks);
         assertFalse(checks.contains("--times") || checks.contains("run-gpu-benchmarks"), checks);
         String times = run("nothing", 1, "out", "--times").said;
         assertTrue(times.contains("/out/times --times"), times);
@@ -79,10 +86,20 @@ class GpuTestsScriptTest {
     }
 
     @Test
+    void kernelsAreRunUnderAllToolsOfTheSanitizer() throws Exception {
+        Outcome sanitize = run("nothing", 1, "out", "--sanitize");
+        assertEquals(0, sanitize.code, sanitize.said);
+        assertTrue(sanitize.said.contains("- kernels under racecheck, bf16: 1 cases right"), sanitize.said);
+        assertTrue(sanitize.said.contains("abc memcheck=0 initcheck=0 racecheck=0 synccheck=0"), sanitize.said);
+        assertFalse(sanitize.said.contains("--checks") || sanitize.said.contains("--times"), sanitize.said);
+        assertEquals(1, run("kernels_f32", 1, "out", "--sanitize").code);
+    }
+
+    @Test
     void optionsThatWouldBePassedOverAreRefused() throws Exception {
         Outcome both = run("nothing", 1, "--times", "--checks");
         assertEquals(2, both.code);
-        assertTrue(both.said.startsWith("error: --checks times nothing"), both.said);
+        assertTrue(both.said.startsWith("error: --times does nothing else"), both.said);
         Outcome unknown = run("nothing", 1, "out", "--check");
         assertEquals(2, unknown.code);
         assertTrue(unknown.said.startsWith("error: there is no option --check"), unknown.said);
