@@ -4,7 +4,7 @@
 # images of Fashion-MNIST among them, JCuda and its bridges, the kernels, JMH, PyTorch's networks. There:
 #   ./run-gpu-tests [FOLDER] [--small] [--checks | --times | --sanitize]     all of it, see gpu-tests.sh
 #   ./run-gpu-benchmarks [FOLDER] [--gate] [--small]            JMH alone, see bench.gpu.GpuBenchmarks
-# Needs the project compiled (mvn -pl bench -am package -DskipTests), with its tests.
+# Needs the project compiled (mvn -pl bench -am package -DskipTests).
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
@@ -42,7 +42,9 @@ done
 rm -r "$pack/natives"
 cp "$top/bench/gpu-gate.json" "$top/bench/torch_convolutions.py" "$top/bench/torch_steps.py" "$top/LICENSE" "$top/NOTICE" "$pack/"
 cp "$top"/native/src/main/resources/nativelib/cuda/kernels_*.ptx "$pack/"
-cp "$top/native/target/stand-ins/kernel_test" "$pack/" # without the stand-ins beside it, it finds the driver
+kernels=$top/native/target/stand-ins/kernel_test # without the stand-ins beside it, it finds the driver
+[[ -x $kernels ]] || { echo "gpu-pack: the kernels' own tests are not built: compile the project where there is a g++"; exit 1; }
+cp "$kernels" "$pack/"
 git -C "$top" describe --always --dirty >"$pack/commit" 2>/dev/null || echo unknown >"$pack/commit"
 
 cp "$top/bench/gpu-tests.sh" "$pack/run-gpu-tests"

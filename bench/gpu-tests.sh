@@ -3,7 +3,7 @@
 #   ./run-gpu-tests [FOLDER] [--small] [--checks | --times | --sanitize]
 #   Where python3 can import torch, PyTorch's networks are compiled, each by a process of its own, and wait; our checks run
 #   beside them; then, one after another and with nothing beside: our times, PyTorch's, the benchmarks with their gate.
-# What is not compiled after WAIT seconds (200) is left out and named. FOLDER (gpu-report) gets report.md and report.json, and
+# What is not compiled after WAIT seconds (240) is left out and named. FOLDER (gpu-report) gets report.md and report.json, and
 # what they are made of: kernels.md, checks/ (with grids of samples), times/, torch.md, benchmarks/. About eight minutes on an H200;
 # without PyTorch half of that. Ends with 0 if all parts did, with 7 where there is no GPU. --checks: the checks alone, where
 # something else runs on the machine; --times: our times alone; --sanitize: every kernel under the tools of compute-sanitizer.
@@ -100,7 +100,7 @@ elif [[ $only != --times ]]; then
   ended kernels $?
 fi
 for i in "${!pids[@]}"; do
-  while ! is_ready "$i" && kill -0 "${pids[$i]}" 2>/dev/null && ((SECONDS - begin < ${WAIT:-200})); do sleep 0.5; done
+  while ! is_ready "$i" && kill -0 "${pids[$i]}" 2>/dev/null && ((SECONDS - begin < ${WAIT:-240})); do sleep 0.5; done
   is_ready "$i" && continue
   say "left out: PyTorch, ${rivals[$i]}"
   echo "- left out: ${rivals[$i]}" >>"$out/torch.md"

@@ -14,8 +14,9 @@ import java.util.stream.Stream;
 /**
  * One {@code report.json} and one {@code report.md} of what the parts of the GPU tests have left in a folder: {@code checks} and
  * {@code times} ({@link GpuTests}), {@code kernels.md} (each kernel by itself), {@code torch.md} (PyTorch's times, {@code
- * torch_steps.py}), {@code benchmarks}
- * ({@link GpuBenchmarks}). What is not there was not run. {@code run-gpu-tests} starts it at its end:
+ * torch_steps.py}), {@code benchmarks} ({@link GpuBenchmarks}). What is not there was not run. {@code run-gpu-tests} starts it
+ * at its end:
+ *
  * <pre>GpuSummary FOLDER COMMIT PART=STATUS …</pre>
  */
 final class GpuSummary {
