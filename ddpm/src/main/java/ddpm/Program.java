@@ -161,7 +161,9 @@ abstract class Program implements Callable<Integer> {
     private String relief(String message) {
         List<String> advice = new ArrayList<>();
         Map<String, ?> options = spec.optionsMap();
-        if (options.containsKey("--batch-size")) advice.add("half the --batch-size");
+        boolean goesOn = spec.commandLine().getParseResult().hasMatchedOption("--resume"); // with the batch that it has
+        if (options.containsKey("--batch-size"))
+            advice.add((goesOn ? "a new run by --init with " : "") + "half the --batch-size");
         if (options.containsKey("--samples")) advice.add("fewer --samples");
         if (options.containsKey("-n")) advice.add("a smaller -n");
         if (String.valueOf(message).matches("(Java heap|GC overhead).*"))

@@ -57,14 +57,18 @@ class DeviceMemoryTest {
     @Test
     void aRunThatRunsOutOfMemoryHalfWayKeepsItsLastCheckpoint() throws IOException, InterruptedException {
         assertEquals(new Outcome(0, ""), train(1024, TINY + "straight --samples 4"));
-        Outcome full = train(128, TINY + "full --samples 1024 --sample-every 5");
+        Outcome full = train(96, TINY + "full --samples 1024 --sample-every 5");
         assertEquals(Failure.MEMORY, full.code(), full.error());
         assertTrue(full.error().startsWith("error: not enough memory (asked for "), full.error());
-        assertTrue(full.error().contains(" of 128 MiB free"), full.error());
+        assertTrue(full.error().contains(" of 96 MiB free"), full.error());
         assertTrue(full.error().strip().endsWith(": try half the --batch-size, or fewer --samples"), full.error());
         assertEquals(1, full.error().lines().count(), full.error());
         assertArrayEquals(model("straight", 4), model("full", 4));
         assertFalse(Files.exists(folder.resolve("full/checkpoints/step-00000006")));
+        Outcome again = train(96, "--resume $/full --samples 1024");
+        assertEquals(Failure.MEMORY, again.code(), again.error());
+        String advice = ": try a new run by --init with half the --batch-size, or fewer --samples";
+        assertTrue(again.error().strip().endsWith(advice), again.error());
         assertEquals(new Outcome(0, ""), train(1024, "--resume $/full --samples 4"));
         assertArrayEquals(model("straight", 6), model("full", 6));
     }
