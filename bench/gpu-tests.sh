@@ -4,8 +4,9 @@
 #   Where python3 can import torch, PyTorch's networks are compiled, each by a process of its own, and wait; our checks run
 #   beside them; then, one after another and with nothing beside: our times, PyTorch's, the benchmarks with their gate.
 # What is not compiled after WAIT seconds (240) is left out and named. FOLDER (gpu-report) gets report.md and report.json, and
-# what they are made of: kernels.md, checks/ (with grids of samples), times/, torch.md, benchmarks/. About eight minutes on an H200;
-# without PyTorch half of that. Ends with 0 if all parts did, with 7 where there is no GPU. --checks: the checks alone, where
+# what they are made of: kernels.md, checks/ (with grids of samples), times/, torch.md, benchmarks/; written after each part, so that
+# a call which is cut leaves them. About eight minutes on an H200; without PyTorch half of that. Ends with 0 if all parts did, with
+# 7 where the first finds no GPU. --checks: the checks alone, where
 # something else runs on the machine; --times: our times alone; --sanitize: every kernel under the tools of compute-sanitizer.
 # The tiny shapes of --small have no floors, and no gate.
 set -uo pipefail
@@ -27,8 +28,11 @@ for option; do
     *) refuse "there is no option $option" ;;
   esac
 done
+if [[ $only == --sanitize ]]; then
+  sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer) || refuse "there is no compute-sanitizer, which comes with CUDA"
+fi
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
-rm -rf "$out"/{checks,times,benchmarks,kernels.md,torch.md,report.md,report.json} # of a call before this one
+rm -rf "$out"/{checks,times,benchmarks,kernels.md,kernels.txt,torch.md,report.md,report.json} # of a call before this one
 
 scratch=$(mktemp -d)
 begin=$SECONDS
@@ -37,9 +41,11 @@ ours() { "$here/java/bin/java" -Xmx4g -Djava.awt.headless=true --enable-native-a
 statuses=()
 ended() { # what, with which status
   say "$1: status $2"
-  [[ $2 -ne 7 ]] || exit 7
+  [[ $2 -ne 7 || ${#statuses[@]} -gt 0 ]] || exit 7
   statuses+=("$1=$2")
+  report
 }
+report() { ours bench.gpu.GpuSummary "$out" "$(cat "$here/commit")" "${statuses[@]}"; }
 if command -v nvidia-smi >/dev/null; then nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; fi
 
 # mode, presets, precisions, how many networks these are, more
@@ -72,12 +78,20 @@ else
 fi
 is_ready() { [[ $(grep -c '^warm' "$scratch/said-$1") -ge $(cut -d' ' -f4 <<<"${rivals[$1]}") ]]; }
 
-kernels() { # each by itself against plain loops in double, under a command, if any; what comes before the line that says so
-  local under=$1 module
+# Each kernel by itself against plain loops in double. $1: what the line in the report says behind "kernels"; then a command to run
+# them under, if any.
+kernels() {
+  local under=$1 module status
   shift
   for module in f32 bf16; do
-    if "$@" "$here/kernel_test" "$here/kernels_$module.ptx" >"$scratch/kernels" 2>&1; then
+    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/nvidia/lib64 \
+      "$@" "$here/kernel_test" "$here/kernels_$module.ptx" >"$scratch/kernels" 2>&1
+    status=$?
+    cat "$scratch/kernels" >>"$out/kernels.txt"
+    if [[ $status -eq 0 ]]; then
       echo "- kernels$under, $module: $(grep -c '^ok ' "$scratch/kernels") cases right"
+    elif [[ $status -eq 127 ]]; then # not a word of the kernels: the loader misses a library
+      echo "- kernels$under, $module: not started: $(tail -1 "$scratch/kernels")"
     else
       echo "- kernels$under, $module: FAILED"
       grep -v '^ok ' "$scratch/kernels" | head -40 | sed 's/^/  - /'
@@ -87,7 +101,6 @@ kernels() { # each by itself against plain loops in double, under a command, if 
   ! grep -q ": FAILED" "$scratch/found"
 }
 if [[ $only == --sanitize ]]; then
-  sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer) || refuse "there is no compute-sanitizer, which comes with CUDA"
   for tool in memcheck initcheck racecheck synccheck; do
     kernels " under $tool" "$sanitizer" --tool $tool --error-exitcode 1
     ended $tool $?
@@ -116,16 +129,21 @@ if [[ -z $only || $only == --times ]]; then
 fi
 for i in "${!pids[@]}"; do # each after the one before has ended
   touch "$scratch/go-$i"
-  wait "${pids[$i]}"
-  cat "$scratch/rows-$i" | tee -a "$out/torch.md"
+  wait "${pids[$i]}" || {
+    echo "- failed: ${rivals[$i]}" >>"$out/torch.md"
+    tail -3 "$scratch/said-$i"
+  }
+  tee -a "$out/torch.md" <"$scratch/rows-$i"
 done
 if [[ -z $only ]]; then
-  "$here/run-gpu-benchmarks" "$out/benchmarks" "${gate[@]}" "${small[@]}" | tail -15
+  report
+  mkdir -p "$out/benchmarks"
+  "$here/run-gpu-benchmarks" "$out/benchmarks" "${gate[@]}" "${small[@]}" | tee "$out/benchmarks/said.txt" | tail -15
   ended benchmarks "${PIPESTATUS[0]}"
 fi
 if [[ ${#pids[@]} -gt 0 && ${#small[@]} -eq 0 ]]; then
-  timeout 60 python3 "$here/torch_convolutions.py" | tee -a "$out/torch.md"
+  timeout 60 python3 -u "$here/torch_convolutions.py" | tee -a "$out/torch.md"
+  [[ ${PIPESTATUS[0]} -eq 0 ]] || echo "- left out: what else there is of the convolutions" >>"$out/torch.md"
 fi
-ours bench.gpu.GpuSummary "$out" "$(cat "$here/commit")" "${statuses[@]}"
-say "$out/report.md"
+report && say "$out/report.md" || exit 1
 [[ " ${statuses[*]} " != *=[1-9]* ]]

@@ -73,8 +73,8 @@ DEVICE float inverseRoot(float v) { return 1.0f / sqrtf(v); }
 #endif
 
 // Vectors of x that a thread holds at a time, as 64 registers allow: its whole share, or a few where that is more, whose
-// running sums take registers too; backward, where dy is beside x, both again. tensor.backend.cuda.Norms knows HELD and
-// HELD_PAIRS.
+// running sums take registers too; backward, where dy is beside x, both again. tensor.backend.cuda.NormLaunching knows
+// HELD and HELD_PAIRS.
 #define ONE_OF_1024 1024, 1  // launch bounds: 64 registers, and no wish for two such blocks beside each other
 const unsigned HELD = 8, FEW = 4, HELD_PAIRS = 4, FEW_PAIRS = sizeof(T) / 2;
 

@@ -255,10 +255,10 @@ API cuGraphGetNodes(void *g, void **, size_t *n) {
     *n = static_cast<Graph *>(g)->size();
     return OK;
 }
-API cuGraphInstantiateWithFlags(void **x, void *g, unsigned long long) {
+API cuGraphInstantiateWithFlags(void **x, void *g, unsigned long long flags) {
     if (planted("no room for a graph")) return OUT_OF_MEMORY;
     ENTER("cuGraphInstantiate");
-    if (!graphs.count(g)) return INVALID_VALUE;
+    if (!graphs.count(g) || (flags & ~15ull)) return INVALID_VALUE;  // by node priority, upload, from the device, free on launch
     executables.insert(*x = new Graph(*static_cast<Graph *>(g)));
     return OK;
 }

@@ -74,7 +74,7 @@ final class GpuParity {
                     List<double[]> found = run(c, backend, precision.compute());
                     for (int i = 0; i < expected.size(); i++)
                         error = Math.max(error, distance(found.get(i), expected.get(i)));
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | OutOfMemoryError e) {
                     wrong.add(c + ": " + e.getMessage());
                     continue;
                 }

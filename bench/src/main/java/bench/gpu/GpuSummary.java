@@ -1,6 +1,7 @@
 package bench.gpu;
 
 import ddpm.io.Json;
+import ddpm.io.JsonException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,19 +42,20 @@ final class GpuSummary {
     }
 
     private void join(String commit, Map<String, Object> statuses) throws IOException {
-        Map<?, ?> checks = report("checks");
-        Map<?, ?> times = report("times");
-        Map<?, ?> any = checks.isEmpty() ? times : checks;
         boolean passed = statuses.values().stream().allMatch(status -> status.equals(0L));
-        found.put("commit", commit);
-        found.put("device", any.get("device"));
-        found.put("status", statuses);
         line("# GPU tests: " + (passed ? "passed" : "FAILED"));
         line("");
         line("- commit: " + commit);
-        line("- device: " + any.get("device"));
+        Map<?, ?> checks = report("checks");
+        Map<?, ?> times = report("times");
+        List<Object> benchmarks = benchmarks();
+        Object device = (checks.isEmpty() ? times : checks).get("device");
+        if (device != null) line("- device: " + device);
         statuses.forEach(
                 (part, status) -> line("- " + part + ": " + (status.equals(0L) ? "good" : "status " + status)));
+        found.put("commit", commit);
+        found.put("device", device);
+        found.put("status", statuses);
         List<String> torch = lines("torch.md");
         beside(times, torch);
         List<String> kernels = lines("kernels.md");
@@ -69,7 +71,7 @@ final class GpuSummary {
         }
         found.put("checks", checks);
         found.put("times", times);
-        found.put("benchmarks", benchmarks());
+        found.put("benchmarks", benchmarks);
         Files.writeString(folder.resolve("report.md"), page);
         Files.writeString(folder.resolve("report.json"), Json.write(found));
     }
@@ -90,7 +92,18 @@ final class GpuSummary {
 
     private Map<?, ?> report(String part) throws IOException {
         Path file = folder.resolve(part).resolve("report.json");
-        return Files.exists(file) ? (Map<?, ?>) Json.parse(Files.readAllBytes(file)) : Map.of();
+        return read(file) instanceof Map<?, ?> report ? report : Map.of();
+    }
+
+    /** What a file holds; {@code null} where it is missing, or was cut, which is said. */
+    private Object read(Path file) throws IOException {
+        if (!Files.exists(file)) return null;
+        try {
+            return Json.parse(Files.readAllBytes(file));
+        } catch (JsonException e) {
+            line("- " + folder.relativize(file) + " cannot be read: " + e.getMessage());
+            return null;
+        }
     }
 
     // ---- beside PyTorch -------------------------------------------------------------------------------------
@@ -152,8 +165,8 @@ final class GpuSummary {
     private List<Object> benchmarks() throws IOException {
         List<Object> all = new ArrayList<>();
         Path file = folder.resolve("benchmarks").resolve("benchmarks.json");
-        if (!Files.exists(file)) return all;
-        for (Object each : (List<?>) Json.parse(Files.readAllBytes(file))) {
+        if (!(read(file) instanceof List<?> results)) return all;
+        for (Object each : results) {
             Map<?, ?> result = (Map<?, ?>) each;
             Map<?, ?> parameters = (Map<?, ?>) result.get("params");
             Map<?, ?> metric = (Map<?, ?>) result.get("primaryMetric");

@@ -27,7 +27,7 @@ import tensor.memory.Scope;
 /**
  * Trainings on Fashion-MNIST's first test images, from one start in each precision: call by call and recorded, which must give
  * the same losses, bit for bit; and those of small batches also the losses that the processor gave ({@code losses.csv}), closely
- * over the first steps and on average over the last, up to which rounding has grown. At the end of each a grid of samples.
+ * over the first steps and on average over the last, up to which rounding has grown. Of these there are grids of samples.
  */
 final class GpuTrainings {
     /** Batch of a training step where a GPU computes. */

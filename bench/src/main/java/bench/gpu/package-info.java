@@ -4,7 +4,8 @@
  * {@code RawConvolution}); {@link bench.gpu.GpuBenchmark} times the two by JMH's rules; {@link bench.gpu.GpuBenchmarks} runs it
  * all, writes a page and holds it against {@code bench/gpu-gate.json}.
  *
- * <p>{@link bench.gpu.GpuTests} asks whether it computes what it should, and how long whole steps take.
+ * <p>{@link bench.gpu.GpuTests} asks whether it computes what it should, and how long whole steps take: ops ({@code GpuParity}),
+ * trainings ({@code GpuTrainings}), times ({@code GpuTimes}), each in a {@code GpuReport}, of which {@code GpuSummary} makes one.
  *
  * <p>Beside {@code tensor.backend.cuda} only this package knows JCuda's types.
  */

@@ -16,6 +16,20 @@ class GpuSummaryTest {
     @TempDir
     Path folder;
 
+    /** A part that was killed while it wrote. */
+    @Test
+    void aFileThatWasCutCostsNothingElse() throws IOException {
+        Files.writeString(Files.createDirectories(folder.resolve("checks")).resolve("report.json"), "{\"device\":");
+        Files.writeString(Files.createDirectories(folder.resolve("benchmarks")).resolve("benchmarks.json"), "");
+        Files.writeString(folder.resolve("kernels.md"), "- kernels, f32: 49 cases right\n");
+        GpuSummary.main(new String[] {folder.toString(), "abc", "checks=137"});
+        String page = Files.readString(folder.resolve("report.md"));
+        assertTrue(page.contains("- checks/report.json cannot be read: at character 10"), page);
+        assertTrue(page.contains("- benchmarks/benchmarks.json cannot be read"), page);
+        assertTrue(page.contains("- checks: status 137\n") && page.contains("49 cases right"), page);
+        assertTrue(Files.exists(folder.resolve("report.json")));
+    }
+
     @Test
     void oursStandBesidePyTorchs() throws IOException {
         Path times = Files.createDirectories(folder.resolve("times"));

@@ -14,18 +14,38 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code gpu-tests.sh} between programs that only say that they ran, on a machine without PyTorch. */
+/** {@code gpu-tests.sh} between programs that only say that they ran. */
 class GpuTestsScriptTest {
     @TempDir
     Path folder;
+
+    /** No PyTorch. */
+    private static final String NONE = "exit 1";
+
+    /** One whose networks are compiled at once, but for that of max-autotune, which never is; the mode "default" fails when it runs. */
+    private static final String TORCH = """
+            [ "$1" = -c ] && exit 0
+            [ "$1" = -u ] && echo "| a convolution |" && exit 0
+            case "$*" in *max-autotune*) sleep 60 ;; esac
+            printf 'warm\\nwarm\\nwarm\\nwarm\\n' >&2
+            for go; do :; done
+            while [ ! -e "$go" ]; do sleep 0.05; done
+            echo "begins: $3" >>$(dirname "$0")/order
+            sleep 0.3
+            case "$*" in *default*) echo Traceback >&2; exit 1 ;; esac
+            echo "| PyTorch 2 $3 | $5 |"
+            echo "ends: $3" >>$(dirname "$0")/order
+            """;
+
+    private String python = NONE;
 
     private record Outcome(int code, String said) {}
 
     /** @param failing what ends with {@code code}: a word of its command line */
     private Outcome run(String failing, int code, String... arguments) throws IOException, InterruptedException {
-        program("python3", "exit 1");
+        program("python3", python);
         String ends = "case \"$*\" in *" + failing + "*) exit " + code + " ;; esac";
-        program("java/bin/java", "shift 5; echo \"java $*\"; " + ends);
+        program("java/bin/java", "shift 5; echo \"java $*\"; case \"$*\" in *Summary*) exit 0 ;; esac; " + ends);
         program("kernel_test", "echo \"ok one\"; echo \"kernel_test $*\" >&2; " + ends);
         program("compute-sanitizer", "shift 4; \"$@\"");
         program("run-gpu-benchmarks", "echo \"run-gpu-benchmarks $*\"; " + ends);
@@ -36,6 +56,7 @@ class GpuTestsScriptTest {
         command.addAll(List.of(arguments));
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
+        builder.environment().put("WAIT", "2");
         builder.environment().merge("PATH", folder.toString(), (path, first) -> first + ":" + path);
         Process process = builder.start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -72,6 +93,48 @@ class GpuTestsScriptTest {
         Outcome none = run("--checks", 7);
         assertEquals(7, none.code);
         assertFalse(none.said.contains("--times") || none.said.contains("GpuSummary"), none.said);
+    }
+
+    /** PyTorch may have filled it: what was found is kept, and the rest is tried. */
+    @Test
+    void aGpuThatIsFullLaterEndsNothing() throws Exception {
+        Outcome full = run("--times", 7);
+        assertEquals(1, full.code);
+        assertTrue(full.said.contains("abc checks=0 kernels=0 times=7 benchmarks=0"), full.said);
+    }
+
+    @Test
+    void pyTorchsNetworksWaitAndRunOneAfterTheOther() throws Exception {
+        python = TORCH;
+        Outcome both = run("nothing", 1, "out");
+        assertEquals(0, both.code, both.said);
+        assertEquals(
+                List.of(
+                        "| PyTorch 2 reduce-overhead | ddpm-cifar10 |",
+                        "| PyTorch 2 reduce-overhead | ddpm-cifar10 |",
+                        "| PyTorch 2 reduce-overhead | annotated |",
+                        "- failed: default ddpm-cifar10 bf16 1 --sample",
+                        "| PyTorch 2 eager | ddpm-cifar10,annotated |",
+                        "| a convolution |"),
+                Files.readAllLines(folder.resolve("out/torch.md")).stream()
+                        .filter(line -> !line.startsWith("- left out"))
+                        .toList());
+        assertTrue(both.said.contains("left out: PyTorch, max-autotune ddpm-cifar10 bf16 1"), both.said);
+        assertTrue(both.said.contains("Traceback"), both.said);
+        List<String> order = Files.readAllLines(folder.resolve("order"));
+        assertEquals(9, order.size(), order.toString()); // of five networks one fails in the middle
+        assertEquals("begins: reduce-overhead", order.get(0));
+        for (int i = 0; i < 6; i += 2) assertEquals(order.get(i).replace("begins", "ends"), order.get(i + 1));
+        int times = both.said.indexOf("--times");
+        assertTrue(times > both.said.indexOf("--checks") && times < both.said.indexOf("| PyTorch 2"), both.said);
+    }
+
+    @Test
+    void aRefusedCallLeavesTheReportOfBefore() throws Exception {
+        Path old = Files.createDirectories(folder.resolve("out")).resolve("report.md");
+        Files.writeString(old, "of before");
+        assertEquals(2, run("nothing", 1, "out", "--sanitise").code);
+        assertTrue(Files.exists(old));
     }
 
     @Test

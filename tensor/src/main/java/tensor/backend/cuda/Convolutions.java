@@ -311,15 +311,16 @@ final class Convolutions implements AutoCloseable {
 
     /** Searches with as much room as there is, which the device has back afterwards: the arena would keep it for good. */
     private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y) {
-        long bytes = room;
-        long workspace = 0;
-        while (workspace == 0)
+        for (long bytes = room; ; bytes /= 2)
             try {
-                workspace = engine.lending().allocate(bytes);
-            } catch (OutOfMemoryError e) {
+                return search(key, name, x, w, y, bytes);
+            } catch (OutOfMemoryError e) { // also, where what it took left none for the graphs that are timed
                 if (bytes / 2 < LEAST) throw full(bytes, e);
-                bytes /= 2;
             }
+    }
+
+    private ConvolutionPlan search(Key key, String name, Tensor x, Tensor w, Tensor y, long bytes) {
+        long workspace = engine.lending().allocate(bytes);
         try {
             return search(key, name, x, w, y, new Device(workspace), bytes);
         } finally {

@@ -63,13 +63,18 @@ final class CudaContext implements AutoCloseable, CachingAllocator.Source {
         multiprocessors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         sharedLimit = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
         Status.driver(cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
-        enter();
-        int[] least = new int[1];
-        int[] greatest = new int[1];
-        Status.driver(cuCtxGetStreamPriorityRange(least, greatest), "cuCtxGetStreamPriorityRange");
-        Status.driver(cuStreamCreateWithPriority(main, 1, greatest[0]), "cuStreamCreateWithPriority");
-        Status.driver(cuStreamCreateWithPriority(side, 1, least[0]), "cuStreamCreateWithPriority");
-        Status.driver(cuStreamCreate(copies, 1), "cuStreamCreate");
+        try {
+            enter();
+            int[] least = new int[1];
+            int[] greatest = new int[1];
+            Status.driver(cuCtxGetStreamPriorityRange(least, greatest), "cuCtxGetStreamPriorityRange");
+            Status.driver(cuStreamCreateWithPriority(main, 1, greatest[0]), "cuStreamCreateWithPriority");
+            Status.driver(cuStreamCreateWithPriority(side, 1, least[0]), "cuStreamCreateWithPriority");
+            Status.driver(cuStreamCreate(copies, 1), "cuStreamCreate");
+        } catch (IllegalStateException | OutOfMemoryError e) {
+            cuDevicePrimaryCtxRelease(device); // with all that was made in it
+            throw e;
+        }
     }
 
     private String tooOld(String what, int needed) {

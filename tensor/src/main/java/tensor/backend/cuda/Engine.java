@@ -35,10 +35,15 @@ final class Engine implements AutoCloseable {
         side = new SideStream(context);
         sums = new FinalSums(this);
         turned = new TurnedFilters(this);
-        floats = new Kernels(context, DType.F32);
-        halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
-        launch = new Launch(context);
-        scalars = new Pinned(16);
+        try {
+            floats = new Kernels(context, DType.F32);
+            halves = context.capability() < Kernels.BF16_FROM ? null : new Kernels(context, DType.BF16);
+            launch = new Launch(context);
+            scalars = new Pinned(16);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            context.close(); // gives back what has been taken
+            throw e;
+        }
         one = scalars.pointer(ONE);
         zero = scalars.pointer(ZERO);
         scalars.bytes().putFloat(ONE, 1).putFloat(ZERO, 0);

@@ -92,7 +92,7 @@ final class GraphRecording implements Recording, Recording.Recorder {
         CUgraph captured = new CUgraph();
         try {
             recording.capture(body, captured);
-            recording.instantiate(captured);
+            Status.driver(cuGraphInstantiate(recording.graph, captured, BY_PRIORITY), "cuGraphInstantiate");
             recording.complete = true;
         } finally {
             cuGraphDestroy(captured); // refused when there is none
@@ -100,16 +100,6 @@ final class GraphRecording implements Recording, Recording.Recorder {
         }
         engine.lending().add(recording.arena);
         return recording;
-    }
-
-    /** Once more, when the driver has no room for the graph, with what nothing uses given back to it. */
-    private void instantiate(CUgraph captured) {
-        int status = cuGraphInstantiate(graph, captured, BY_PRIORITY);
-        if (status == Status.OUT_OF_MEMORY) {
-            engine.arena().trim();
-            status = cuGraphInstantiate(graph, captured, BY_PRIORITY);
-        }
-        Status.driver(status, "cuGraphInstantiate");
     }
 
     private void capture(Body body, CUgraph captured) {

@@ -37,6 +37,7 @@ final class Kernels implements AutoCloseable {
         this.context = context;
         String file = "kernels_" + dtype.name().toLowerCase(Locale.ROOT) + ".ptx";
         int status = cuModuleLoadData(module, text(file));
+        if (status == Status.OUT_OF_MEMORY) Status.driver(status, "cuModuleLoadData");
         if (status != 0)
             throw new IllegalStateException("the kernels " + file + " cannot be used on " + context.name() + " (driver "
                     + context.driver() + "): " + CUresult.stringFor(status));

@@ -70,7 +70,7 @@ final class Norms implements AutoCloseable {
         search.choose(setting, way);
     }
 
-    /** The arguments that both kernels begin with. */
+    /** The arguments that all four kernels begin with. */
     private Launch begin(Kernel kernel, NormInputs in, Joins.Joint joint) {
         Launch launch = engine.launch(kernel, in.x().dtype());
         launch = joint == null

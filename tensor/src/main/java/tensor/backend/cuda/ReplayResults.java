@@ -26,7 +26,7 @@ final class ReplayResults implements AutoCloseable {
     private final Set<String> indexed;
     private final Tensor sent;
     private final Pinned block;
-    // where the copies go and come from, made once: a replay makes no objects but the one it returns
+    // where the copies go and come from, made once and not for each replay
     private final Pointer toSquares;
     private final Pointer toNote;
     private final Pointer toValues;

@@ -44,6 +44,13 @@ class CudaBackendTest extends CudaTest {
     }
 
     @Test
+    void cudnnWithoutMemoryIsADeviceThatIsFull() {
+        for (int status : new int[] {4003, 4004})
+            assertThrows(OutOfMemoryError.class, () -> Status.dnn(status, "cudnnCreate"));
+        assertThrows(IllegalStateException.class, () -> Status.dnn(3000, "cudnnCreate"));
+    }
+
+    @Test
     void bridgesAreLoadedFromThePrivateFolder() throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc/self/maps")))
             if (line.contains("libJC")) assertTrue(line.contains("/ddpm-java/native/libJC"), line);
