@@ -6,9 +6,8 @@
 # What is not compiled after WAIT seconds (240) is left out and named. FOLDER (gpu-report) gets report.md and report.json, and
 # what they are made of: kernels.md, checks/ (with grids of samples), times/, torch.md, benchmarks/; written after each part, so that
 # a call which is cut leaves them. About eight minutes on an H200; without PyTorch half of that. Ends with 0 if all parts did, with
-# 7 where the first finds no GPU. --checks: the checks alone, where
-# something else runs on the machine; --times: our times alone; --sanitize: every kernel under the tools of compute-sanitizer.
-# The tiny shapes of --small have no floors, and no gate.
+# 7 where the first finds no GPU. --checks: the checks alone, where something else runs on the machine; --times: our times alone;
+# --sanitize: every kernel under the tools of compute-sanitizer. The tiny shapes of --small have no floors, and no gate.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 refuse() {
@@ -134,9 +133,9 @@ for i in "${!pids[@]}"; do # each after the one before has ended
     tail -3 "$scratch/said-$i"
   }
   tee -a "$out/torch.md" <"$scratch/rows-$i"
+  report
 done
 if [[ -z $only ]]; then
-  report
   mkdir -p "$out/benchmarks"
   "$here/run-gpu-benchmarks" "$out/benchmarks" "${gate[@]}" "${small[@]}" | tee "$out/benchmarks/said.txt" | tail -15
   ended benchmarks "${PIPESTATUS[0]}"

@@ -5,9 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import autograd.check.OpCase;
 import autograd.check.OpCatalogue;
-import autograd.ops.Mul;
-import autograd.ops.Sum;
-import java.util.ArrayList;
+import autograd.check.Parity;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,12 +15,10 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import tensor.DType;
-import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Backends;
 import tensor.backend.Precision;
 import tensor.backend.reference.ReferenceBackend;
-import tensor.memory.Scope;
 
 /** Every op on every backend against the reference: value and gradients, in 32-bit floats. */
 class OpParityTest {
@@ -56,11 +52,11 @@ class OpParityTest {
         Assumptions.assumeTrue(backend.supports(dtype), name + " has no " + dtype);
         double tolerance = dtype == DType.BF16 ? HALF_TOLERANCE : TOLERANCE;
         try (Backend reference = new ReferenceBackend()) {
-            List<double[]> expected = run(c, reference, dtype);
-            List<double[]> found = run(c, backend, dtype);
+            List<double[]> expected = Parity.results(c, reference, dtype);
+            List<double[]> found = Parity.results(c, backend, dtype);
             assertEquals(expected.size(), found.size());
             for (int i = 0; i < expected.size(); i++) {
-                double error = distance(found.get(i), expected.get(i));
+                double error = Parity.distance(found.get(i), expected.get(i));
                 int what = i;
                 assertTrue(
                         error <= tolerance,
@@ -84,35 +80,5 @@ class OpParityTest {
     @AfterAll
     static void close() {
         OPENED.values().forEach(Backend::close);
-    }
-
-    /** The value, then the gradient of every input that has one. */
-    private static List<double[]> run(OpCase c, Backend backend, DType dtype) {
-        List<double[]> results = new ArrayList<>();
-        try (Scope scope = Scope.open("parity");
-                Tape tape = Tape.start()) {
-            Tensor[] values = new Tensor[c.inputs().size()];
-            for (int k = 0; k < values.length; k++)
-                values[k] = c.inputs().get(k).draw(backend, dtype, 50 + k);
-            Variable[] x = OpCatalogue.variables(c, values);
-            Variable y = c.function().apply(x);
-            results.add(y.value().toDoubles());
-            Tensor u = new OpCase.Input(y.shape(), -1, 1, OpCase.Input.Role.VALUE)
-                    .draw(backend, y.value().dtype(), 99);
-            Gradients gradients = tape.backward(Sum.sum(Mul.mul(y, Variable.constant(u))));
-            for (Variable v : x)
-                if (gradients.of(v) != null) results.add(gradients.of(v).toDoubles());
-        }
-        return results;
-    }
-
-    private static double distance(double[] a, double[] b) {
-        double difference = 0;
-        double size = 1e-12 * b.length;
-        for (int i = 0; i < a.length; i++) {
-            difference += (a[i] - b[i]) * (a[i] - b[i]);
-            size += b[i] * b[i];
-        }
-        return Math.sqrt(difference / size);
     }
 }

@@ -1,23 +1,16 @@
 package bench.gpu;
 
-import autograd.Gradients;
-import autograd.Tape;
-import autograd.Variable;
 import autograd.check.NetworkCases;
 import autograd.check.OpCase;
 import autograd.check.OpCatalogue;
+import autograd.check.Parity;
 import autograd.ops.Attention;
-import autograd.ops.Mul;
-import autograd.ops.Sum;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import tensor.DType;
-import tensor.Tensor;
 import tensor.backend.Backend;
 import tensor.backend.Precision;
 import tensor.backend.reference.ReferenceBackend;
-import tensor.memory.Scope;
 
 /**
  * Every op of the catalogue on a backend against the reference, value and gradients, and norms and attention so large that the backend
@@ -70,10 +63,10 @@ final class GpuParity {
                 cases++;
                 double error = 0;
                 try {
-                    List<double[]> expected = run(c, reference, precision.compute());
-                    List<double[]> found = run(c, backend, precision.compute());
+                    List<double[]> expected = Parity.results(c, reference, precision.compute());
+                    List<double[]> found = Parity.results(c, backend, precision.compute());
                     for (int i = 0; i < expected.size(); i++)
-                        error = Math.max(error, distance(found.get(i), expected.get(i)));
+                        error = Math.max(error, Parity.distance(found.get(i), expected.get(i)));
                 } catch (RuntimeException | OutOfMemoryError e) {
                     wrong.add(c + ": " + e.getMessage());
                     continue;
@@ -86,37 +79,5 @@ final class GpuParity {
             }
         }
         return new Outcome(cases, wrong, which);
-    }
-
-    /** The value, then the gradient of every input that has one. */
-    private static List<double[]> run(OpCase c, Backend backend, DType dtype) {
-        List<double[]> results = new ArrayList<>();
-        try (Scope scope = Scope.open("parity");
-                Tape tape = Tape.start()) {
-            Tensor[] values = new Tensor[c.inputs().size()];
-            for (int k = 0; k < values.length; k++)
-                values[k] = c.inputs().get(k).draw(backend, dtype, 50 + k);
-            Variable[] x = OpCatalogue.variables(c, values);
-            Variable y = c.function().apply(x);
-            results.add(y.value().toDoubles());
-            Tensor u = new OpCase.Input(y.shape(), -1, 1, OpCase.Input.Role.VALUE)
-                    .draw(backend, y.value().dtype(), 99);
-            Gradients gradients = tape.backward(Sum.sum(Mul.mul(y, Variable.constant(u))));
-            for (Variable v : x)
-                if (gradients.of(v) != null) results.add(gradients.of(v).toDoubles());
-        }
-        return results;
-    }
-
-    /** ‖a − b‖ / ‖b‖; infinite where a number is missing. */
-    private static double distance(double[] a, double[] b) {
-        double difference = 0;
-        double size = 1e-12 * b.length;
-        for (int i = 0; i < a.length; i++) {
-            difference += (a[i] - b[i]) * (a[i] - b[i]);
-            size += b[i] * b[i];
-        }
-        double error = Math.sqrt(difference / size);
-        return Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
     }
 }

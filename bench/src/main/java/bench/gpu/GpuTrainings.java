@@ -76,12 +76,13 @@ final class GpuTrainings {
         }
     }
 
-    /** Those of which the processor's losses are kept; the last one where the stand-ins compute. */
+    /** Those of which the processor's losses are kept … */
     private static final List<Run> KEPT = List.of(
             new Run("annotated", false, 8, 200),
             new Run("fashion", false, 8, 200),
             new Run("ddpm-cifar10", false, 4, 200));
 
+    /** … and the one where the stand-ins compute. */
     private static final Run TINY = new Run("annotated", true, 4, 6);
 
     /** Of the batch that is timed: searched launches, norms that meet and attention in parts begin there only. */

@@ -1,6 +1,7 @@
 package bench.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
@@ -13,6 +14,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class GpuTestsTest {
+    @Test
+    void optionsThatWouldBePassedOverAreRefused() {
+        assertNull(GpuTests.wrong(List.of("--small", "--checks")));
+        assertEquals("there is no option --check", GpuTests.wrong(List.of("--check")));
+        assertEquals("there is no option report", GpuTests.wrong(List.of("--small", "report")));
+        assertTrue(GpuTests.wrong(List.of("--times", "--checks")).contains("take one of them"));
+        assertTrue(GpuTests.wrong(List.of("--small")).contains("take one of them"));
+    }
+
     /** Without a GPU the device does not compute, as after an error in a kernel. */
     @Test
     void whatAPartSaidAndWhyItStoppedIsKeptAndALostDeviceIsLeftAlone(@TempDir Path out) throws IOException {
